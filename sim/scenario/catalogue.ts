@@ -1,0 +1,53 @@
+/** Deliberate protocol bugs the simulator can be told to have: name to what is wrong. */
+export const BUGS = {
+  "raft-vote-not-persisted": "a vote is answered without being synced, so a crash forgets it",
+} as const;
+
+export type BugName = keyof typeof BUGS;
+
+/** Which of fleet's behaviours to model: with its bugs, as documented, or as it should have been. */
+export type FleetProfile = "faithful" | "documented" | "fixed";
+
+/**
+ * Named switches that make a cluster safer than the real one was. All off is history; one on is
+ * its counterfactual.
+ */
+export interface Safeguards {
+  /** The reboot lock is given back only when the rebooted host's etcd member is healthy again. */
+  readonly rebootHealthGate: boolean;
+  /** The reboot lock is granted only while the cluster would keep a quorum without the host. */
+  readonly quorumGate: boolean;
+  /** A booted slot is marked good only when etcd on the host is healthy; else the host falls back. */
+  readonly markGoodGate: boolean;
+  /** A dead member is removed before its replacement is added. */
+  readonly removeBeforeAdd: boolean;
+  /** etcd's `--pre-vote`. */
+  readonly preVote: boolean;
+  readonly fleetProfile: FleetProfile;
+  /** Most hosts that may hold the reboot lock at once. */
+  readonly maxReboots: number;
+}
+
+/** Names as scenario files and flags have them, and what each does. */
+export const SAFEGUARDS = {
+  reboot_health_gate: "the reboot lock is given back only when the host's etcd member is healthy",
+  quorum_gate: "the reboot lock is granted only while a quorum would remain",
+  mark_good_gate: "a slot is marked good only when etcd on the host is healthy",
+  remove_before_add: "a dead member is removed before its replacement is added",
+  pre_vote: "etcd's --pre-vote",
+  fleet_profile: "faithful, documented or fixed",
+  max_reboots: "most hosts that may hold the reboot lock at once",
+} as const;
+
+export type SafeguardName = keyof typeof SAFEGUARDS;
+
+/** As the real system was. */
+export const NO_SAFEGUARDS: Safeguards = {
+  rebootHealthGate: false,
+  quorumGate: false,
+  markGoodGate: false,
+  removeBeforeAdd: false,
+  preVote: false,
+  fleetProfile: "faithful",
+  maxReboots: 1,
+};

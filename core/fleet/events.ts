@@ -1,0 +1,101 @@
+import type { EtcdCall, EtcdCancel, EtcdReplied } from "../etcd/client.js";
+import type { TimerEffect, TimerFired } from "../kernel/index.js";
+import type { SystemdCall, SystemdReplied, UnitChanged } from "../systemd/client.js";
+
+/** The fleetd process is started; its machine is fresh or has exited. */
+export interface FleetStart {
+  readonly kind: "start";
+}
+
+/** A signal that ends the process: SIGTERM leaves in order, SIGKILL leaves everything as it is. */
+export interface FleetStop {
+  readonly kind: "stop";
+  readonly signal: "SIGTERM" | "SIGKILL";
+}
+
+/**
+ * Asks the world for one permutation of 0 … count-1 for each of `counts`: the order in which Go's
+ * maps happen to be walked. Asked only when a pass has more than one possible outcome.
+ */
+export interface FleetOrder {
+  readonly kind: "order";
+  readonly id: number;
+  readonly counts: readonly number[];
+}
+
+/** The answer to `FleetOrder`: one permutation per count, in the order of the counts. */
+export interface FleetOrdered {
+  readonly kind: "ordered";
+  readonly id: number;
+  readonly orders: readonly (readonly number[])[];
+}
+
+/** The process has ended: 0 after SIGTERM, 1 when it cannot start, 2 on a panic, 137 after SIGKILL. */
+export interface FleetExit {
+  readonly kind: "exit";
+  readonly code: number;
+}
+
+export type FleetStimulus =
+  | FleetStart
+  | FleetStop
+  | FleetOrdered
+  | TimerFired
+  | EtcdReplied
+  | SystemdReplied
+  | UnitChanged;
+
+export type FleetEffect =
+  | EtcdCall
+  | EtcdCancel
+  | SystemdCall
+  | TimerEffect
+  | FleetOrder
+  | FleetExit;
+
+/** What one fleetd concluded. `machine` is a machine ID. */
+export type FleetFact =
+  | { readonly kind: "fleet.registered"; readonly machine: string }
+  /** The presence beats failed for longer than the monitor bears; the components stop. */
+  | { readonly kind: "fleet.presence-lost"; readonly machine: string }
+  | { readonly kind: "fleet.engine-leader"; readonly machine: string }
+  | { readonly kind: "fleet.engine-lost"; readonly machine: string }
+  | {
+      readonly kind: "fleet.scheduled" | "fleet.unscheduled";
+      readonly unit: string;
+      readonly machine: string;
+      readonly reason: string;
+    }
+  /** An agent carried out a task; `unit` is "" for ReloadUnitFiles. */
+  | {
+      readonly kind: "fleet.task";
+      readonly task: AgentTaskType;
+      readonly unit: string;
+      readonly reason: string;
+    }
+  /** An agent's task failed, which halts the pass. */
+  | {
+      readonly kind: "fleet.task-failed";
+      readonly task: AgentTaskType;
+      readonly unit: string;
+      readonly error: string;
+    }
+  /** A change of a unit's state was published. */
+  | {
+      readonly kind: "fleet.unit-state";
+      readonly unit: string;
+      readonly active: string;
+      readonly sub: string;
+    }
+  /** The own machine object is missing, so the agent unloads what it runs (profile `faithful`). */
+  | { readonly kind: "fleet.unloaded-all"; readonly machine: string; readonly units: number }
+  /** The agent stopped its units because its presence is about to expire (profile `fixed`). */
+  | { readonly kind: "fleet.fenced"; readonly machine: string; readonly units: number }
+  | { readonly kind: "fleet.exited"; readonly machine: string; readonly code: number };
+
+export type AgentTaskType =
+  | "UnloadUnit"
+  | "LoadUnit"
+  | "ReloadUnitFiles"
+  | "StopUnit"
+  | "StartUnit";

@@ -1,0 +1,31 @@
+/** Import rules. The finer ones (floors within core) are held by property-tests/imports.test.ts. */
+const only = (from, to, comment) => ({
+  name: `${from}-imports-only-${to.join("-")}`,
+  comment,
+  severity: "error",
+  from: { path: `^${from}/`, pathNot: "\\.test\\.tsx?$|/testing/" },
+  to: { path: "^(core|sim|adapters|viz|property-tests|bench|bin)/", pathNot: `^(${to.join("|")})/` },
+});
+
+module.exports = {
+  forbidden: [
+    { name: "no-circular", severity: "error", from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } } },
+    {
+      name: "core-is-pure",
+      severity: "error",
+      from: { path: "^core/", pathNot: "\\.test\\.ts$" },
+      to: { dependencyTypes: ["core", "npm", "npm-dev"], pathNot: "node_modules/(immer|yaml)/" },
+    },
+    only("core", ["core"], "the core knows no world"),
+    only("sim", ["core", "sim"], "a world knows the core"),
+    only("adapters", ["core", "adapters"], "a world knows the core"),
+    only("viz", ["core", "viz"], "viz reads logs, never a world"),
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    parser: "swc",
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { extensions: [".ts", ".tsx", ".js"], conditionNames: ["import", "types", "default"] },
+  },
+};

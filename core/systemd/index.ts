@@ -1,0 +1,3 @@
+export * from "./client.js";
+export * from "./process.js";
+export * from "./types.js";

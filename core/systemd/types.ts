@@ -1,0 +1,144 @@
+import type { Micros, TimerEffect, TimerFired } from "../kernel/index.js";
+import type { LoadState, SystemdCall, SystemdReplied, UnitChanged } from "./client.js";
+import type { ExecProcess, KillProcess, ProcessExited, ProcessReady } from "./process.js";
+
+/** A unit file or drop-in where it lies: `directory` is absolute, `name` may hold one `/` (`x.service.d/10-a.conf`). */
+export interface UnitFileSource {
+  readonly directory: string;
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface SystemdConfig {
+  /** `%H`. */
+  readonly hostname: string;
+  /** `%m`: 32 lowercase hex digits. */
+  readonly machineId: string;
+  /** What lies in /etc before the first boot; the vendor's units come with `boot`. */
+  readonly unitFiles?: readonly UnitFileSource[];
+  /** DefaultTimeoutStartSec; absent: 90 s. */
+  readonly defaultTimeoutStart?: Micros;
+  /** DefaultTimeoutStopSec; absent: 90 s. */
+  readonly defaultTimeoutStop?: Micros;
+}
+
+/**
+ * The kernel started systemd as PID 1. What was running is gone, /run is empty, /etc is as it was;
+ * `vendorUnits` are the whole of /usr/lib/systemd/system (the standard targets are added where the
+ * vendor has none of that name). A job to start `defaultTarget` is queued.
+ */
+export interface Boot {
+  readonly kind: "boot";
+  readonly defaultTarget: string;
+  /** `%b`. */
+  readonly bootId: string;
+  readonly vendorUnits: readonly { readonly name: string; readonly text: string }[];
+}
+
+/** A file that units refer to (EnvironmentFile=, ConditionPathExists=) now holds `text`; null: it is gone. */
+export interface FileChanged {
+  readonly kind: "file-changed";
+  readonly path: string;
+  readonly text: string | null;
+}
+
+/** Someone set the host's name: `%H` from the next load on. */
+export interface HostnameChanged {
+  readonly kind: "hostname-changed";
+  readonly hostname: string;
+}
+
+/** Stop everything in order (`systemctl reboot`, `poweroff`); answered by `ShutdownComplete`. */
+export interface Shutdown {
+  readonly kind: "shutdown";
+}
+
+export type SystemdStimulus =
+  | Boot
+  | SystemdCall
+  | ProcessExited
+  | ProcessReady
+  | TimerFired
+  | FileChanged
+  | HostnameChanged
+  | Shutdown;
+
+/** Every unit is down and every process was sent SIGKILL: the kernel may restart or power off. */
+export interface ShutdownComplete {
+  readonly kind: "shutdown-complete";
+}
+
+export type SystemdEffect =
+  | ExecProcess
+  | KillProcess
+  | SystemdReplied
+  | UnitChanged
+  | TimerEffect
+  | ShutdownComplete;
+
+/** ActiveState, written out in facts as systemd prints it. */
+export type JobType = "start" | "verify-active" | "stop" | "reload" | "restart" | "nop";
+
+/** How a job ended, in systemd's words (JobRemoved). */
+export type JobResult =
+  | "done"
+  | "canceled"
+  | "timeout"
+  | "failed"
+  | "dependency"
+  | "skipped"
+  | "invalid"
+  | "assert"
+  | "unsupported";
+
+/** Result= of a service; every other unit type has `success` here. */
+export type ServiceResult =
+  | "success"
+  | "resources"
+  | "protocol"
+  | "timeout"
+  | "exit-code"
+  | "signal"
+  | "core-dump"
+  | "watchdog"
+  | "start-limit-hit"
+  | "exec-condition";
+
+export type SystemdFact =
+  | {
+      /** The active or sub state that D-Bus clients see changed; several changes in one dispatch count as one. */
+      readonly kind: "systemd.unit";
+      readonly unit: string;
+      readonly load: LoadState;
+      readonly active: string;
+      readonly sub: string;
+      readonly result: ServiceResult;
+    }
+  | {
+      /** A job ended; a restart job ends once, after its start. */
+      readonly kind: "systemd.job";
+      readonly unit: string;
+      readonly job: JobType;
+      readonly result: JobResult;
+    }
+  | { readonly kind: "systemd.reloaded" }
+  | {
+      /** An ordering cycle was broken by dropping the jobs of a unit that did not matter to the request. */
+      readonly kind: "systemd.cycle-broken";
+      readonly unit: string;
+      readonly cycle: readonly string[];
+    }
+  | {
+      /** A unit type or directive that this model loads without acting on it. */
+      readonly kind: "systemd.unsupported";
+      readonly unit: string;
+      readonly what: string;
+    }
+  | {
+      /** A unit file was read with a complaint; systemd logs it and goes on. */
+      readonly kind: "systemd.unit-file-ignored-line";
+      readonly unit: string;
+      readonly file: string;
+      readonly line: number;
+      readonly found: string;
+    };

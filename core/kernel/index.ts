@@ -4,5 +4,6 @@ export * from "./hash.js";
 export * from "./log.js";
 export * from "./machine.js";
 export * from "./run.js";
+export * from "./sha1.js";
 export * from "./timer.js";
 export * from "./units.js";

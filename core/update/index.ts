@@ -8,4 +8,6 @@ export * from "./semaphore.js";
 export * from "./semaphore-json.js";
 export * from "./service-state.js";
 export * from "./slots.js";
+export * from "./utf8.js";
+export * from "./window.js";
 export * from "./zone.js";

@@ -1,3 +1,5 @@
+import { compareUtf8, utf8 } from "./utf8.js";
+
 /** The reboot semaphore of a group. `semaphore + holders == max` unless somebody edited it by hand. */
 export interface Semaphore {
   /** Permits left; below 0 after the maximum was lowered under the number of holders. */
@@ -70,23 +72,6 @@ function search(holders: readonly string[], holder: string): number {
   return low;
 }
 
-/** Order of the UTF-8 bytes, which is the order of code points and not that of UTF-16 units. */
-export function compareUtf8(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const x = a.charCodeAt(i);
-    const y = b.charCodeAt(i);
-    if (x !== y) return codePointRank(x) - codePointRank(y);
-  }
-  return a.length - b.length;
-}
-
-/** Surrogates stand for code points above all others; where two texts part, the unit decides. */
-function codePointRank(unit: number): number {
-  if (unit < 0xd800) return unit;
-  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
-}
-
 /**
  * The key of a group's semaphore, as path.Join makes it of the escaped group: ".." leads back to
  * the default group's key, "." to one beside the groups. Absolute, as the keys API wants it.
@@ -112,15 +97,4 @@ function queryEscape(text: string): string {
     }
   }
   return escaped;
-}
-
-/** The UTF-8 bytes of a code point; a lone surrogate is read as U+FFFD, as Go does. */
-function utf8(point: number): number[] {
-  if (point >= 0xd800 && point < 0xe000) return [0xef, 0xbf, 0xbd];
-  if (point < 0x80) return [point];
-  const last = 0x80 | (point & 0x3f);
-  if (point < 0x800) return [0xc0 | (point >> 6), last];
-  const second = 0x80 | ((point >> 6) & 0x3f);
-  if (point < 0x10000) return [0xe0 | (point >> 12), second, last];
-  return [0xf0 | (point >> 18), 0x80 | ((point >> 12) & 0x3f), second, last];
 }

@@ -32,7 +32,14 @@ export type V2Request =
       readonly prevIndex?: Revision;
       readonly refresh?: boolean;
     }
-  | { readonly op: "post"; readonly key: string; readonly value: string; readonly ttl?: number }
+  | {
+      readonly op: "post";
+      readonly key: string;
+      readonly value: string;
+      readonly ttl?: number;
+      /** Makes an in-order directory instead of a key. */
+      readonly dir?: boolean;
+    }
   | {
       readonly op: "delete";
       readonly key: string;
@@ -47,9 +54,12 @@ export type V2Request =
       readonly key: string;
       readonly recursive?: boolean;
       readonly waitIndex?: Revision;
+      /** Goes on after the first event: every event is a reply of the same id, until cancelled. */
+      readonly stream?: boolean;
     };
 
 export interface V2Node {
+  /** "" for the root, whose key etcd leaves out of its answers. */
   readonly key: string;
   readonly value?: string;
   readonly dir?: boolean;
@@ -82,6 +92,9 @@ export type V2Response =
       readonly prevNode?: V2Node;
       /** X-Etcd-Index: the store's index when the answer (for a watch: the watch) was made. */
       readonly etcdIndex: Revision;
+      /** X-Raft-Index and X-Raft-Term, when a member with a log answered. */
+      readonly raftIndex?: number;
+      readonly raftTerm?: number;
     }
   | {
       readonly ok: false;

@@ -1,0 +1,99 @@
+import type { Micros } from "../kernel/index.js";
+import { findNode, isFailure, type V2TreeNode } from "./v2-tree.js";
+
+/** One deadline. Out of date once the node at `key` no longer carries `seq`. */
+interface Deadline {
+  readonly at: Micros;
+  readonly seq: number;
+  readonly key: string;
+}
+
+/**
+ * Which nodes expire when: a binary heap by time, then by when the deadline was set (etcd leaves the
+ * order of equal times open). Deadlines that were moved or dropped stay until they surface or
+ * until they outnumber the live ones.
+ */
+export interface V2Expiry {
+  heap: Deadline[];
+  nextSeq: number;
+  /** How many nodes expire at all. */
+  live: number;
+}
+
+export function createExpiry(): V2Expiry {
+  return { heap: [], nextSeq: 1, live: 0 };
+}
+
+/** Gives the node a deadline, moves it, or (null) makes it permanent. */
+export function setDeadline(expiry: V2Expiry, node: V2TreeNode, at: Micros | null): void {
+  if (node.expiresAt !== null) expiry.live--;
+  node.expiresAt = at;
+  node.ttlSeq = 0;
+  if (at === null) return;
+  expiry.live++;
+  node.ttlSeq = expiry.nextSeq++;
+  push(expiry.heap, { at, seq: node.ttlSeq, key: node.shown.key });
+}
+
+/** The live node whose deadline comes first, or null. */
+export function firstToExpire(expiry: V2Expiry, root: V2TreeNode): V2TreeNode | null {
+  for (;;) {
+    const first = expiry.heap[0];
+    if (first === undefined) return null;
+    const node = ownerOf(root, first);
+    if (node !== null) return node;
+    pop(expiry.heap);
+  }
+}
+
+/** Forgets out-of-date deadlines once they are most of the heap. */
+export function trimDeadlines(expiry: V2Expiry, root: V2TreeNode): void {
+  if (expiry.heap.length < 64 || expiry.heap.length < 2 * expiry.live) return;
+  const kept: Deadline[] = [];
+  for (const deadline of expiry.heap) {
+    if (ownerOf(root, deadline) !== null) push(kept, deadline);
+  }
+  expiry.heap = kept;
+}
+
+function ownerOf(root: V2TreeNode, deadline: Deadline): V2TreeNode | null {
+  const node = findNode(root, deadline.key, 0);
+  return isFailure(node) || node.ttlSeq !== deadline.seq ? null : node;
+}
+
+function before(left: Deadline, right: Deadline): boolean {
+  return left.at !== right.at ? left.at < right.at : left.seq < right.seq;
+}
+
+function push(heap: Deadline[], deadline: Deadline): void {
+  let hole = heap.length;
+  heap.push(deadline);
+  while (hole > 0) {
+    const parent = (hole - 1) >> 1;
+    const above = heap[parent];
+    if (above === undefined || !before(deadline, above)) break;
+    heap[hole] = above;
+    hole = parent;
+  }
+  heap[hole] = deadline;
+}
+
+function pop(heap: Deadline[]): void {
+  const last = heap.pop();
+  if (last === undefined || heap.length === 0) return;
+  let hole = 0;
+  for (;;) {
+    let child = 2 * hole + 1;
+    let below = heap[child];
+    if (below === undefined) break;
+    const right = heap[child + 1];
+    if (right !== undefined && before(right, below)) {
+      child++;
+      below = right;
+    }
+    if (!before(below, last)) break;
+    heap[hole] = below;
+    hole = child;
+  }
+  heap[hole] = last;
+}

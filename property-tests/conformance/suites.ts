@@ -1,0 +1,7 @@
+import { raftConfChange } from "./raft-confchange.js";
+import { raftInteraction } from "./raft-interaction.js";
+import { raftQuorum } from "./raft-quorum.js";
+import type { Suite } from "./suite.js";
+
+/** Every suite, in the order in which `--list` and a run without names go through them. */
+export const SUITES: readonly Suite[] = [raftInteraction, raftQuorum, raftConfChange];

@@ -1,0 +1,41 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Report } from "./suite.js";
+
+/** A file of witness data. */
+export interface WitnessFile {
+  /** Path within the data folder, such as `raft/quorum/joint_vote.txt`. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** The files of a folder of witness data whose names end in `suffix`, by name; skipped if the folder is absent. */
+export function witnessFiles(
+  dataDir: string,
+  folder: string,
+  suffix: string,
+  report: Report,
+): WitnessFile[] {
+  const directory = join(dataDir, folder);
+  if (!existsSync(directory)) {
+    report.skip(folder);
+    return [];
+  }
+  return readdirSync(directory)
+    .filter((name) => name.endsWith(suffix))
+    .sort()
+    .map((name) => ({
+      path: `${folder}/${name}`,
+      text: readFileSync(join(directory, name), "utf8"),
+    }));
+}
+
+/** The text of one file of witness data; null, and skipped, if it is absent. */
+export function witnessFile(dataDir: string, path: string, report: Report): string | null {
+  const file = join(dataDir, path);
+  if (!existsSync(file)) {
+    report.skip(path);
+    return null;
+  }
+  return readFileSync(file, "utf8");
+}

@@ -74,8 +74,10 @@ export interface LocksmithState {
   releaseInterval: Micros;
   lockInterval: Micros;
   nextCallId: number;
-  /** A quorum check was asked for. */
+  /** A quorum check was asked for and not answered. */
   quorumAsked: boolean;
+  /** Reboots asked for in this run; the daemon gives up after the last one did not happen. */
+  rebootsSent: number;
 }
 
 export type LocksmithStimulus =

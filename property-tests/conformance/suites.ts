@@ -1,7 +1,8 @@
+import { locksmith } from "./locksmith.js";
 import { raftConfChange } from "./raft-confchange.js";
 import { raftInteraction } from "./raft-interaction.js";
 import { raftQuorum } from "./raft-quorum.js";
 import type { Suite } from "./suite.js";
 
 /** Every suite, in the order in which `--list` and a run without names go through them. */
-export const SUITES: readonly Suite[] = [raftInteraction, raftQuorum, raftConfChange];
+export const SUITES: readonly Suite[] = [raftInteraction, raftQuorum, raftConfChange, locksmith];

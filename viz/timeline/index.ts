@@ -1,0 +1,10 @@
+export * from "./chronicle.js";
+export * from "./describe.js";
+export * from "./diff.js";
+export * from "./fold.js";
+export { downtimeAt } from "./fold-units.js";
+export * from "./indexes.js";
+export * from "./store.js";
+export * from "./time.js";
+export * from "./timeline.js";
+export * from "./view.js";

@@ -49,7 +49,8 @@ export function ableToRun(
   const conflicts = placed.flatMap((unit) => conflictNames(candidate, unit)).map(conflictReason);
   if (conflicts.length > 0) return { action: "unschedule", reasons: [...new Set(conflicts)] };
   const replaced = placed.filter((unit) => replacesOneWay(candidate, unit)).map(({ name }) => name);
-  if (replaced.length > 0) return { action: "reschedule", reasons: replaced.map(replaceReason), replaced };
+  if (replaced.length > 0)
+    return { action: "reschedule", reasons: replaced.map(replaceReason), replaced };
   return { action: "schedule" };
 }
 
@@ -63,11 +64,17 @@ export function matchesMachine(id: string, required: string): boolean {
 }
 
 /** Every required key has one of its values. */
-export function hasMetadata(machine: MachineState, required: readonly MetadataRequirement[]): boolean {
-  return required.every(({ key, values }) => {
-    const value = Object.hasOwn(machine.metadata, key) ? machine.metadata[key] : undefined;
-    return value !== undefined && values.includes(value);
-  });
+export function hasMetadata(
+  machine: MachineState,
+  required: readonly MetadataRequirement[],
+): boolean {
+  for (const { key, values } of required) {
+    const value = machine.metadata[key];
+    if (value === undefined || !values.includes(value) || !Object.hasOwn(machine.metadata, key)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 /** The name a conflict between the two is reported with: none, or one. A unit does not conflict with itself. */

@@ -4,7 +4,7 @@
  */
 export type ByteText = string;
 
-const NOT_ASCII = /[^\u0000-\u007f]/;
+const NOT_ASCII = /[\u0080-\uffff]/;
 
 /** The UTF-8 bytes of a text. A lone surrogate becomes U+FFFD. */
 export function toBytes(text: string): ByteText {
@@ -20,7 +20,11 @@ export function encodeRune(rune: number): ByteText {
   if (rune < 0x800) return String.fromCharCode(0xc0 | (rune >> 6), 0x80 | (rune & 0x3f));
   if (rune >= 0xd800 && rune <= 0xdfff) return "\u00ef\u00bf\u00bd";
   if (rune < 0x1_0000) {
-    return String.fromCharCode(0xe0 | (rune >> 12), 0x80 | ((rune >> 6) & 0x3f), 0x80 | (rune & 0x3f));
+    return String.fromCharCode(
+      0xe0 | (rune >> 12),
+      0x80 | ((rune >> 6) & 0x3f),
+      0x80 | (rune & 0x3f),
+    );
   }
   return String.fromCharCode(
     0xf0 | (rune >> 18),
@@ -102,7 +106,11 @@ const SPACES = new RegExp(`${SPACE}+`);
 export function trimSpace(bytes: ByteText): ByteText {
   let trimmed = bytes.replace(LEADING, "");
   // One at a time from the end: a `+$` pattern would be quadratic on long runs of spaces.
-  for (let match = ONE_SPACE.exec(trimmed.slice(-3)); match; match = ONE_SPACE.exec(trimmed.slice(-3))) {
+  for (
+    let match = ONE_SPACE.exec(trimmed.slice(-3));
+    match;
+    match = ONE_SPACE.exec(trimmed.slice(-3))
+  ) {
     trimmed = trimmed.slice(0, -match[0].length);
   }
   return trimmed;
@@ -146,8 +154,8 @@ export function quoteRune(rune: number): string {
 function escapeRune(rune: number): string {
   const character = String.fromCodePoint(rune);
   if (rune !== 0x5c && PRINTABLE.test(character)) return character;
-  const escape = ESCAPES.get(rune);
-  if (escape !== undefined) return escape;
+  const short = ESCAPES.get(rune);
+  if (short !== undefined) return short;
   if (rune < 0x20 || rune === 0x7f) return `\\x${hex(rune, 2)}`;
   return rune < 0x1_0000 ? `\\u${hex(rune, 4)}` : `\\U${hex(rune, 8)}`;
 }

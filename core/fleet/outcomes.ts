@@ -1,4 +1,10 @@
-import { ableToRun, conflict, hasMetadata, type MachineState, type NamedUnit } from "./able-to-run.js";
+import {
+  ableToRun,
+  conflict,
+  hasMetadata,
+  type MachineState,
+  type NamedUnit,
+} from "./able-to-run.js";
 import {
   type ClusterState,
   type EngineJob,
@@ -48,9 +54,11 @@ export function passOutcomes(cluster: ClusterState): EngineTask[][] {
         lists.set(JSON.stringify(list), list);
       }
     };
-    if (point.left.length === 0) keep([], point.phase === "schedule" ? null : second(cluster, point));
+    if (point.left.length === 0)
+      keep([], point.phase === "schedule" ? null : second(cluster, point));
     for (const job of visitable(cluster, point)) {
-      for (const branch of visit(cluster, point, job)) keep(branch.tasks, after(point, job, branch));
+      for (const branch of visit(cluster, point, job))
+        keep(branch.tasks, after(point, job, branch));
     }
     const outcomes = [...lists.values()];
     known.set(key, outcomes);
@@ -77,7 +85,8 @@ function second(cluster: ClusterState, first: Point): Point {
 /** The jobs that may come next: of those already seen in the first visit, only the next in the ring. */
 function visitable(cluster: ClusterState, point: Point): readonly number[] {
   const { left, ring, ringAt } = point;
-  if (point.phase === "unschedule" || ringAt === null || cluster.jobs.length > ONE_GROUP) return left;
+  if (point.phase === "unschedule" || ringAt === null || cluster.jobs.length > ONE_GROUP)
+    return left;
   return left.filter((job) => !ring.includes(job) || job === ring[ringAt]);
 }
 
@@ -117,18 +126,15 @@ function checkScheduled(
   if (machine === undefined) return [unscheduled(goneReason(id))];
   return globalOrders(cluster).flatMap((globals): Branch[] => {
     const verdict = ableToRun(job, machine, placedOn(cluster, schedule, machine, globals));
-    switch (verdict.action) {
-      case "schedule":
-        return [{ tasks: [], schedule }];
-      case "unschedule":
-        return verdict.reasons.map((why) => unscheduled(unableReason(id, why)));
-      case "reschedule":
-        return verdict.replaced.flatMap((unit) =>
-          verdict.reasons.flatMap((why) =>
-            moveAway(cluster, schedule, unit, id, unableReason(id, why)),
-          ),
-        );
+    if (verdict.action === "schedule") return [{ tasks: [], schedule }];
+    if (verdict.action === "unschedule") {
+      return verdict.reasons.map((why) => unscheduled(unableReason(id, why)));
     }
+    return verdict.replaced.flatMap((unit) =>
+      verdict.reasons.flatMap((why) =>
+        moveAway(cluster, schedule, unit, id, unableReason(id, why)),
+      ),
+    );
   });
 }
 
@@ -169,7 +175,12 @@ function scheduleOne(
     });
     if (machine === undefined) return { tasks: [], schedule };
     const reason = unscheduledReason(job.targetState);
-    const task: EngineTask = { type: "AttemptScheduleUnit", unit: job.name, machine: machine.id, reason };
+    const task: EngineTask = {
+      type: "AttemptScheduleUnit",
+      unit: job.name,
+      machine: machine.id,
+      reason,
+    };
     return { tasks: [task], schedule: schedule.with(index, machine.id) };
   });
 }
@@ -181,10 +192,14 @@ function byLoad(
   globals: readonly NamedUnit[],
 ): MachineState[] {
   const load = new Map(
-    cluster.machines.map((machine) => [machine, placedOn(cluster, schedule, machine, globals).length]),
+    cluster.machines.map((machine) => [
+      machine,
+      placedOn(cluster, schedule, machine, globals).length,
+    ]),
   );
   return [...cluster.machines].sort(
-    (left, right) => (load.get(left) ?? 0) - (load.get(right) ?? 0) || (left.id < right.id ? -1 : 1),
+    (left, right) =>
+      (load.get(left) ?? 0) - (load.get(right) ?? 0) || (left.id < right.id ? -1 : 1),
   );
 }
 
@@ -255,7 +270,8 @@ export function reachableSchedules(
     }
   }
   const closed = closedGroups(new Map([...found].map(([key, { next }]) => [key, next])));
-  const show = (key: string): Record<string, string> => Object.fromEntries(found.get(key)?.entries ?? []);
+  const show = (key: string): Record<string, string> =>
+    Object.fromEntries(found.get(key)?.entries ?? []);
   const isFixed = (group: readonly string[]): boolean =>
     group.every((key) => found.get(key)?.busy === false);
   return {

@@ -1,7 +1,7 @@
 import { type ByteText, fields, fromBytes, quote, toBytes } from "./bytes.js";
 import { globMatches } from "./glob.js";
-import { lexUnitFile } from "./unit-lexer.js";
 import { type Section, type UnitFile, unitContents } from "./unit-file.js";
+import { lexUnitFile } from "./unit-lexer.js";
 import { unitNameInfo } from "./unit-name.js";
 
 /** What a unit's `[X-Fleet]` section demands, specifiers replaced. Source: job/job.go. */
@@ -51,7 +51,10 @@ export function requirements(name: string, unit: UnitFile): Requirements {
   ];
   return {
     requiredTarget: required[0] === undefined ? null : fromBytes(required[0]),
-    metadata: metadataRequirements([...values("X-ConditionMachineMetadata"), ...values("MachineMetadata")]),
+    metadata: metadataRequirements([
+      ...values("X-ConditionMachineMetadata"),
+      ...values("MachineMetadata"),
+    ]),
     peers: [...values("X-ConditionMachineOf"), ...values("MachineOf")].map(fromBytes),
     conflicts: [...values("X-Conflicts"), ...values("Conflicts")].flatMap(fields).map(fromBytes),
     replaces: values("Replaces").map(fromBytes),
@@ -61,7 +64,7 @@ export function requirements(name: string, unit: UnitFile): Requirements {
 
 /** Whether the unit is global; cheaper than all requirements. Specifiers cannot make a truthy value. */
 export function isGlobalUnit(unit: UnitFile): boolean {
-  return isTruthy((unitContents(unit)["X-Fleet"]?.["Global"] ?? []).at(-1) ?? "");
+  return isTruthy((unitContents(unit)["X-Fleet"]?.Global ?? []).at(-1) ?? "");
 }
 
 function isTruthy(value: ByteText): boolean {
@@ -128,7 +131,10 @@ export function validateOptions(unit: UnitFile): string[] {
     globs.flatMap((glob) =>
       peers
         .filter((peer) => globMatches(toBytes(glob), toBytes(peer)))
-        .map((peer) => `unresolvable requirements: peer ${quote(toBytes(peer))} matches ${what} ${quote(toBytes(glob))}`),
+        .map(
+          (peer) =>
+            `unresolvable requirements: peer ${quote(toBytes(peer))} matches ${what} ${quote(toBytes(glob))}`,
+        ),
     );
   const conflicting = offending(conflicts, "conflict");
   if (conflicting.length > 0) return [...new Set(conflicting)];
@@ -144,5 +150,8 @@ export function validateOptions(unit: UnitFile): string[] {
     [global && replaces.length > 0, "Global cannot be used with Replaces"],
     [conflicts.length > 0 && replaces.length > 0, "Conflicts cannot be used with Replaces"],
   ];
-  return exclusions.filter(([applies]) => applies).slice(0, 1).map(([, text]) => text);
+  return exclusions
+    .filter(([applies]) => applies)
+    .slice(0, 1)
+    .map(([, text]) => text);
 }

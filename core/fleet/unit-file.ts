@@ -104,7 +104,8 @@ export function parseUnitHash(
     const byte = bad[0].charCodeAt(0);
     const code = byte.toString(16).toUpperCase().padStart(4, "0");
     // Go's %#U: the code point, and the character where it can be printed.
-    const shown = quoteRune(byte).startsWith("'\\\\") && byte !== 0x5c ? "" : ` '${String.fromCharCode(byte)}'`;
+    const shown =
+      quoteRune(byte).startsWith("'\\\\") && byte !== 0x5c ? "" : ` '${String.fromCharCode(byte)}'`;
     return { ok: false, error: `encoding/hex: invalid byte: U+${code}${shown}` };
   }
   if (bytes.length % 2 === 1) return { ok: false, error: "encoding/hex: odd length hex string" };

@@ -44,7 +44,7 @@ type Step =
   | { readonly at: "section-name" }
   | { readonly at: "section-suffix"; readonly section: ByteText }
   | { readonly at: "in-section"; readonly section: ByteText }
-  | { readonly at: "comment"; readonly then: Step }
+  | { readonly at: "comment"; readonly resume: Step }
   | { readonly at: "name"; readonly section: ByteText }
   | {
       readonly at: "value";
@@ -69,7 +69,7 @@ function take(step: Step, reader: Reader, options: UnitOption[]): Step | null | 
       return inSection(step, reader);
     case "comment":
       while (reader.readLine().line.replace(/ $/, "").endsWith("\\"));
-      return step.then;
+      return step.resume;
     case "name":
       return optionName(step.section, reader);
     case "value":
@@ -81,7 +81,7 @@ function beforeSections(step: Step, reader: Reader): Step | null {
   const rune = reader.readRune();
   if (rune === null) return null;
   if (rune === 0x5b) return { at: "section-name" };
-  if (isComment(rune)) return { at: "comment", then: step };
+  if (isComment(rune)) return { at: "comment", resume: step };
   return step;
 }
 
@@ -98,7 +98,7 @@ function inSection(step: Step & { at: "in-section" }, reader: Reader): Step | nu
   if (rune === null) return null;
   if (isSpace(rune)) return step;
   if (rune === 0x5b) return { at: "section-name" };
-  if (isComment(rune)) return { at: "comment", then: step };
+  if (isComment(rune)) return { at: "comment", resume: step };
   reader.unreadRune();
   return { at: "name", section: step.section };
 }

@@ -65,7 +65,8 @@ const NAME_BYTE = /^[0-9a-zA-Z:\-_.\\@]$/;
 export function validateUnitName(name: string): string | null {
   const bytes = toBytes(name);
   if (bytes.length === 0) return "unit name cannot be empty";
-  if (bytes.length > NAME_LIMIT_BYTES) return `unit name exceeds maximum length (${NAME_LIMIT_BYTES})`;
+  if (bytes.length > NAME_LIMIT_BYTES)
+    return `unit name exceeds maximum length (${NAME_LIMIT_BYTES})`;
   const dot = bytes.lastIndexOf(".");
   if (dot === -1) return 'unit name must contain "."';
   if (dot === bytes.length - 1) return 'unit name cannot end in "."';

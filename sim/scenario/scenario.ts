@@ -43,6 +43,21 @@ export interface Scenario {
   /** Deliberate protocol bugs, sorted. */
   readonly bugs: readonly BugName[];
   readonly expect: readonly Expectation[];
+  /** The same run with safeguards on, and what it should show then; `counterfactual()` makes it. */
+  readonly counterfactual: Counterfactual | null;
+}
+
+export interface Counterfactual {
+  readonly about: string;
+  readonly safeguards: Safeguards;
+  readonly expect: readonly Expectation[];
+}
+
+/** The scenario as its counterfactual has it; null when it has none. */
+export function counterfactual(scenario: Scenario): Scenario | null {
+  if (scenario.counterfactual === null) return null;
+  const { safeguards, expect } = scenario.counterfactual;
+  return { ...scenario, safeguards, expect, counterfactual: null };
 }
 
 export interface Source {
@@ -257,10 +272,16 @@ export type Action =
       readonly via: NodeIndex | null;
     }
   /**
-   * A dead host's place is taken by another: `terminate`, then `add-host` and `member-add`. Under
+   * A host's place is taken by another: `member-add` and `add-host` of the new one, which starts
+   * with the cluster as `member add` printed it; after `overlap`, `terminate` of the old one. Under
    * the safeguard `remove_before_add` the old member is removed first.
    */
-  | { readonly kind: "replace-host"; readonly host: NodeIndex; readonly by: NodeIndex }
+  | {
+      readonly kind: "replace-host";
+      readonly host: NodeIndex;
+      readonly by: NodeIndex;
+      readonly overlap: Micros;
+    }
   /** update_engine_client -update on these hosts. */
   | { readonly kind: "attempt-update"; readonly hosts: readonly NodeIndex[] }
   /** The channel points at another version. */
@@ -309,9 +330,10 @@ export type Expectation = ExpectationKind & {
 export type ExpectationKind =
   /** Etcd members that lead and hold a quorum's votes. */
   | { readonly kind: "leaders"; readonly count: Span }
-  /** Hosts on which the unit (glob) is active. Counts (unit, host) pairs. */
-  | { readonly kind: "unit-active"; readonly unit: string; readonly count: Span }
-  | { readonly kind: "hosts-on"; readonly version: string; readonly count: Span }
+  /** Pairs of a unit (glob) and a host on which it is active. `all`: on every host of the cluster. */
+  | { readonly kind: "unit-active"; readonly unit: string; readonly count: Span | "all" }
+  /** Hosts that run this version. */
+  | { readonly kind: "hosts-on"; readonly version: string; readonly count: Span | "all" }
   /** Hosts that are not up. */
   | { readonly kind: "hosts-down"; readonly count: Span }
   /** Voting members of the etcd cluster. */
@@ -322,7 +344,7 @@ export type ExpectationKind =
   | { readonly kind: "quorum"; readonly is: "held" | "lost" }
   | { readonly kind: "invariant"; readonly name: string; readonly is: "held" | "violated" };
 
-/** Index of a zone pair's link. */
+/** The link from one node to another. */
 export function linkBetween(scenario: Scenario, from: NodeIndex, to: NodeIndex): LinkSpec {
   const left = scenario.hosts[from];
   const right = scenario.hosts[to];

@@ -1,0 +1,7 @@
+export * from "./catalogue.js";
+export type { ReadFile } from "./include.js";
+export { loadScenario, readBeside } from "./load.js";
+export { globMatches } from "./names.js";
+export { type ParseOptions, parseScenario } from "./parse.js";
+export * from "./quantity.js";
+export * from "./scenario.js";

@@ -1,0 +1,153 @@
+import type { Path, SourceDocument } from "./document.js";
+import type { Names } from "./names.js";
+import { readDuration, readSpan, writeDuration } from "./quantity.js";
+import type { Expectation, ExpectationKind, Moment } from "./scenario.js";
+import type { RawExpectation } from "./schema-timeline.js";
+
+const SUBJECTS = [
+  "leader",
+  "unit",
+  "hosts_on",
+  "hosts_down",
+  "members",
+  "lock_holders",
+  "quorum",
+  "invariant",
+] as const;
+
+/** Which other keys go with a subject, besides those of time. */
+const COMPANIONS: Readonly<Record<(typeof SUBJECTS)[number], readonly string[]>> = {
+  leader: [],
+  unit: ["active"],
+  hosts_on: ["count"],
+  hosts_down: [],
+  members: [],
+  lock_holders: [],
+  quorum: [],
+  invariant: ["is"],
+};
+const MOMENTS = ["by", "at", "during", "within"] as const;
+
+/**
+ * What a run should show. `invariants` are the names that exist; without them any name is taken.
+ */
+export function resolveExpectations(
+  source: SourceDocument,
+  at: Path,
+  raw: readonly RawExpectation[],
+  names: Names,
+  duration: number,
+  invariants: readonly string[] | undefined,
+): Expectation[] {
+  return raw.flatMap((entry, i): Expectation[] => {
+    const path: Path = [...at, i];
+    const kind = resolveKind(source, path, entry, names, invariants);
+    if (kind === null) return [];
+    const when = resolveMoment(source, path, entry, kind, duration);
+    return [{ ...kind, when, line: source.position(path).line }];
+  });
+}
+
+function resolveKind(
+  source: SourceDocument,
+  path: Path,
+  entry: RawExpectation,
+  names: Names,
+  invariants: readonly string[] | undefined,
+): ExpectationKind | null {
+  const subjects = SUBJECTS.filter((subject) => entry[subject] !== undefined);
+  const [subject] = subjects;
+  if (subject === undefined || subjects.length > 1) {
+    source.report(
+      path,
+      subject === undefined ? "E_SCENARIO_MISSING_KEY" : "E_SCENARIO_VALUE",
+      subject === undefined ? "nothing to look at" : subjects.join(" and "),
+      `one of ${SUBJECTS.join(", ")}`,
+      "Write one expectation for each.",
+    );
+    return null;
+  }
+  for (const key of ["active", "count", "is"] as const) {
+    if (entry[key] === undefined || COMPANIONS[subject].includes(key)) continue;
+    const found = `${key} with ${subject}`;
+    source.report([...path, key], "E_SCENARIO_UNKNOWN_KEY", found, "no such key", "", "key");
+  }
+  if (entry.leader !== undefined) {
+    const leaders = entry.leader === "exactly-one" ? 1 : 0;
+    return { kind: "leaders", count: { low: leaders, high: leaders } };
+  }
+  if (entry.unit !== undefined) {
+    if (entry.active === undefined) return missing(source, path, "active", "how many: active: 3");
+    return { kind: "unit-active", unit: entry.unit, count: entry.active };
+  }
+  if (entry.hosts_on !== undefined) {
+    const version = names.release([...path, "hosts_on"], entry.hosts_on);
+    return { kind: "hosts-on", version, count: entry.count ?? "all" };
+  }
+  if (entry.hosts_down !== undefined) return { kind: "hosts-down", count: entry.hosts_down };
+  if (entry.members !== undefined) return { kind: "members", count: entry.members };
+  if (entry.lock_holders !== undefined) return { kind: "lock-holders", count: entry.lock_holders };
+  if (entry.quorum !== undefined) return { kind: "quorum", is: entry.quorum };
+  const name = entry.invariant ?? "";
+  if (invariants !== undefined && !invariants.includes(name)) {
+    names.unknown([...path, "invariant"], "invariant", name, invariants);
+  }
+  if (entry.is === undefined) return missing(source, path, "is", "held or violated");
+  return { kind: "invariant", name, is: entry.is };
+}
+
+function missing(source: SourceDocument, path: Path, key: string, expected: string): null {
+  source.report(path, "E_SCENARIO_MISSING_KEY", `no "${key}"`, expected, "Add it.");
+  return null;
+}
+
+function resolveMoment(
+  source: SourceDocument,
+  path: Path,
+  entry: RawExpectation,
+  kind: ExpectationKind,
+  duration: number,
+): Moment {
+  const given = MOMENTS.filter((key) => entry[key] !== undefined);
+  if (given.length > 1) {
+    const found = given.join(" and ");
+    source.report(path, "E_SCENARIO_VALUE", found, `one of ${MOMENTS.join(", ")}`, "Keep one.");
+  }
+  const [key] = given;
+  const within = (time: number): number => {
+    if (key !== undefined && time > duration) {
+      source.report(
+        [...path, key],
+        "E_SCENARIO_VALUE",
+        writeDuration(time),
+        `a moment of the run, which lasts ${writeDuration(duration)}`,
+        "Move it earlier or make the run longer.",
+      );
+    }
+    return time;
+  };
+  if (entry.by !== undefined) return { kind: "by", time: within(entry.by) };
+  if (entry.at !== undefined) return { kind: "at", time: within(entry.at) };
+  const interval = entry.during ?? entry.within;
+  if (key === undefined || interval === undefined) return usualMoment(kind, duration);
+  const written = interval.endsWith("..") ? interval + writeDuration(duration) : interval;
+  const span = written.includes("..") ? readSpan(written, readDuration) : null;
+  if (span === null || span.low < 0) {
+    const expected = "an interval such as 5m..10m, or 5m.. until the end";
+    source.report([...path, key], "E_SCENARIO_VALUE", `"${interval}"`, expected, "");
+    return { kind: "end" };
+  }
+  const from = span.low;
+  const until = within(span.high);
+  return entry.during === undefined
+    ? { kind: "sometime", from, until }
+    : { kind: "throughout", from, until };
+}
+
+/** Without a moment, states are looked at when the run ends, and breaches all the time. */
+function usualMoment(kind: ExpectationKind, duration: number): Moment {
+  const whole = { from: 0, until: duration };
+  if (kind.kind === "quorum" && kind.is === "lost") return { kind: "sometime", ...whole };
+  if (kind.kind !== "invariant") return { kind: "end" };
+  return { kind: kind.is === "held" ? "throughout" : "sometime", ...whole };
+}

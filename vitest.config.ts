@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["{core,sim,adapters,viz,property-tests,bin}/**/*.test.{ts,tsx}"],
+    exclude: ["**/node_modules/**", "**/*.live.test.ts"],
     environment: "node",
     maxWorkers: 2,
     testTimeout: 60_000,

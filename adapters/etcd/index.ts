@@ -1,0 +1,2 @@
+export * from "./v3-client.js";
+export * from "./v3-types.js";

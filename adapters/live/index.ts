@@ -1,0 +1,4 @@
+export * from "./clock.js";
+export * from "./record.js";
+export * from "./rederive.js";
+export * from "./world.js";

@@ -1,0 +1,2 @@
+export * from "./perform.js";
+export * from "./render.js";

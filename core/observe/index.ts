@@ -1,0 +1,3 @@
+export * from "./events.js";
+export * from "./observer.js";
+export * from "./state.js";

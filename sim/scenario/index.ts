@@ -3,5 +3,6 @@ export type { ReadFile } from "./include.js";
 export { loadScenario, readBeside } from "./load.js";
 export { globMatches } from "./names.js";
 export { type ParseOptions, parseScenario } from "./parse.js";
+export { parseFaultPlan } from "./parse-plan.js";
 export * from "./quantity.js";
 export * from "./scenario.js";

@@ -1,4 +1,15 @@
+export * from "./able-to-run.js";
+export * from "./agent-tasks.js";
+export { type ByteText, fromBytes, toBytes } from "./bytes.js";
 export * from "./config.js";
+export * from "./engine.js";
+export type { ClusterState, EngineJob, EngineTask } from "./engine-task.js";
 export * from "./events.js";
 export * from "./fleetd.js";
+export { globMatches } from "./glob.js";
+export * from "./outcomes.js";
+export * from "./requirements.js";
 export * from "./state.js";
+export * from "./unit-file.js";
+export type { UnitOption } from "./unit-lexer.js";
+export * from "./unit-name.js";

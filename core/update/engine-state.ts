@@ -1,6 +1,7 @@
 import type { ArmTimer, CancelTimer, Generator, TimerFired } from "../kernel/index.js";
 import type { OmahaManifest, OmahaReply, OmahaRequest } from "./omaha.js";
 import type { PayloadState } from "./payload.js";
+import type { CheckSchedule } from "./schedule.js";
 import type { SlotFlagsChange, SlotName, Slots, SlotVariant, SlotView } from "./slots.js";
 
 /** update_engine's D-Bus status (update_attempter.h). VERIFYING is declared there and never set. */
@@ -42,7 +43,7 @@ export type Stage =
   | "download"
   | "download-pause"
   | "report-download-finished"
-  | "verify"
+  | "write"
   | "report-complete"
   | "report-error";
 
@@ -62,24 +63,20 @@ export interface UpdateState {
   bootId: string;
   status: UpdateStatus;
   stage: Stage;
-  /** Version being installed or installed; null otherwise. */
-  target: string | null;
+  /** What is being installed; after that, what waits for the reboot. */
   manifest: OmahaManifest | null;
   /** First bytes of the payload have reached the inactive slot. */
   writing: boolean;
   /** Resumes of the present download. */
   resumes: number;
+  /** Why the update failed, while that is being reported; 0 otherwise. */
+  failure: number;
   /** Bytes of the payload received. */
   received: number;
   /** Id of the outstanding request, download or write; 0: none. */
   awaiting: number;
   nextId: number;
-  /** Seconds; update_check_scheduler's last_interval. */
-  lastIntervalSeconds: number;
-  /** Seconds, from the server, for the next scheduling only; 0: none. */
-  pollIntervalSeconds: number;
-  /** HTTP status of the last check; 0: none. */
-  httpStatus: number;
+  schedule: CheckSchedule;
   /** The boot flags of the running slot were brought up to date in this boot. */
   markedGood: boolean;
   prefs: Preferences;

@@ -1,4 +1,5 @@
 export * from "./bootloader.js";
+export * from "./engine.js";
 export * from "./engine-state.js";
 export * from "./gpt.js";
 export * from "./locksmithctl.js";
@@ -7,6 +8,7 @@ export * from "./locksmithd-state.js";
 export * from "./omaha.js";
 export * from "./payload.js";
 export * from "./reboot-lock.js";
+export * from "./schedule.js";
 export * from "./semaphore.js";
 export * from "./semaphore-json.js";
 export * from "./service-state.js";

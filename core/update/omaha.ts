@@ -43,6 +43,9 @@ export const ERROR_CODE = {
 /** OR-ed into reported codes when the host asks a server other than the vendor's. */
 export const ERROR_FLAG_TEST_SERVER = 1 << 28;
 
+/** OR-ed into reported codes when the download had been resumed. */
+export const ERROR_FLAG_RESUMED = 1 << 30;
+
 export interface OmahaEvent {
   readonly type: number;
   readonly result: number;

@@ -95,6 +95,28 @@ export function viewSlots(slots: Slots): SlotView[] {
   });
 }
 
+/**
+ * The first bytes of an image reach a slot: what was there is gone, what comes is not there yet.
+ * The flags say nothing of it. Throws when the slot is the running one.
+ */
+export function beginSlotWrite(
+  slots: Slots,
+  running: SlotName,
+  target: SlotName,
+  version: string,
+): void {
+  if (target === running) throw new Error(`${target} is running and must not be written`);
+  const slot = slots[target];
+  slot.version = version;
+  slot.complete = false;
+}
+
+/** Image and kernel are there and were read back. Throws when the slot is the running one. */
+export function finishSlotWrite(slots: Slots, running: SlotName, target: SlotName): void {
+  if (target === running) throw new Error(`${target} is running and must not be written`);
+  slots[target].complete = true;
+}
+
 /** Puts changed flags into `slots`, as a write of the partition table does. */
 export function applySlotFlags(slots: Slots, changes: readonly SlotFlagsChange[]): void {
   for (const change of changes) {

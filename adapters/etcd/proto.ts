@@ -12,7 +12,10 @@ interface MessageJson {
   readonly oneofs?: Record<string, { oneof: string[] }>;
 }
 
-const message = (fields: MessageSpec, oneofs?: Readonly<Record<string, readonly string[]>>): MessageJson => ({
+const message = (
+  fields: MessageSpec,
+  oneofs?: Readonly<Record<string, readonly string[]>>,
+): MessageJson => ({
   fields: Object.fromEntries(
     Object.entries(fields).map(([name, [id, type, rule]]) => [
       name,

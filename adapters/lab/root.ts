@@ -36,7 +36,8 @@ export function ensureRoot(settings: LabSettings, say: (line: string) => void): 
 }
 
 function ensureKey(path: string, comment: string): void {
-  if (!existsSync(path)) run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path);
+  if (!existsSync(path))
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path);
 }
 
 /** All hosts show the one host key of the lab. */
@@ -72,7 +73,11 @@ function furnish(root: string, settings: LabSettings): void {
   chmodSync(hostKey, 0o600);
   enable(root, "systemd-networkd.service", "multi-user.target");
   enable(root, "ssh.service", "multi-user.target");
-  for (const unit of ["apt-daily.timer", "apt-daily-upgrade.timer", "systemd-networkd-wait-online.service"]) {
+  for (const unit of [
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "systemd-networkd-wait-online.service",
+  ]) {
     rmSync(join(root, "etc/systemd/system", unit), { force: true });
     symlinkSync("/dev/null", join(root, "etc/systemd/system", unit));
   }

@@ -11,7 +11,9 @@ export function run(program: string, ...args: readonly string[]): string {
   if (done.error !== undefined) throw new LabError(`cannot run ${program}: ${done.error.message}`);
   if (done.status !== 0) {
     const said = (done.stderr || done.stdout).trim().split("\n").slice(-5).join("\n");
-    throw new LabError(`${program} ${args.join(" ")} failed (${done.status ?? done.signal}): ${said}`);
+    throw new LabError(
+      `${program} ${args.join(" ")} failed (${done.status ?? done.signal}): ${said}`,
+    );
   }
   return done.stdout;
 }

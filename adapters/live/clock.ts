@@ -21,8 +21,8 @@ export function realClock(base: Micros = 0): LiveClock {
       let timeout: NodeJS.Timeout;
       const wait = (): void => {
         const left = end - now();
-        if (left <= 0) return due();
-        timeout = setTimeout(wait, Math.min(Math.ceil(left / 1_000), LONGEST_MS));
+        if (left <= 0) due();
+        else timeout = setTimeout(wait, Math.min(Math.ceil(left / 1_000), LONGEST_MS));
       };
       timeout = setTimeout(wait, Math.min(Math.ceil(delay / 1_000), LONGEST_MS));
       return () => clearTimeout(timeout);

@@ -61,7 +61,7 @@ export class LiveWorld {
     perform: Perform<Effect>,
     /** Sees every fact, after it was recorded. */
     heard: (fact: Fact, seq: number) => void = () => {},
-  ): Seat<Stimulus> {
+  ): Seat<Stimulus | TimerFired> {
     const state = machine.create(config);
     const timers = new Map<string, () => void>();
     let left = false;

@@ -35,7 +35,8 @@ export class ObservePerformer {
         void this.#range(effect, answer);
         return;
       case "watch":
-        return this.#open(effect, answer);
+        this.#open(effect, answer);
+        return;
       case "watch-cancel":
         if (this.#watch?.id === effect.id) this.close();
         return;
@@ -102,7 +103,13 @@ export class ObservePerformer {
     const { header } = response;
     if (response.created) {
       const cluster = hexOf(header.cluster_id);
-      answer({ kind: "watch-created", id, cluster, endpoint, revision: revisionOf(header.revision) });
+      answer({
+        kind: "watch-created",
+        id,
+        cluster,
+        endpoint,
+        revision: revisionOf(header.revision),
+      });
     }
     if (response.canceled) {
       const compacted = revisionOf(response.compact_revision);

@@ -219,12 +219,14 @@ function failed(
 ): void {
   if (state.phase === "ranging" && failure === "too-large" && state.pageSize > 1) {
     state.pageSize = Math.max(1, Math.floor(state.pageSize / 4));
-    return ask(state, out);
+    ask(state, out);
+    return;
   }
   if (state.range !== null && failure === "compacted") {
     // The pages' revision was compacted under us: what was told stays told, the rest is compared.
     state.range = { revision: 0, after: null, present: new Set() };
-    return ask(state, out);
+    ask(state, out);
+    return;
   }
   const news = state.cluster !== "" && state.failures === 0;
   if (news) out.facts.push({ kind: "observe.lost", failure, message, revision: state.revision });
@@ -237,9 +239,9 @@ function failed(
 }
 
 function timer(state: ObserverState, name: string, out: ObserveOut): void {
-  if (name === "retry" && state.phase === "waiting") return ask(state, out);
-  if (name === "give-up" && state.cluster === "") return giveUp(state, out);
-  if (name === "progress") return checkAlive(state, out);
+  if (name === "retry" && state.phase === "waiting") ask(state, out);
+  else if (name === "give-up" && state.cluster === "") giveUp(state, out);
+  else if (name === "progress") checkAlive(state, out);
 }
 
 function giveUp(state: ObserverState, out: ObserveOut): void {
@@ -255,7 +257,8 @@ function checkAlive(state: ObserverState, out: ObserveOut): void {
   if (!state.heard && (state.asked || state.phase === "connecting")) {
     out.effects.push({ kind: "watch-cancel", id });
     const message = "the watch is silent";
-    return failed(state, { kind: "failed", id, failure: "deadline", message }, out);
+    failed(state, { kind: "failed", id, failure: "deadline", message }, out);
+    return;
   }
   state.asked = !state.heard;
   state.heard = false;
@@ -278,7 +281,7 @@ function stop(state: ObserverState, out: ObserveOut): void {
 }
 
 function tell(state: ObserverState, change: ObservedChange, out: ObserveOut): void {
-  const previous = change.previous === undefined ? undefined : valueOf(change.previous);
+  const previous = change.previous === undefined ? undefined : bareValue(change.previous);
   if (change.type === "put") put(state, change.pair, undefined, previous, out);
   else remove(state, keyId(change.key), change.revision, undefined, previous, out);
 }
@@ -323,7 +326,7 @@ function revisionOf(change: ObservedChange): Revision {
   return change.type === "put" ? change.pair.revision : change.revision;
 }
 
-function valueOf({ value, valueEncoding, size, sha256 }: ObservedValue): ObservedValue {
+function bareValue({ value, valueEncoding, size, sha256 }: ObservedValue): ObservedValue {
   return {
     value,
     ...(valueEncoding === undefined ? {} : { valueEncoding }),

@@ -1,0 +1,176 @@
+import { Command } from "commander";
+import { EtcdV3Client } from "../../adapters/etcd/index.js";
+import { LiveWorld, Recorder, realClock } from "../../adapters/live/index.js";
+import { ObservePerformer } from "../../adapters/observe/index.js";
+import type { Micros } from "../../core/kernel/index.js";
+import {
+  OBSERVER_DEFAULTS,
+  type ObserveFact,
+  type ObserverConfig,
+  observer,
+} from "../../core/observe/index.js";
+import {
+  guarded,
+  readCountFlag,
+  readDurationFlag,
+  readEndpoints,
+  readTls,
+  type TlsFlags,
+} from "./live-flags.js";
+import { openRecording } from "./recording.js";
+
+interface ObserveFlags extends TlsFlags {
+  readonly etcd: string;
+  readonly prefix: string;
+  readonly out: string;
+  readonly json?: boolean;
+  readonly for?: string;
+  readonly startTimeout: string;
+  readonly valueLimit: string;
+}
+
+/** `orrery observe`: follows a real etcd's keys into a log. */
+export function observeCommand(): Command {
+  return new Command("observe")
+    .description("follow the keys of a real etcd (v3) into a log that replay, log and verify open")
+    .requiredOption("--etcd <urls>", "client URLs of members, separated by commas")
+    .requiredOption("--out <file>", "where the log goes; must not exist")
+    .option("--prefix <prefix>", "keys that begin with it", OBSERVER_DEFAULTS.prefix)
+    .option("--for <duration>", "stop after this long; otherwise at SIGINT")
+    .option("--json", "print every fact as a line of JSON")
+    .option("--start-timeout <duration>", "give up when etcd has not answered by then", "10s")
+    .option("--value-limit <bytes>", "keep this much of a value, and size and hash of it", "4096")
+    .option("--cacert <file>", "authority that signed etcd's certificate (PEM)")
+    .option("--cert <file>", "client certificate (PEM)")
+    .option("--key <file>", "key of the client certificate (PEM)")
+    .addHelpText(
+      "after",
+      `
+Every put and delete becomes a fact; a lost connection is taken up again from the last revision
+told, and what etcd has compacted meanwhile is named (observe.gap). Only reads are made.
+
+Examples:
+  orrery observe --etcd http://127.0.0.1:2379 --out cluster.log
+  orrery observe --etcd http://10.0.0.1:2379,http://10.0.0.2:2379 --prefix /config/ --for 10m --out config.log
+  orrery observe --etcd https://10.0.0.1:2379 --cacert ca.pem --json --out cluster.log | jq .kind
+
+Exit codes: 0 stopped (SIGINT, SIGTERM, --for), log complete; 2 bad flag, etcd never answered, or
+the log cannot be written.`,
+    )
+    .action((flags: ObserveFlags) => guarded(() => observe(flags)));
+}
+
+async function observe(flags: ObserveFlags): Promise<number> {
+  const endpoints = readEndpoints(flags.etcd);
+  const config: ObserverConfig = {
+    ...OBSERVER_DEFAULTS,
+    prefix: flags.prefix,
+    startTimeout: readDurationFlag("--start-timeout", flags.startTimeout),
+  };
+  const length = flags.for === undefined ? null : readDurationFlag("--for", flags.for);
+  const valueLimit = readCountFlag("--value-limit", flags.valueLimit, 16, 1 << 20);
+  const client = new EtcdV3Client({ endpoints, tls: readTls(flags) });
+  const began = new Date();
+  const sink = openRecording(flags.out, {
+    program: "orrery observe",
+    started: began.toISOString(),
+    etcd: endpoints,
+    machines: [{ host: "", machine: observer.name, config }],
+  });
+  const recorder = new Recorder(sink);
+  try {
+    return await follow(recorder, client, config, began, { valueLimit, length, flags });
+  } finally {
+    client.close();
+  }
+}
+
+interface FollowOptions {
+  readonly valueLimit: number;
+  readonly length: Micros | null;
+  readonly flags: ObserveFlags;
+}
+
+/** Runs the observer until it is told to stop, or gives up. The exit code. */
+function follow(
+  recorder: Recorder,
+  client: EtcdV3Client,
+  config: ObserverConfig,
+  began: Date,
+  { valueLimit, length, flags }: FollowOptions,
+): Promise<number> {
+  return new Promise((resolve) => {
+    const clock = realClock();
+    const performer = new ObservePerformer(client, valueLimit);
+    const print = printer(flags);
+    const done = (code: number): void => {
+      world.stop();
+      performer.close();
+      for (const signal of SIGNALS) process.off(signal, stop);
+      cancelEnd();
+      resolve(code);
+    };
+    const fail = (error: unknown): void => {
+      const reason = error instanceof Error ? error.message : String(error);
+      console.error(
+        `${flags.out}:1:1: error E_LOG_WRITE: found ${reason}; expected a log that can be written. Free space or choose another path; what was written so far is good`,
+      );
+      done(2);
+    };
+    const world = new LiveWorld(recorder, clock, fail);
+    world.started("orrery observe", began);
+    const seat = world.seat(
+      "",
+      observer,
+      config,
+      (effect, cause) => {
+        if (effect.kind !== "exit") {
+          performer.perform(effect, (stimulus) => seat.deliver(stimulus, cause));
+          return;
+        }
+        try {
+          recorder.end();
+        } catch (error) {
+          return fail(error);
+        }
+        done(effect.code);
+      },
+      print,
+    );
+    const stop = (): void => seat.deliver({ kind: "stop" }, null);
+    const cancelEnd = length === null ? () => {} : clock.after(length, stop);
+    for (const signal of SIGNALS) process.on(signal, stop);
+    seat.deliver({ kind: "start" }, null);
+  });
+}
+
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+/** Shows facts: all as JSON lines, or what a person wants to know while it runs. */
+function printer(flags: ObserveFlags): (fact: ObserveFact) => void {
+  return (fact) => {
+    if (flags.json === true) console.log(JSON.stringify(fact));
+    const line = news(fact, flags);
+    if (line !== null) console.error(line);
+  };
+}
+
+function news(fact: ObserveFact, { etcd, out }: ObserveFlags): string | null {
+  switch (fact.kind) {
+    case "observed.put":
+    case "observed.delete":
+      return null;
+    case "observe.connected":
+      return `connected to ${fact.endpoint}, cluster ${fact.cluster}, at revision ${fact.revision}`;
+    case "observe.synced":
+      return `${fact.keys} keys at revision ${fact.revision}; watching`;
+    case "observe.lost":
+      return `lost (${fact.message}); everything up to revision ${fact.revision} is in the log; trying again`;
+    case "observe.gap":
+      return `revisions ${fact.from} to ${fact.to} cannot be told (${fact.reason}); comparing keys instead`;
+    case "observe.gave-up":
+      return `${etcd}:1:1: error E_CONNECT: found ${fact.message}; expected an answer of etcd within ${fact.after / 1_000_000} s. Check the URL, and that etcd runs and is reachable from here`;
+    case "observe.stopped":
+      return `${fact.puts} puts and ${fact.deletes} deletes up to revision ${fact.revision}, in ${out}`;
+  }
+}

@@ -66,7 +66,7 @@ export function ready<D, S>(node: RawNode<D, S>): Ready<D, S> {
   const result = {
     softState: softChanged ? { lead: node.lead, role: node.role } : null,
     hardState: hardChanged ? hardStateOf(node) : null,
-    readStates: node.readStates,
+    readStates: [...node.readStates],
     entries,
     snapshot: hasNextUnstableSnapshot(log) ? log.unstable.snapshot : null,
     committedEntries,
@@ -105,7 +105,7 @@ function queueStorageMessages<D, S>(
     // The response about the entries comes last: the leader's acknowledgement to itself looks
     // their terms up while they are still unstable.
     const written = storageAppendResponse(node, snapshot);
-    message.responses = written === null ? promises : [...promises, written];
+    message.responses = written === null ? [...promises] : [...promises, written];
     messages.push(message);
   }
   if (committedEntries.length > 0) {

@@ -67,6 +67,8 @@ export interface Instance {
   lastUpdateVersion: string | null;
   lastGranted: Micros;
   updateInProgress: boolean;
+  /** Boot in which the last grant was given; a later boot on another version is a rollback. */
+  grantBootId: string;
 }
 
 export interface Application {
@@ -108,7 +110,8 @@ export interface ServiceConfig {
   readonly applications: readonly ApplicationConfig[];
   /**
    * Time between reading the statistics and writing the grant. Requests that fall into it see the
-   * old statistics: the race by which Nebraska grants more than its policy allows. 0: none.
+   * old statistics: the race by which Nebraska grants more than its policy allows. 0, or profile
+   * `fixed`: none.
    */
   readonly grantLatency: Micros;
   /** UTC time at which this machine's clock showed 0, in µs since 1970. */
@@ -119,10 +122,11 @@ export interface ServiceConfig {
 
 /** A grant that was decided and is not yet written. */
 export interface PendingGrant {
+  /** Of the request; the timer is `grant/<id>`. */
   readonly id: number;
-  readonly timer: string;
   readonly appId: string;
   readonly host: string;
+  readonly bootId: string;
   readonly packageId: string;
 }
 
@@ -130,11 +134,8 @@ export interface ServiceState {
   readonly config: ServiceConfig;
   readonly applications: Map<string, Application>;
   pending: PendingGrant[];
-  nextPending: number;
   /** `host version` pairs not to be granted again (profile fixed). */
   readonly denied: Set<string>;
-  /** The service answers; an operator or a fault may stop it. */
-  up: boolean;
 }
 
 /** Why a check was not granted; Nebraska's errors in words. */

@@ -14,12 +14,13 @@ export function describeFields(fields: Fields, without: readonly string[] = []):
 function describeValue(value: unknown): string {
   if (typeof value === "string") return value === "" ? '""' : cut(printable(value));
   if (typeof value !== "object" || value === null) return String(value);
-  if (Array.isArray(value)) {
-    return cut(
-      value.map((item) => (isFields(item) ? `{${describeFields(item)}}` : String(item))).join(","),
-    );
-  }
+  if (Array.isArray(value)) return cut(value.map(describeItem).join(","));
   return cut(`{${describeFields(fieldsOf(value))}}`);
+}
+
+function describeItem(item: unknown): string {
+  if (Array.isArray(item)) return `[${item.map(describeItem).join(",")}]`;
+  return isFields(item) ? `{${describeFields(item)}}` : printable(String(item));
 }
 
 function cut(text: string): string {
@@ -80,6 +81,12 @@ export function describe(kind: string, data: unknown): string {
       return `#${text("id")}`;
     case "operator.action":
       return `${text("do")} ${describeFields(fields, ["do"])}`.trimEnd();
+    case "expectation.met":
+    case "expectation.failed": {
+      const name = text("expectation") || text("name");
+      const others = describeFields(fields, ["expectation", "name", "detail"]);
+      return [[name, text("detail")].filter(Boolean).join(": "), others].filter(Boolean).join(" ");
+    }
     case "invariant.violated":
       return `${text("invariant")}: ${text("detail")}`;
     default:

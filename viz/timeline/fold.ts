@@ -60,11 +60,21 @@ function verdictOf(fields: Fields): ClusterView["end"] {
   };
 }
 
+const HOST_MACHINES: ReadonlySet<string> = new Set([
+  "host",
+  "etcd",
+  "systemd",
+  "fleet",
+  "update",
+  "locksmith",
+]);
+
 function applyFact(draft: Draft, record: FoldRecord): boolean {
   const fields = fieldsOf(record.data);
   const dot = record.kind.indexOf(".");
   const machine = dot < 0 ? record.kind : record.kind.slice(0, dot);
-  const host = record.host === "" ? -1 : draft.hostIndex(record.host);
+  // Services have names too; only a machine of a host makes a name a host.
+  const host = record.host !== "" && HOST_MACHINES.has(machine) ? draft.hostIndex(record.host) : -1;
   switch (machine) {
     case "host":
       return host >= 0 && hostFact(draft, host, record.kind, fields, record.at);

@@ -25,7 +25,7 @@ export function span(text: string, style: Style = "plain"): Span {
 }
 
 /** Exactly `width` cells of a text: cut with `…`, or padded with spaces. */
-export function fit(text: string, width: number, align: "left" | "right" = "left"): string {
+export function toWidth(text: string, width: number, align: "left" | "right" = "left"): string {
   if (width <= 0) return "";
   const have = widthOf(text);
   if (have <= width) {
@@ -98,7 +98,7 @@ export function lineOf(spans: readonly Span[], width: number): Line {
       if (cells > 0) line.push({ text, style });
       left -= cells;
     } else {
-      line.push({ text: fit(text, left), style });
+      line.push({ text: toWidth(text, left), style });
       left = 0;
     }
   }

@@ -294,7 +294,11 @@ function goTo(ui: UiState, timeline: Timeline, text: string): UiState {
   if (seq !== undefined) {
     const moved = moveTo(ui, timeline, timeline.store.indexUpToSeq(Number(seq)));
     const exact = timeline.store.seq(moved.cursor) === Number(seq);
-    return { ...moved, playing: false, message: exact ? "" : `#${seq} is not stored; went before it` };
+    return {
+      ...moved,
+      playing: false,
+      message: exact ? "" : `#${seq} is not stored; went before it`,
+    };
   }
   const percent = /^(\d+(?:\.\d+)?)%$/.exec(text)?.[1];
   const at =

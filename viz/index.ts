@@ -1,0 +1,3 @@
+export * from "./report/index.js";
+export * from "./timeline/index.js";
+export * from "./tui/index.js";

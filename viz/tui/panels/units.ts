@@ -1,0 +1,78 @@
+import { downtimeAt, formatDuration, printable, type UnitView } from "../../timeline/index.js";
+import { type Line, lineOf, type Span, type Style, span, toWidth } from "../cells.js";
+import { rule, type Scene } from "./scene.js";
+
+const CELL_WIDTH_MIN = 26;
+
+/**
+ * The cluster's units. With room for a whole table every unit has a row with its placement and
+ * downtime; otherwise they stand beside each other, those that are down first.
+ */
+export function unitLines(scene: Scene, width: number, height: number): Line[] {
+  const at = scene.ui.clock;
+  const units = [...scene.view.units.values()].sort(downFirst);
+  const down = units.filter((unit) => unit.downSince !== null).length;
+  const note = units.length === 0 ? "" : `${units.length} units, ${down} down`;
+  const title = rule(scene, "units", "units", note, width);
+  if (height < 2) return [title];
+  if (units.length === 0)
+    return [title, lineOf([span(" no unit was scheduled yet", "dim")], width)];
+  const columns =
+    width < 100 || units.length > height - 1 ? Math.max(1, Math.floor(width / CELL_WIDTH_MIN)) : 1;
+  const skipped = Math.min(scene.ui.unitScroll, Math.max(0, units.length - (height - 1) * columns));
+  const rows: Line[] = [title];
+  for (let row = 0; row < height - 1; row++) {
+    const from = skipped + row * columns;
+    const shown = units.slice(from, from + columns);
+    if (shown.length === 0) break;
+    const cell = Math.floor(width / columns);
+    rows.push(
+      lineOf(
+        shown.flatMap((unit) => unitCell(unit, at, cell, columns === 1)),
+        width,
+      ),
+    );
+  }
+  return rows;
+}
+
+function downFirst(a: UnitView, b: UnitView): number {
+  const left = a.downSince === null ? 1 : 0;
+  const right = b.downSince === null ? 1 : 0;
+  return left - right || (a.name < b.name ? -1 : 1);
+}
+
+function unitCell(unit: UnitView, at: number, width: number, whole: boolean): Span[] {
+  const [sign, style] = state(unit);
+  const name = printable(unit.name.replace(/\.service$/, ""));
+  const where =
+    unit.activeOn.length > 2 ? `${unit.activeOn.length} hosts` : unit.activeOn.join(",");
+  const place = where || (unit.machine === "" ? "unscheduled" : `→${unit.machine}`);
+  const total = downtimeAt(unit, at);
+  const down = unit.downSince === null ? "" : formatDuration(at - unit.downSince);
+  if (!whole) {
+    const tail = toWidth(`${printable(place)} ${down}`, Math.max(8, width - 17));
+    return [
+      span(` ${sign} `, style),
+      span(toWidth(name, width - 4 - tail.length)),
+      span(` ${tail}`, style),
+    ];
+  }
+  const outages = unit.outages === 0 ? "" : `${unit.outages} outages ${formatDuration(total)}`;
+  return [
+    span(` ${sign} `, style),
+    span(toWidth(name, 20)),
+    span(` ${toWidth(printable(place), 12)}`, style),
+    span(
+      ` ${toWidth(down === "" ? `up ${formatDuration(at - unit.since)}` : `down ${down}`, 14)}`,
+      style,
+    ),
+    span(` ${outages}${unit.moves === 0 ? "" : `  ${unit.moves} moves`}`, "dim"),
+  ];
+}
+
+function state(unit: UnitView): readonly [string, Style] {
+  if (unit.activeOn.length > 0) return ["●", "good"];
+  if (unit.downSince !== null) return ["✗", "bad"];
+  return unit.wanted ? ["◌", "warn"] : ["○", "dim"];
+}

@@ -20,6 +20,8 @@ export {
   type StorageError,
 } from "./errors.js";
 export type { ConfChangeRefusal, LogEnd, ProgressView, RaftFact } from "./facts.js";
+export * from "./invariant-history.js";
+export * from "./invariants.js";
 export { firstIndex, lastIndex, lastTerm, type RaftLog, termAt } from "./log.js";
 export { isLocalMessage, isResponseMessage, type Message, type MessageType } from "./message.js";
 export type { RawNode } from "./node.js";

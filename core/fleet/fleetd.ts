@@ -1,13 +1,187 @@
-import type { Machine } from "../kernel/index.js";
+import type { EtcdReplied } from "../etcd/client.js";
+import { type Machine, type TimerFired, unreachable } from "../kernel/index.js";
+import type { SystemdReplied } from "../systemd/client.js";
+import { agentReplied, runAgent } from "./agent.js";
 import type { FleetConfig } from "./config.js";
+import { engineReplied, ordered, runEngine, stealWaitOver } from "./engine-loop.js";
 import type { FleetEffect, FleetFact, FleetStimulus } from "./events.js";
-import type { FleetState } from "./state.js";
+import {
+  beat,
+  beatLimit,
+  beatReplied,
+  componentsMayHaveEnded,
+  fence,
+  heartbeatJobs,
+  killProcess,
+  monitorTick,
+  purgeReplied,
+  registerAgain,
+  registerReplied,
+  republishTick,
+  shutdownLimit,
+  startProcess,
+  terminate,
+  unitFilesRead,
+} from "./server.js";
+import { createState, type FleetState, type TimerName } from "./state.js";
+import type { Step } from "./step.js";
+import { generate, generateReplied, publishReplied, unitChanged } from "./unit-states.js";
+import { watchPauseOver, watchReplied } from "./watch.js";
 
-/** One fleetd process: server, agent, unit-state publisher and engine. */
+/**
+ * One fleetd process: server, agent, unit-state publisher and engine, which share nothing with
+ * other machines but etcd. After it has exited, `start` starts it anew.
+ */
 export const fleetd: Machine<FleetConfig, FleetState, FleetStimulus, FleetFact, FleetEffect> = {
   name: "fleet",
-  create: (config) => ({ config, phase: "down", nextId: 1 }),
-  step: (state, stimulus) => {
-    if (stimulus.kind === "start") state.phase = "starting";
+  create: createState,
+  step(state, stimulus, now, out) {
+    const step: Step = { state, now, out };
+    hear(step, stimulus);
+    if (state.phase === "stopping") componentsMayHaveEnded(step);
   },
 };
+
+function hear(step: Step, stimulus: FleetStimulus): void {
+  switch (stimulus.kind) {
+    case "start":
+      startProcess(step);
+      return;
+    case "stop":
+      if (stimulus.signal === "SIGTERM") terminate(step);
+      else killProcess(step);
+      return;
+    case "timer":
+      timerFired(step, stimulus);
+      return;
+    case "etcd-reply":
+      etcdReplied(step, stimulus);
+      return;
+    case "systemd-reply":
+      systemdReplied(step, stimulus);
+      return;
+    case "unit-changed":
+      unitChanged(step, stimulus.status.name);
+      return;
+    case "ordered":
+      ordered(step, stimulus.id, stimulus.orders);
+      return;
+    default:
+      unreachable(stimulus);
+  }
+}
+
+function timerFired(step: Step, { timer }: TimerFired): void {
+  // Only what was armed is heard, so the name is one of ours.
+  const name = timer as TimerName;
+  if (!step.state.timers.delete(name)) return;
+  switch (name) {
+    case "register":
+      registerAgain(step);
+      return;
+    case "beat":
+      monitorTick(step);
+      return;
+    case "beat-retry":
+      beat(step);
+      return;
+    case "beat-limit":
+      beatLimit(step);
+      return;
+    case "fence":
+      fence(step);
+      return;
+    case "heartbeat":
+      heartbeatJobs(step);
+      return;
+    case "agent":
+      runAgent(step);
+      return;
+    case "engine":
+      runEngine(step);
+      return;
+    case "engine-steal":
+      stealWaitOver(step);
+      return;
+    case "generate":
+      generate(step);
+      return;
+    case "republish":
+      republishTick(step);
+      return;
+    case "watch":
+      watchPauseOver(step);
+      return;
+    case "shutdown":
+      shutdownLimit(step);
+      return;
+    default:
+      unreachable(name);
+  }
+}
+
+function etcdReplied(step: Step, { id, reply }: EtcdReplied): void {
+  const owner = step.state.calls.get(id);
+  if (owner === undefined) return;
+  step.state.calls.delete(id);
+  switch (owner) {
+    case "register":
+    case "register-create":
+      registerReplied(step, reply, owner === "register-create");
+      return;
+    case "beat":
+    case "beat-create":
+      beatReplied(step, reply, owner === "beat-create");
+      return;
+    case "agent":
+      agentReplied(step, reply);
+      return;
+    case "engine":
+      engineReplied(step, reply);
+      return;
+    case "publish":
+      publishReplied(step, id, reply);
+      return;
+    case "watch":
+      watchReplied(step, reply);
+      return;
+    case "purge":
+      purgeReplied(step, reply);
+      return;
+    case "start":
+    case "generate":
+      throw new Error(`an answer of etcd to a call of systemd: ${id}`);
+    default:
+      unreachable(owner);
+  }
+}
+
+function systemdReplied(step: Step, { id, reply }: SystemdReplied): void {
+  const owner = step.state.calls.get(id);
+  if (owner === undefined) return;
+  step.state.calls.delete(id);
+  switch (owner) {
+    case "start":
+      unitFilesRead(step, reply);
+      return;
+    case "agent":
+      agentReplied(step, reply);
+      return;
+    case "generate":
+      generateReplied(step, reply);
+      return;
+    case "purge":
+      purgeReplied(step, reply);
+      return;
+    case "register":
+    case "register-create":
+    case "beat":
+    case "beat-create":
+    case "engine":
+    case "publish":
+    case "watch":
+      throw new Error(`an answer of systemd to a call of etcd: ${id}`);
+    default:
+      unreachable(owner);
+  }
+}

@@ -62,9 +62,10 @@ export function requirements(name: string, unit: UnitFile): Requirements {
   };
 }
 
-/** Whether the unit is global; cheaper than all requirements. Specifiers cannot make a truthy value. */
-export function isGlobalUnit(unit: UnitFile): boolean {
-  return isTruthy((unitContents(unit)["X-Fleet"]?.Global ?? []).at(-1) ?? "");
+/** Whether a unit of this file is global; null if that depends on its name, through a specifier. */
+export function isGlobalUnit(unit: UnitFile): boolean | null {
+  const value = (unitContents(unit)["X-Fleet"]?.Global ?? []).at(-1) ?? "";
+  return value.includes("%") ? null : isTruthy(value);
 }
 
 function isTruthy(value: ByteText): boolean {

@@ -1,4 +1,12 @@
+import type { V2Request } from "../etcd/client.js";
+import type { Micros } from "../kernel/index.js";
+import type { SystemdRequest } from "../systemd/client.js";
+import type { MachineState } from "./able-to-run.js";
+import type { AgentTask } from "./agent-tasks.js";
 import type { FleetConfig } from "./config.js";
+import type { EngineTask } from "./engine-task.js";
+import type { Lease, UnitReport } from "./registry.js";
+import type { Requirements } from "./requirements.js";
 
 /** The state of one fleetd process. Plain data; its inside is fleetd's own business. */
 export interface FleetState {
@@ -6,7 +14,244 @@ export interface FleetState {
   phase: FleetPhase;
   /** The next id of a call; never reused, so that a late answer finds nobody. */
   nextId: number;
+  /** Who waits for the answer to which call. Nobody waits for heartbeats. */
+  calls: Map<number, CallOwner>;
+  /** The names of timers that are armed. */
+  timers: Set<TimerName>;
+  server: ServerState;
+  agent: AgentLoop;
+  engine: EngineLoop;
+  generator: GeneratorState;
+  publisher: PublisherState;
+  /** Whether the last event of the watch has agents and engines look again. */
+  watchTriggered: boolean;
+  cache: RegistryCache;
 }
 
-/** Where the process is in its life. */
+/**
+ * Where the process is in its life. `stopping`: the monitor has given up, a running pass ends and
+ * the process then registers again. `purging`: SIGTERM, everything is taken down.
+ */
 export type FleetPhase = "down" | "starting" | "registering" | "running" | "stopping" | "purging";
+
+export type CallOwner =
+  | "start"
+  | "register"
+  | "register-create"
+  | "beat"
+  | "beat-create"
+  | "agent"
+  | "engine"
+  | "generate"
+  | "publish"
+  | "watch"
+  | "purge";
+
+export type TimerName =
+  | "register"
+  | "beat"
+  | "beat-retry"
+  | "beat-limit"
+  | "fence"
+  | "heartbeat"
+  | "agent"
+  | "engine"
+  | "engine-steal"
+  | "generate"
+  | "republish"
+  | "watch"
+  | "shutdown";
+
+export interface ServerState {
+  /** After the monitor has given up once, presence is beaten back instead of created. */
+  restarted: boolean;
+  /** Wait before the next try to register. */
+  backoff: Micros;
+  /** When the presence write was sent whose answer is awaited. */
+  presenceSentAt: Micros;
+  /** The time the current round of beats may take is over. */
+  beatLimitPassed: boolean;
+  /** Profile `fixed`: units are stopped until presence is back. */
+  fenced: boolean;
+  /** What is left to take down. */
+  purge: PurgeStep[];
+}
+
+export type PurgeStep =
+  | { readonly kind: "etcd"; readonly request: V2Request }
+  /** A failed stop keeps the file of its unit. */
+  | { readonly kind: "stop"; readonly unit: string }
+  | { readonly kind: "remove"; readonly unit: string };
+
+/** A job as one pass has read it. */
+export interface JobEntry {
+  readonly name: string;
+  readonly hash: string;
+  readonly targetState: string;
+  /** Filled in by the second read. */
+  readonly machine: string | null;
+}
+
+/** The part of a pass that reads units: jobs, then unit files that are not known. */
+export interface UnitsRead {
+  /** Those whose unit file is known come with the pass; the others are dropped, as fleet drops them. */
+  entries: JobEntry[];
+}
+
+export interface AgentLoop {
+  step: "idle" | "jobs" | "unit-files" | "schedule" | "machine" | "task";
+  /** A tick or a trigger came during a pass. */
+  due: boolean;
+  units: UnitsRead;
+  tasks: AgentTask[];
+  /** Calls of the first of `tasks` that are left, in order; what follows a failed stop is dropped. */
+  calls: TaskCall[];
+  /** What the agent has done to its units since the process started. */
+  cache: Map<string, "loaded" | "launched">;
+  /** Hash by name of the unit files in the units directory. */
+  files: Map<string, string>;
+  /** The last failure told, so that it is told once. */
+  failure: string;
+}
+
+export type TaskCall =
+  | { readonly kind: "etcd"; readonly request: V2Request }
+  | { readonly kind: "systemd"; readonly request: SystemdRequest };
+
+export interface EngineLoop {
+  step:
+    | "idle"
+    | "version"
+    | "version-swap"
+    | "version-create"
+    | "lease"
+    | "acquire"
+    | "steal"
+    | "steal-wait"
+    | "renew"
+    | "jobs"
+    | "unit-files"
+    | "schedule"
+    | "machines"
+    | "order"
+    | "task";
+  due: boolean;
+  lease: Lease | null;
+  /** Seconds the stolen lease had left. */
+  stolenSeconds: number;
+  passStartedAt: Micros;
+  units: UnitsRead;
+  machines: readonly MachineState[];
+  /** Id of the `order` asked for, 0 if none. */
+  orderId: number;
+  tasks: EngineTask[];
+}
+
+export interface GeneratorState {
+  /** When the components started: ticks come on whole seconds from there. */
+  startedAt: Micros;
+  subscribed: Set<string>;
+  /** What was subscribed at the last tick. */
+  lastSubscribed: Set<string>;
+  /** Something may have changed since the last answer. */
+  dirty: boolean;
+  /** Names that left the subscription, to be reported gone with the pending answer. */
+  left: string[];
+}
+
+export interface PublisherState {
+  /** The last report of each unit; null once it is gone, until the next republish. */
+  cache: Map<string, UnitReport | null>;
+  /** What is to be written, first come first served. `changed`: worth a fact. */
+  queue: Map<string, { readonly report: UnitReport | null; readonly changed: boolean }>;
+  workers: PublishWorker[];
+}
+
+export interface PublishWorker {
+  /** The call it waits for; 0 when idle. */
+  call: number;
+  unit: string;
+  report: UnitReport | null;
+  changed: boolean;
+  requests: V2Request[];
+}
+
+/** What has been read from the registry and never changes under its key. */
+export interface RegistryCache {
+  /** Name and hash by the value of a job's `object`. */
+  objects: Map<string, { readonly name: string; readonly hash: string }>;
+  /** By hash. */
+  units: Map<string, CachedUnit>;
+  /** By unit name: what the file of that hash demands under that name. */
+  requirements: Map<string, { readonly hash: string; readonly requirements: Requirements }>;
+}
+
+export interface CachedUnit {
+  readonly text: string;
+  /** Null if it depends on the unit's name. */
+  readonly global: boolean | null;
+  /** Has an [Install] section, so that loading enables it. */
+  readonly install: boolean;
+}
+
+const PUBLISHERS = 5;
+
+/** The state of a process that has not been started. */
+export function createState(config: FleetConfig): FleetState {
+  return {
+    config,
+    phase: "down",
+    nextId: 1,
+    calls: new Map(),
+    timers: new Set(),
+    server: {
+      restarted: false,
+      backoff: 0,
+      presenceSentAt: 0,
+      beatLimitPassed: false,
+      fenced: false,
+      purge: [],
+    },
+    agent: {
+      step: "idle",
+      due: false,
+      units: { entries: [] },
+      tasks: [],
+      calls: [],
+      cache: new Map(),
+      files: new Map(),
+      failure: "",
+    },
+    engine: {
+      step: "idle",
+      due: false,
+      lease: null,
+      stolenSeconds: 0,
+      passStartedAt: 0,
+      units: { entries: [] },
+      machines: [],
+      orderId: 0,
+      tasks: [],
+    },
+    generator: {
+      startedAt: 0,
+      subscribed: new Set(),
+      lastSubscribed: new Set(),
+      dirty: false,
+      left: [],
+    },
+    publisher: {
+      cache: new Map(),
+      queue: new Map(),
+      workers: Array.from({ length: PUBLISHERS }, () => ({
+        call: 0,
+        unit: "",
+        report: null,
+        changed: false,
+        requests: [],
+      })),
+    },
+    watchTriggered: false,
+    cache: { objects: new Map(), units: new Map(), requirements: new Map() },
+  };
+}

@@ -1,0 +1,281 @@
+import type { EtcdReply } from "../etcd/client.js";
+import { SECOND } from "../kernel/index.js";
+import type { SystemdReply } from "../systemd/client.js";
+import { hasMetadata, type MachineState } from "./able-to-run.js";
+import {
+  type AgentTask,
+  type AgentUnit,
+  agentTasks,
+  type CurrentUnit,
+  desiredUnits,
+} from "./agent-tasks.js";
+import { cachedUnit, requirementsOf, takeJobs, takeSchedule, takeUnitFiles } from "./reading.js";
+import { clearHeartbeat, heartbeat, parseMachine, readJobs, readMachine } from "./registry.js";
+import type { JobEntry, TaskCall } from "./state.js";
+import { arm, callEtcd, callSystemd, type Step, ttlSeconds } from "./step.js";
+import { subscribe, unsubscribe } from "./unit-states.js";
+
+/** How often an agent looks at the registry of its own accord. */
+const INTERVAL = 5 * SECOND;
+
+/** A tick or a trigger: a pass begins, or follows the one under way. */
+export function runAgent(step: Step): void {
+  const { agent, config } = step.state;
+  if (agent.step !== "idle") {
+    agent.due = true;
+    return;
+  }
+  arm(step, "agent", INTERVAL);
+  agent.step = "jobs";
+  callEtcd(step, "agent", readJobs(config.keyPrefix));
+}
+
+function endPass(step: Step): void {
+  const { state } = step;
+  const { agent } = state;
+  agent.step = "idle";
+  agent.units.entries = [];
+  agent.tasks = [];
+  agent.calls = [];
+  const again = agent.due;
+  agent.due = false;
+  if (state.phase === "running" && again) runAgent(step);
+}
+
+/** The next answer of a pass. Any error of a read ends the pass; units run on. */
+export function agentReplied(step: Step, reply: EtcdReply | SystemdReply): void {
+  const { agent, config } = step.state;
+  if (agent.step === "task") {
+    taskReplied(step, reply);
+    return;
+  }
+  // Calls of the reading steps go to etcd only.
+  const answer = reply as EtcdReply;
+  switch (agent.step) {
+    case "idle":
+      return;
+    case "jobs": {
+      const next = takeJobs(step.state, agent.units, answer);
+      if (next === false) endPass(step);
+      else if (next === null) readSchedule(step);
+      else {
+        agent.step = "unit-files";
+        callEtcd(step, "agent", next);
+      }
+      return;
+    }
+    case "unit-files":
+      if (takeUnitFiles(step.state, agent.units, answer)) readSchedule(step);
+      else endPass(step);
+      return;
+    case "schedule":
+      if (!takeSchedule(agent.units, answer)) {
+        endPass(step);
+        return;
+      }
+      agent.step = "machine";
+      callEtcd(step, "agent", readMachine(config.keyPrefix, config.machineId));
+      return;
+    case "machine": {
+      const machine = answer.ok ? parseMachine(answer.node) : null;
+      if (machine === null) endPass(step);
+      else reconcile(step, machine);
+    }
+  }
+}
+
+function readSchedule(step: Step): void {
+  step.state.agent.step = "schedule";
+  callEtcd(step, "agent", readJobs(step.state.config.keyPrefix));
+}
+
+function reconcile(step: Step, machine: MachineState): void {
+  const { agent, config, server } = step.state;
+  const gone = machine.id === "";
+  // With its own object missing fleet takes every unit for another machine's.
+  if (config.profile === "fixed" && (gone || server.fenced)) {
+    endPass(step);
+    return;
+  }
+  const desired = desiredUnits(machine, candidates(step, machine));
+  agent.tasks = agentTasks(desired, currentUnits(step));
+  const unloads = agent.tasks.filter(({ type }) => type === "UnloadUnit").length;
+  if (gone && unloads > 0) {
+    step.out.facts.push({ kind: "fleet.unloaded-all", machine: config.machineId, units: unloads });
+  }
+  agent.step = "task";
+  beginTask(step);
+}
+
+/** The units an agent has to think about: what is scheduled to it and the globals. */
+function candidates(step: Step, machine: MachineState): AgentUnit[] {
+  const { state } = step;
+  return state.agent.units.entries.flatMap((entry: JobEntry): AgentUnit[] => {
+    const { global } = cachedUnit(state, entry.hash);
+    if (global === false && entry.machine !== machine.id) return [];
+    const { name, hash, targetState } = entry;
+    const demanded = requirementsOf(state, entry);
+    if (demanded.global && !hasMetadata(machine, demanded.metadata)) return [];
+    return [{ name, hash, targetState, machine: entry.machine, requirements: demanded }];
+  });
+}
+
+/** What lies in the units directory; a unit the process has not touched itself counts as inactive. */
+function currentUnits(step: Step): Map<string, CurrentUnit> {
+  const { files, cache } = step.state.agent;
+  const current = new Map<string, CurrentUnit>();
+  for (const [name, hash] of files)
+    current.set(name, { hash, state: cache.get(name) ?? "inactive" });
+  return current;
+}
+
+function beginTask(step: Step): void {
+  const { agent } = step.state;
+  const [task] = agent.tasks;
+  if (task === undefined) {
+    agent.failure = "";
+    endPass(step);
+    return;
+  }
+  prepare(step, task);
+  agent.calls = taskCalls(step, task);
+  nextCall(step);
+}
+
+/** What fleet notes before it carries a task out. */
+function prepare(step: Step, { type, unit }: AgentTask): void {
+  const { cache } = step.state.agent;
+  switch (type) {
+    case "LoadUnit":
+      cache.set(unit, "loaded");
+      subscribe(step, unit);
+      return;
+    case "StopUnit":
+      cache.set(unit, "loaded");
+      return;
+    case "StartUnit":
+      cache.set(unit, "launched");
+      return;
+    case "UnloadUnit":
+      cache.delete(unit);
+      return;
+    case "ReloadUnitFiles":
+  }
+}
+
+function taskCalls(step: Step, { type, unit }: AgentTask): TaskCall[] {
+  const { config } = step.state;
+  const { keyPrefix, machineId, unitsDirectory: directory } = config;
+  const clear = clearHeartbeat(keyPrefix, unit, config.profile === "fixed" ? machineId : null);
+  const clearing: TaskCall = { kind: "etcd", request: clear };
+  const stop: TaskCall = { kind: "systemd", request: { call: "stop", unit, mode: "replace" } };
+  switch (type) {
+    case "UnloadUnit":
+      return [
+        clearing,
+        stop,
+        { kind: "systemd", request: { call: "remove-unit", unit, directory } },
+      ];
+    case "LoadUnit":
+      return loadCalls(step, unit);
+    case "ReloadUnitFiles":
+      return [{ kind: "systemd", request: { call: "daemon-reload" } }];
+    case "StopUnit":
+      return [clearing, stop];
+    case "StartUnit": {
+      const request = heartbeat(keyPrefix, unit, machineId, ttlSeconds(step.state));
+      const start: TaskCall = {
+        kind: "systemd",
+        request: { call: "start", unit, mode: "replace" },
+      };
+      return [{ kind: "etcd", request }, start];
+    }
+  }
+}
+
+function loadCalls(step: Step, unit: string): TaskCall[] {
+  const { text, install } = cachedUnit(step.state, hashOf(step, unit));
+  const directory = step.state.config.unitsDirectory;
+  const write: TaskCall = {
+    kind: "systemd",
+    request: { call: "write-unit", unit, text, directory, link: true },
+  };
+  if (!install) return [write];
+  return [write, { kind: "systemd", request: { call: "enable", unit, runtime: true } }];
+}
+
+function hashOf(step: Step, unit: string): string {
+  const entry = step.state.agent.units.entries.find(({ name }) => name === unit);
+  if (entry === undefined) throw new Error(`no unit ${unit} in this pass`);
+  return entry.hash;
+}
+
+function nextCall(step: Step): void {
+  const { agent } = step.state;
+  const [call] = agent.calls;
+  if (call === undefined) {
+    completeTask(step);
+    return;
+  }
+  if (call.kind === "etcd") callEtcd(step, "agent", call.request);
+  else callSystemd(step, "agent", call.request);
+}
+
+/** Heartbeats may fail unnoticed, and so may the stop of an unload; any other error halts the pass. */
+function taskReplied(step: Step, reply: EtcdReply | SystemdReply): void {
+  const { agent } = step.state;
+  const [task] = agent.tasks;
+  const call = agent.calls.shift();
+  if (task === undefined || call === undefined) return;
+  if (call.kind === "systemd") {
+    noteFile(step, task, call);
+    if (!reply.ok) {
+      if (task.type === "UnloadUnit" && call.request.call === "stop") {
+        unsubscribe(step, task.unit);
+        completeTask(step);
+      } else failTask(step, task, reply as SystemdReply);
+      return;
+    }
+    if (task.type === "UnloadUnit" && call.request.call === "stop") unsubscribe(step, task.unit);
+    if (task.type === "LoadUnit" && agent.calls.length === 0) {
+      agent.files.set(task.unit, hashOf(step, task.unit));
+    }
+  }
+  nextCall(step);
+}
+
+/** The file is gone even if disabling the unit failed. */
+function noteFile(step: Step, task: AgentTask, call: TaskCall & { kind: "systemd" }): void {
+  if (call.request.call === "remove-unit") step.state.agent.files.delete(task.unit);
+}
+
+function completeTask(step: Step): void {
+  const { agent } = step.state;
+  const task = agent.tasks.shift();
+  if (task === undefined) return;
+  const { type, unit, reason } = task;
+  step.out.facts.push({ kind: "fleet.task", task: type, unit, reason });
+  beginTask(step);
+}
+
+/** The pass halts; what is left waits for the next one. The same failure is told once. */
+function failTask(step: Step, task: AgentTask, reply: SystemdReply): void {
+  const { agent, config } = step.state;
+  const [next] = agent.calls;
+  const error = reply.ok ? "" : reply.error;
+  const failure = `${task.type} ${task.unit} ${error}`;
+  if (agent.failure !== failure) {
+    step.out.facts.push({ kind: "fleet.task-failed", task: task.type, unit: task.unit, error });
+  }
+  agent.failure = failure;
+  // A unit that cannot be enabled does not stay; this was its last call, so its file was written.
+  if (
+    task.type === "LoadUnit" &&
+    next === undefined &&
+    cachedUnit(step.state, hashOf(step, task.unit)).install
+  ) {
+    const directory = config.unitsDirectory;
+    callSystemd(step, null, { call: "remove-unit", unit: task.unit, directory });
+  }
+  endPass(step);
+}

@@ -1,0 +1,124 @@
+import type { EtcdReply, V2Node, V2Request } from "../etcd/client.js";
+import {
+  baseName,
+  isNotFound,
+  jobDirectories,
+  parseJobObject,
+  parseUnitValue,
+  readUnitFile,
+  readUnitFiles,
+} from "./registry.js";
+import { isGlobalUnit, type Requirements, requirements } from "./requirements.js";
+import type { CachedUnit, FleetState, JobEntry, UnitsRead } from "./state.js";
+import { hasSection, parseUnit, unitText } from "./unit-file.js";
+
+const TARGET_STATES = new Set(["", "inactive", "loaded", "launched"]);
+
+/**
+ * The answer to reading `/job`, for what fleet calls Units: every job with a readable object and
+ * target state. Returns the read of unit files that has to follow, null if none has; false if the
+ * answer is an error.
+ *
+ * fleet reads all unit files every time. Files never change under their hash, so only unknown ones
+ * are asked for; one key is read through the log in any case, because a member that has no quorum
+ * has to fail a pass here.
+ */
+export function takeJobs(
+  state: FleetState,
+  read: UnitsRead,
+  reply: EtcdReply,
+): V2Request | null | false {
+  read.entries = [];
+  if (!reply.ok) return isNotFound(reply) ? null : false;
+  const { cache, config } = state;
+  const missing = new Set<string>();
+  const { entries } = read;
+  for (const { object, targetState } of jobDirectories(reply.node)) {
+    if (object === null || !TARGET_STATES.has(targetState)) continue;
+    const model = cache.objects.get(object) ?? parseJobObject(object);
+    if (model === null) continue;
+    cache.objects.set(object, model);
+    entries.push({ name: model.name, hash: model.hash, targetState, machine: null });
+    if (!cache.units.has(model.hash)) missing.add(model.hash);
+  }
+  const [first] = entries;
+  if (first === undefined) return null;
+  forgetUnused(state, entries);
+  const [wanted = first.hash] = missing;
+  return missing.size > 1
+    ? readUnitFiles(config.keyPrefix)
+    : readUnitFile(config.keyPrefix, wanted);
+}
+
+/** The answer to reading unit files. Jobs whose file is not there are dropped; false on an error. */
+export function takeUnitFiles(state: FleetState, read: UnitsRead, reply: EtcdReply): boolean {
+  if (!reply.ok && !isNotFound(reply)) return false;
+  const wanted = new Set(read.entries.map(({ hash }) => hash));
+  if (reply.ok) {
+    for (const node of reply.node.nodes ?? [reply.node]) takeUnitFile(state, wanted, node);
+  }
+  read.entries = read.entries.filter(({ hash }) => state.cache.units.has(hash));
+  return true;
+}
+
+function takeUnitFile(state: FleetState, wanted: ReadonlySet<string>, node: V2Node): void {
+  const hash = baseName(node.key);
+  if (!wanted.has(hash) || state.cache.units.has(hash)) return;
+  const text = parseUnitValue(node.value ?? "");
+  const parsed = text === null ? null : parseUnit(text);
+  // A file that does not have the hash it is stored under is not used.
+  if (!parsed?.ok || parsed.unit.hash !== hash) return;
+  const { unit } = parsed;
+  const install = hasSection(unit, "Install");
+  state.cache.units.set(hash, { text: unitText(unit), global: isGlobalUnit(unit), install });
+}
+
+/** The second read of `/job`, for what fleet calls Schedule; false on an error. */
+export function takeSchedule(read: UnitsRead, reply: EtcdReply): boolean {
+  if (!reply.ok) {
+    if (!isNotFound(reply)) return false;
+    read.entries = read.entries.map((entry) => ({ ...entry, machine: null }));
+    return true;
+  }
+  const targets = new Map<string, string>();
+  for (const { name, target } of jobDirectories(reply.node)) {
+    if (target !== null && target !== "") targets.set(name, target);
+  }
+  read.entries = read.entries.map((entry) => ({
+    ...entry,
+    machine: targets.get(entry.name) ?? null,
+  }));
+  return true;
+}
+
+/** A unit file that a pass has found. */
+export function cachedUnit(state: FleetState, hash: string): CachedUnit {
+  const unit = state.cache.units.get(hash);
+  if (unit === undefined) throw new Error(`unit file ${hash} was never read`);
+  return unit;
+}
+
+/** What a job demands, worked out once per name and file. */
+export function requirementsOf(state: FleetState, entry: JobEntry): Requirements {
+  const known = state.cache.requirements.get(entry.name);
+  if (known?.hash === entry.hash) return known.requirements;
+  const parsed = parseUnit(cachedUnit(state, entry.hash).text);
+  if (!parsed.ok) throw new Error(`unit file ${entry.hash} no longer parses: ${parsed.error}`);
+  const demanded = requirements(entry.name, parsed.unit);
+  state.cache.requirements.set(entry.name, { hash: entry.hash, requirements: demanded });
+  return demanded;
+}
+
+/** Keeps the cache from growing with units that are long destroyed. */
+function forgetUnused({ cache }: FleetState, entries: readonly JobEntry[]): void {
+  const limit = 2 * entries.length + 64;
+  if (cache.objects.size <= limit && cache.units.size <= limit && cache.requirements.size <= limit)
+    return;
+  const hashes = new Set(entries.map(({ hash }) => hash));
+  const names = new Set(entries.map(({ name }) => name));
+  for (const [object, { name }] of cache.objects)
+    if (!names.has(name)) cache.objects.delete(object);
+  for (const hash of cache.units.keys()) if (!hashes.has(hash)) cache.units.delete(hash);
+  for (const name of cache.requirements.keys())
+    if (!names.has(name)) cache.requirements.delete(name);
+}

@@ -1,0 +1,355 @@
+import type { EtcdReply, Revision, V2Node, V2Request } from "../etcd/client.js";
+import type { MachineState } from "./able-to-run.js";
+
+/**
+ * fleet's layout of keys and values in etcd (package registry), as requests and as readers of the
+ * answers. `prefix` is the root without a trailing slash; TTLs are whole seconds.
+ */
+
+/** Key not found. */
+const NOT_FOUND = 100;
+/** Key already exists. */
+const EXISTS = 105;
+
+/** The whole of `/job`: units, target states, schedule and heartbeats, as the member's own store has them. */
+export function readJobs(prefix: string): V2Request {
+  return { op: "get", key: `${prefix}/job`, recursive: true, sorted: true };
+}
+
+/** Every unit file. The only reads of fleet that go through the log. */
+export function readUnitFiles(prefix: string): V2Request {
+  return { op: "get", key: `${prefix}/unit`, recursive: true, quorum: true };
+}
+
+/** One unit file, read through the log. */
+export function readUnitFile(prefix: string, hash: string): V2Request {
+  return { op: "get", key: `${prefix}/unit/${hash}`, recursive: true, quorum: true };
+}
+
+export function readMachines(prefix: string): V2Request {
+  return { op: "get", key: `${prefix}/machines`, recursive: true, sorted: true };
+}
+
+export function readMachine(prefix: string, machine: string): V2Request {
+  return { op: "get", key: `${prefix}/machines/${machine}`, recursive: true, sorted: true };
+}
+
+/** Unit files are only ever created: an error 105 means that it is there already. */
+export function createUnitFile(prefix: string, hash: string, text: string): V2Request {
+  return {
+    op: "put",
+    key: `${prefix}/unit/${hash}`,
+    value: goJson({ Raw: text }),
+    prevExist: false,
+  };
+}
+
+export function writeJob(prefix: string, unit: string, hash: string): V2Request {
+  const UnitHash = (hash.match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16));
+  return {
+    op: "put",
+    key: `${prefix}/job/${unit}/object`,
+    value: goJson({ Name: unit, UnitHash }),
+  };
+}
+
+export function writeTargetState(prefix: string, unit: string, state: string): V2Request {
+  return { op: "put", key: `${prefix}/job/${unit}/target-state`, value: state };
+}
+
+export function deleteJob(prefix: string, unit: string): V2Request {
+  return { op: "delete", key: `${prefix}/job/${unit}`, recursive: true };
+}
+
+/** Fails with 105 if the unit is scheduled already. */
+export function schedule(prefix: string, unit: string, machine: string): V2Request {
+  return { op: "put", key: `${prefix}/job/${unit}/target`, value: machine, prevExist: false };
+}
+
+/** Fails with 101 if the unit is scheduled elsewhere; 100 counts as done. */
+export function unschedule(prefix: string, unit: string, machine: string): V2Request {
+  return { op: "delete", key: `${prefix}/job/${unit}/target`, prevValue: machine };
+}
+
+/** Says that `machine` runs the unit. */
+export function heartbeat(prefix: string, unit: string, machine: string, ttl: number): V2Request {
+  return { op: "put", key: `${prefix}/job/${unit}/job-state`, value: machine, ttl };
+}
+
+/** @param machine - only if the heartbeat is of this machine; fleet itself does not ask */
+export function clearHeartbeat(prefix: string, unit: string, machine: string | null): V2Request {
+  const key = `${prefix}/job/${unit}/job-state`;
+  return machine === null ? { op: "delete", key } : { op: "delete", key, prevValue: machine };
+}
+
+/** @param exists - whether the key has to be there already, or must not be */
+export function writeMachine(
+  prefix: string,
+  machine: MachinePresence,
+  ttl: number,
+  exists: boolean,
+): V2Request {
+  const key = `${prefix}/machines/${machine.id}/object`;
+  return { op: "put", key, value: machineJson(machine), ttl, prevExist: exists };
+}
+
+export function deleteMachine(prefix: string, machine: string): V2Request {
+  return { op: "delete", key: `${prefix}/machines/${machine}/object` };
+}
+
+/** Dynamic metadata: outlives the machine; "" takes a static value away. */
+export function writeMachineMetadata(
+  prefix: string,
+  machine: string,
+  key: string,
+  value: string,
+): V2Request {
+  return { op: "put", key: `${prefix}/machines/${machine}/metadata/${key}`, value };
+}
+
+/** What a machine says of itself. */
+export interface MachinePresence {
+  readonly id: string;
+  readonly publicIp: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+const VERSION = "1.0.0";
+
+function machineJson({ id, publicIp, metadata }: MachinePresence): string {
+  const sorted = Object.entries(metadata).sort(([left], [right]) => (left < right ? -1 : 1));
+  return goJson({
+    ID: id,
+    PublicIP: publicIp,
+    Metadata: Object.fromEntries(sorted),
+    Capabilities: { GRPC: false },
+    Version: VERSION,
+  });
+}
+
+/** A unit's state as systemd reports it, with the hash of its file ("" if unknown). */
+export interface UnitReport {
+  readonly load: string;
+  readonly active: string;
+  readonly sub: string;
+  readonly hash: string;
+}
+
+/** The writes of SaveUnitState, in order: the legacy key, which all machines share, then the machine's own. */
+export function saveUnitState(
+  prefix: string,
+  unit: string,
+  machine: string,
+  report: UnitReport,
+  ttl: number,
+): V2Request[] {
+  const value = goJson({
+    loadState: report.load,
+    activeState: report.active,
+    subState: report.sub,
+    machineState: { ID: machine, PublicIP: "", Metadata: null, Capabilities: null, Version: "" },
+    unitHash: report.hash,
+  });
+  return [
+    { op: "put", key: `${prefix}/state/${unit}`, value, ttl },
+    { op: "put", key: `${prefix}/states/${unit}/${machine}`, value, ttl },
+  ];
+}
+
+/**
+ * The deletes of RemoveUnitState. fleet takes away the states of all machines.
+ *
+ * @param machine - take away this machine's only; null for fleet's own way
+ */
+export function removeUnitState(prefix: string, unit: string, machine: string | null): V2Request[] {
+  if (machine !== null) return [{ op: "delete", key: `${prefix}/states/${unit}/${machine}` }];
+  return [
+    { op: "delete", key: `${prefix}/state/${unit}` },
+    { op: "delete", key: `${prefix}/states/${unit}`, recursive: true },
+  ];
+}
+
+/** The version that fleet 1.0's engine writes and demands. */
+export const ENGINE_VERSION = 1;
+
+export function readEngineVersion(prefix: string): V2Request {
+  return { op: "get", key: `${prefix}/engine/version` };
+}
+
+/** @param from - the version found; null when there was none */
+export function writeEngineVersion(prefix: string, from: number | null): V2Request {
+  const key = `${prefix}/engine/version`;
+  const value = String(ENGINE_VERSION);
+  if (from === null) return { op: "put", key, value, prevExist: false };
+  return { op: "put", key, value, prevValue: String(from) };
+}
+
+/** Who leads the engines, and the index of the write that says so. */
+export interface Lease {
+  readonly machine: string;
+  readonly version: number;
+  readonly index: Revision;
+}
+
+export function readLease(prefix: string): V2Request {
+  return { op: "get", key: `${prefix}/lease/engine-leader` };
+}
+
+/** @param index - the lease to renew or steal; null to take it where there is none */
+export function writeLease(
+  prefix: string,
+  machine: string,
+  ttl: number,
+  index: Revision | null,
+): V2Request {
+  const key = `${prefix}/lease/engine-leader`;
+  const value = goJson({ MachineID: machine, Version: ENGINE_VERSION });
+  if (index === null) return { op: "put", key, value, ttl, prevExist: false };
+  return { op: "put", key, value, ttl, prevIndex: index };
+}
+
+export function releaseLease(prefix: string, index: Revision): V2Request {
+  return { op: "delete", key: `${prefix}/lease/engine-leader`, prevIndex: index };
+}
+
+export function parseLease(node: V2Node): Lease {
+  const value = node.value ?? "";
+  const index = node.modifiedIndex;
+  const model = parseObject(value);
+  if (model === null) return { machine: value, version: 0, index };
+  const version = typeof model.Version === "number" ? model.Version : 0;
+  return { machine: textOf(model.MachineID), version, index };
+}
+
+/** A long poll on everything below `/job`. */
+export function watchJobs(prefix: string): V2Request {
+  return { op: "watch", key: `${prefix}/job`, recursive: true };
+}
+
+/** Whether an event makes agents and engines look again: a target or a target state was written or deleted. */
+export function isTrigger(key: string): boolean {
+  return key.endsWith("/target") || key.endsWith("/target-state");
+}
+
+/** Whether the reply says that the key is not there. */
+export function isNotFound(reply: EtcdReply): boolean {
+  return !reply.ok && "errorCode" in reply && reply.errorCode === NOT_FOUND;
+}
+
+/** Whether the reply says that the key is there already. */
+export function isExisting(reply: EtcdReply): boolean {
+  return !reply.ok && "errorCode" in reply && reply.errorCode === EXISTS;
+}
+
+/** A job's directory, as far as it could be read. */
+export interface JobDirectory {
+  readonly name: string;
+  /** Value of `object`, null if it is not there. */
+  readonly object: string | null;
+  /** "" if there is none. */
+  readonly targetState: string;
+  readonly target: string | null;
+}
+
+/** The directories below `/job`. */
+export function jobDirectories(node: V2Node): JobDirectory[] {
+  return (node.nodes ?? []).map((directory) => {
+    let object: string | null = null;
+    let targetState = "";
+    let target: string | null = null;
+    for (const { key, value } of directory.nodes ?? []) {
+      if (value === undefined) continue;
+      if (key.endsWith("/target-state")) targetState = value;
+      else if (key.endsWith("/target")) target = value;
+      else if (key.endsWith("/object")) object = value;
+    }
+    return { name: baseName(directory.key), object, targetState, target };
+  });
+}
+
+/** Name and hash out of a job's `object`; null when it is not fleet's JSON. */
+export function parseJobObject(
+  value: string,
+): { readonly name: string; readonly hash: string } | null {
+  const model = parseObject(value);
+  if (model === null || !Array.isArray(model.UnitHash) || model.UnitHash.length !== 20) return null;
+  const hash = model.UnitHash.map((byte: unknown) => Number(byte).toString(16).padStart(2, "0"));
+  return { name: textOf(model.Name), hash: hash.join("") };
+}
+
+/** The text in a value below `/unit`; null when it is not fleet's JSON. */
+export function parseUnitValue(value: string): string | null {
+  const model = parseObject(value);
+  return model === null ? null : textOf(model.Raw);
+}
+
+/**
+ * A machine out of its directory, dynamic metadata merged over its own; the ID is "" if only
+ * metadata is left. Null when the object is not JSON, which makes the real reader give up.
+ */
+export function parseMachine(node: V2Node): MachineState | null {
+  let id = "";
+  let metadata: Record<string, string> = {};
+  const dynamic = new Map<string, string>();
+  for (const child of node.nodes ?? []) {
+    if (child.key.endsWith("/object")) {
+      const model = parseObject(child.value ?? "");
+      if (model === null) return null;
+      id = textOf(model.ID);
+      metadata = textsOf(model.Metadata);
+    } else if (child.key.endsWith("/metadata")) {
+      for (const { key, value } of child.nodes ?? []) dynamic.set(baseName(key), value ?? "");
+    }
+  }
+  for (const [key, value] of dynamic) {
+    if (value === "") delete metadata[key];
+    else metadata[key] = value;
+  }
+  return { id, metadata };
+}
+
+/** The live machines below `/machines`; null when one of them is not JSON. */
+export function parseMachines(node: V2Node): MachineState[] | null {
+  const machines: MachineState[] = [];
+  for (const directory of node.nodes ?? []) {
+    const machine = parseMachine(directory);
+    if (machine === null) return null;
+    if (machine.id !== "") machines.push(machine);
+  }
+  return machines;
+}
+
+/** The part of a key behind its last slash. */
+export function baseName(key: string): string {
+  return key.slice(key.lastIndexOf("/") + 1);
+}
+
+function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return value !== null && typeof value === "object" && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function textsOf(value: unknown): Record<string, string> {
+  if (value === null || typeof value !== "object") return {};
+  return Object.fromEntries(Object.entries(value).filter(([, text]) => typeof text === "string"));
+}
+
+const HTML = /[<>&\u2028\u2029]/g;
+
+/** JSON as Go's encoder writes it, which keeps it safe inside HTML. */
+function goJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    HTML,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

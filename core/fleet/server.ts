@@ -1,0 +1,333 @@
+import type { EtcdReply } from "../etcd/client.js";
+import { MINUTE, SECOND } from "../kernel/index.js";
+import type { SystemdReply } from "../systemd/client.js";
+import { runAgent } from "./agent.js";
+import { haltEngine, isLeading, runEngine } from "./engine-loop.js";
+import {
+  clearHeartbeat,
+  deleteMachine,
+  heartbeat,
+  isNotFound,
+  releaseLease,
+  removeUnitState,
+  writeMachine,
+} from "./registry.js";
+import { createState, type PurgeStep } from "./state.js";
+import {
+  arm,
+  callEtcd,
+  callSystemd,
+  disarm,
+  forget,
+  republishInterval,
+  type Step,
+  ttlSeconds,
+} from "./step.js";
+import { parseUnit } from "./unit-file.js";
+import { recognizedUnitType } from "./unit-name.js";
+import { republish, startGenerator, stopPublishing } from "./unit-states.js";
+import { startWatch } from "./watch.js";
+
+/** fleet panics when its components have not ended by then. */
+const SHUTDOWN_LIMIT = MINUTE;
+
+/** The process starts: it reads back the unit files that an earlier one left. */
+export function startProcess(step: Step): void {
+  const { state } = step;
+  if (state.phase !== "down") return;
+  state.phase = "starting";
+  callSystemd(step, "start", { call: "read-units", directory: state.config.unitsDirectory });
+}
+
+/** The unit files are there, or fleetd cannot start. */
+export function unitFilesRead(step: Step, reply: SystemdReply): void {
+  if (!reply.ok || reply.call !== "files") {
+    exit(step, 1);
+    return;
+  }
+  for (const { name, text } of reply.files) {
+    if (!recognizedUnitType(name)) continue;
+    const parsed = parseUnit(text);
+    if (!parsed.ok) {
+      exit(step, 1);
+      return;
+    }
+    step.state.agent.files.set(name, parsed.unit.hash);
+  }
+  beginRegistering(step);
+}
+
+function beginRegistering(step: Step): void {
+  step.state.phase = "registering";
+  step.state.server.backoff = SECOND;
+  register(step);
+}
+
+/** A first start must not find its machine in the registry; a restart takes it back. */
+function register(step: Step): void {
+  const { restarted } = step.state.server;
+  writePresence(step, restarted ? "register" : "register-create", restarted);
+}
+
+/** The wait after a failed try is over. */
+export function registerAgain(step: Step): void {
+  register(step);
+}
+
+function writePresence(
+  step: Step,
+  owner: "register" | "register-create" | "beat" | "beat-create",
+  exists: boolean,
+): void {
+  const { state, now } = step;
+  const { config } = state;
+  const machine = { id: config.machineId, publicIp: config.publicIp, metadata: config.metadata };
+  state.server.presenceSentAt = now;
+  callEtcd(step, owner, writeMachine(config.keyPrefix, machine, ttlSeconds(state), exists));
+}
+
+/** The answer to an attempt to register. */
+export function registerReplied(step: Step, reply: EtcdReply, created: boolean): void {
+  const { state } = step;
+  const { server } = state;
+  if (reply.ok) {
+    presenceHeld(step);
+    step.out.facts.push({ kind: "fleet.registered", machine: state.config.machineId });
+    startComponents(step);
+  } else if (!created) {
+    writePresence(step, "register-create", false);
+  } else {
+    arm(step, "register", server.backoff);
+    server.backoff = Math.min(2 * server.backoff, MINUTE);
+  }
+}
+
+/** Presence is good until its TTL after the write was sent; `fixed` stops the units before that. */
+function presenceHeld(step: Step): void {
+  const { config, server } = step.state;
+  server.fenced = false;
+  if (config.profile !== "fixed") return;
+  const deadline = server.presenceSentAt + Math.floor((config.agentTtl * 5) / 6);
+  arm(step, "fence", Math.max(0, deadline - step.now));
+}
+
+function startComponents(step: Step): void {
+  const { state } = step;
+  const { config } = state;
+  state.phase = "running";
+  state.server.restarted = false;
+  arm(step, "beat", Math.floor(config.agentTtl / 2));
+  arm(step, "heartbeat", republishInterval(state));
+  arm(step, "republish", republishInterval(state));
+  startGenerator(step);
+  startWatch(step);
+  runAgent(step);
+  if (!config.disableEngine) runEngine(step);
+}
+
+/** The monitor's tick: a round of beats begins. */
+export function monitorTick(step: Step): void {
+  const { agentTtl } = step.state.config;
+  arm(step, "beat", Math.floor(agentTtl / 2));
+  arm(step, "beat-limit", Math.floor(agentTtl / 3));
+  step.state.server.beatLimitPassed = false;
+  beat(step);
+}
+
+/** One beat of the round. */
+export function beat(step: Step): void {
+  writePresence(step, "beat", true);
+}
+
+export function beatReplied(step: Step, reply: EtcdReply, created: boolean): void {
+  const { server, config } = step.state;
+  if (reply.ok) {
+    disarm(step, "beat-limit");
+    presenceHeld(step);
+  } else if (!created) {
+    writePresence(step, "beat-create", false);
+  } else if (server.beatLimitPassed) {
+    loseNode(step);
+  } else {
+    arm(step, "beat-retry", Math.floor(config.agentTtl / 12));
+  }
+}
+
+/** The round is over. A beat under way may still save it. */
+export function beatLimit(step: Step): void {
+  step.state.server.beatLimitPassed = true;
+  for (const owner of step.state.calls.values())
+    if (owner === "beat" || owner === "beat-create") return;
+  loseNode(step);
+}
+
+/** The monitor gives up: components stop, units go on, and the server registers again. */
+function loseNode(step: Step): void {
+  const { state } = step;
+  disarm(step, "beat-retry");
+  step.out.facts.push({ kind: "fleet.presence-lost", machine: state.config.machineId });
+  state.phase = "stopping";
+  stopComponents(step);
+  arm(step, "shutdown", SHUTDOWN_LIMIT);
+}
+
+function stopComponents(step: Step): void {
+  for (const timer of [
+    "beat",
+    "heartbeat",
+    "agent",
+    "engine",
+    "generate",
+    "republish",
+    "watch",
+  ] as const) {
+    disarm(step, timer);
+  }
+  forget(step, "watch");
+  forget(step, "generate");
+  stopPublishing(step);
+  haltEngine(step);
+}
+
+/** After the monitor gave up, the server starts over once the last pass has ended; asked after every step. */
+export function componentsMayHaveEnded(step: Step): void {
+  const { state } = step;
+  if (state.phase !== "stopping") return;
+  if (state.agent.step !== "idle" || state.engine.step !== "idle") return;
+  disarm(step, "shutdown");
+  state.server.restarted = true;
+  beginRegistering(step);
+}
+
+/** The components did not end in time; fleet panics, and its units run on. */
+export function shutdownLimit(step: Step): void {
+  exit(step, 2);
+}
+
+/** Profile `fixed`: another machine may soon be given the units, so they stop here first. */
+export function fence(step: Step): void {
+  const { agent, server, config } = step.state;
+  server.fenced = true;
+  let units = 0;
+  for (const [unit, state] of agent.cache) {
+    if (state !== "launched") continue;
+    units++;
+    agent.cache.set(unit, "loaded");
+    callSystemd(step, null, { call: "stop", unit, mode: "replace" });
+  }
+  step.out.facts.push({ kind: "fleet.fenced", machine: config.machineId, units });
+}
+
+/** The heartbeat of every launched unit; nobody waits for the answers. */
+export function heartbeatJobs(step: Step): void {
+  const { agent, config } = step.state;
+  arm(step, "heartbeat", republishInterval(step.state));
+  for (const [unit, state] of agent.cache) {
+    if (state !== "launched") continue;
+    callEtcd(
+      step,
+      null,
+      heartbeat(config.keyPrefix, unit, config.machineId, ttlSeconds(step.state)),
+    );
+  }
+}
+
+/** The republish tick of unit states. */
+export function republishTick(step: Step): void {
+  arm(step, "republish", republishInterval(step.state));
+  republish(step);
+}
+
+/** SIGTERM: units are unloaded, states and presence removed, the lease released. */
+export function terminate(step: Step): void {
+  const { state } = step;
+  if (state.phase === "down" || state.phase === "purging") return;
+  const purge = purgeSteps(step);
+  takeBackEverything(step);
+  state.phase = "purging";
+  state.server.purge = purge;
+  nextPurgeStep(step);
+}
+
+/** SIGKILL: the process is gone; what it set in motion runs on. */
+export function killProcess(step: Step): void {
+  if (step.state.phase !== "down") exit(step, 137);
+}
+
+function purgeSteps({ state }: Step): PurgeStep[] {
+  const { config, agent, publisher, engine } = state;
+  const { keyPrefix, machineId } = config;
+  const own = config.profile === "fixed" ? machineId : null;
+  const steps: PurgeStep[] = [];
+  for (const unit of [...agent.files.keys()].sort()) {
+    steps.push({ kind: "etcd", request: clearHeartbeat(keyPrefix, unit, own) });
+    steps.push({ kind: "stop", unit }, { kind: "remove", unit });
+  }
+  for (const unit of publisher.cache.keys()) {
+    for (const request of removeUnitState(keyPrefix, unit, own))
+      steps.push({ kind: "etcd", request });
+  }
+  if (isLeading(state) && engine.lease !== null) {
+    steps.push({ kind: "etcd", request: releaseLease(keyPrefix, engine.lease.index) });
+  }
+  steps.push({ kind: "etcd", request: deleteMachine(keyPrefix, machineId) });
+  return steps;
+}
+
+function nextPurgeStep(step: Step): void {
+  const { server, config } = step.state;
+  const [next] = server.purge;
+  if (next === undefined) {
+    exit(step, 0);
+    return;
+  }
+  switch (next.kind) {
+    case "etcd":
+      callEtcd(step, "purge", next.request);
+      return;
+    case "stop":
+      callSystemd(step, "purge", { call: "stop", unit: next.unit, mode: "replace" });
+      return;
+    case "remove":
+      callSystemd(step, "purge", {
+        call: "remove-unit",
+        unit: next.unit,
+        directory: config.unitsDirectory,
+      });
+  }
+}
+
+/** Errors do not hold a purge up, but a unit that did not stop keeps its file. */
+export function purgeReplied(step: Step, reply: EtcdReply | SystemdReply): void {
+  const { server, agent } = step.state;
+  const done = server.purge.shift();
+  if (done?.kind === "stop" && !reply.ok) server.purge.shift();
+  if (done?.kind === "remove") {
+    agent.files.delete(done.unit);
+    const reason = "purging agent";
+    step.out.facts.push({ kind: "fleet.task", task: "UnloadUnit", unit: done.unit, reason });
+  }
+  const [next] = server.purge;
+  // RemoveUnitState stops at the first error.
+  const failed = done?.kind === "etcd" && !reply.ok && !isNotFound(reply as EtcdReply);
+  if (failed && done.request.key.includes("/state/") && next?.kind === "etcd") server.purge.shift();
+  nextPurgeStep(step);
+}
+
+function takeBackEverything(step: Step): void {
+  const { state, out } = step;
+  for (const timer of state.timers) out.effects.push({ kind: "cancel-timer", timer });
+  state.timers.clear();
+  forget(step, "watch");
+  state.calls.clear();
+}
+
+/** The end of the process. Only the ids it has used are remembered, so that late answers find nobody. */
+function exit(step: Step, code: number): void {
+  const { state, out } = step;
+  takeBackEverything(step);
+  const { nextId } = state;
+  Object.assign(state, createState(state.config), { nextId });
+  out.facts.push({ kind: "fleet.exited", machine: state.config.machineId, code });
+  out.effects.push({ kind: "exit", code });
+}

@@ -1,0 +1,58 @@
+import type { V2Request } from "../etcd/client.js";
+import { type Micros, type Out, SECOND } from "../kernel/index.js";
+import type { SystemdRequest } from "../systemd/client.js";
+import type { FleetEffect, FleetFact } from "./events.js";
+import type { CallOwner, FleetState, TimerName } from "./state.js";
+
+/** One step of fleetd under way. */
+export interface Step {
+  readonly state: FleetState;
+  readonly now: Micros;
+  readonly out: Out<FleetFact, FleetEffect>;
+}
+
+/** Asks etcd, and returns the id of the call. The answer goes to the owner; to nobody if it is null. */
+export function callEtcd(step: Step, owner: CallOwner | null, request: V2Request): number {
+  const { state } = step;
+  const id = state.nextId++;
+  if (owner !== null) state.calls.set(id, owner);
+  const timeout = request.op === "watch" ? null : state.config.etcdRequestTimeout;
+  step.out.effects.push({ kind: "etcd-call", id, request, timeout });
+  return id;
+}
+
+/** Asks systemd; the answer goes to the owner, to nobody if it is null. */
+export function callSystemd(step: Step, owner: CallOwner | null, request: SystemdRequest): void {
+  const id = step.state.nextId++;
+  if (owner !== null) step.state.calls.set(id, owner);
+  step.out.effects.push({ kind: "systemd-call", id, request });
+}
+
+export function arm(step: Step, timer: TimerName, delay: Micros): void {
+  step.state.timers.add(timer);
+  step.out.effects.push({ kind: "arm-timer", timer, delay });
+}
+
+export function disarm(step: Step, timer: TimerName): void {
+  if (step.state.timers.delete(timer)) step.out.effects.push({ kind: "cancel-timer", timer });
+}
+
+/** Stops waiting for every call of an owner; a long poll is taken back, for nothing else ends it. */
+export function forget(step: Step, owner: CallOwner): void {
+  for (const [id, waiting] of step.state.calls) {
+    if (waiting !== owner) continue;
+    step.state.calls.delete(id);
+    if (owner === "watch") step.out.effects.push({ kind: "etcd-cancel", id });
+  }
+}
+
+/** The TTL of presence, heartbeats and unit states, in seconds. */
+export function ttlSeconds(state: FleetState): number {
+  return Math.floor(state.config.agentTtl / SECOND);
+}
+
+/** How often heartbeats and unit states are written again. */
+export function republishInterval(state: FleetState): Micros {
+  const { agentTtl } = state.config;
+  return agentTtl > 10 * SECOND ? Math.floor((agentTtl * 4) / 5) : Math.floor(agentTtl / 2);
+}

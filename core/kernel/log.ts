@@ -55,7 +55,14 @@ export class LogEncoder {
   /** The line of one record, with its newline. */
   record(record: LogRecord): string {
     if (this.#sum === "") throw new Error("a log begins with its header");
-    return this.#seal(ascii(JSON.stringify(record)));
+    const { seq, at, host, type, kind, data, cause } = record;
+    if (!isCount(seq) || !isCount(at) || !(cause === null || isCount(cause))) {
+      throw new RangeError(`not a record: seq ${seq}, at ${at}, cause ${cause}`);
+    }
+    // Keys in one order whoever made the record, so that a reader finds seq and at without parsing.
+    const head = `{"seq":${seq},"at":${at},"host":${JSON.stringify(host)},"type":"${type}"`;
+    const tail = `"data":${JSON.stringify(data) ?? "null"},"cause":${cause}}`;
+    return this.#seal(ascii(`${head},"kind":${JSON.stringify(kind)},${tail}`));
   }
 
   /** Continues a log whose last line carried `sum`. */
@@ -88,9 +95,22 @@ export type DecodedLine =
       readonly ok: false;
       /** Index of the damaged record, the header being 0. */
       readonly record: number;
-      readonly problem: "header" | "version" | "checksum" | "order";
+      /** `form`: the checksum fits, yet no encoder writes such a line. */
+      readonly problem: "header" | "version" | "checksum" | "order" | "form";
       readonly detail: string;
     };
+
+/** How far a log was read: what a decoder must know to go on from there. */
+export interface LogPlace {
+  /** Lines accepted, the header included: the index of the next record. */
+  readonly lines: number;
+  /** Of the last record; -1 after the header. */
+  readonly seq: number;
+  readonly at: Micros;
+  /** The checksum of the last line. */
+  readonly sum: string;
+  readonly ended: boolean;
+}
 
 /** Decodes one log, line by line, in order, and checks every line against the chain. */
 export class LogDecoder {
@@ -102,39 +122,35 @@ export class LogDecoder {
 
   /** @param line - without its newline */
   line(line: string): DecodedLine {
-    const record = this.#lines;
-    const body = line.slice(0, -SUFFIX_LENGTH);
-    const sum = SUFFIX.exec(line.slice(-SUFFIX_LENGTH))?.[1];
-    if (record === 0 && !line.startsWith('{"orrery":')) {
-      return { ok: false, record, problem: "header", detail: "no Orrery log header" };
-    }
-    if (sum === undefined || chain(this.#sum, body) !== sum) {
-      const version = record === 0 ? newerVersion(line) : null;
-      if (version !== null) {
-        return { ok: false, record, problem: "version", detail: `format version ${version}` };
-      }
-      return { ok: false, record, problem: "checksum", detail: "does not match its checksum" };
-    }
-    const parsed = JSON.parse(`${body}}`) as LogHeader | LogRecord;
-    if (record === 0) return this.#header(parsed as LogHeader, sum);
-    return this.#record(parsed as LogRecord, sum);
+    return this.#lines === 0 ? this.#header(line) : this.#next(line);
   }
 
-  #header(header: LogHeader, sum: string): DecodedLine {
-    if (header.orrery !== LOG_VERSION) {
-      const detail = `format version ${String(header.orrery)}`;
-      return { ok: false, record: 0, problem: "version", detail };
-    }
+  #header(line: string): DecodedLine {
+    if (!line.startsWith('{"orrery":')) return refuse(0, "header", "no Orrery log header");
+    // A newer version may chain its lines in another way, so this is asked before the checksum.
+    const version = newerVersion(line);
+    if (version !== null) return refuse(0, "version", `format version ${version}`);
+    const sealed = unseal("", line);
+    if (sealed === null) return refuse(0, "checksum", "does not match its checksum");
+    const header = parseObject(sealed.json);
+    if (!isHeader(header)) return refuse(0, "form", "is no header of this format");
     this.#lines = 1;
-    this.#sum = sum;
+    this.#sum = sealed.sum;
     return { ok: true, header };
+  }
+
+  #next(line: string): DecodedLine {
+    const sealed = unseal(this.#sum, line);
+    if (sealed === null) return refuse(this.#lines, "checksum", "does not match its checksum");
+    const record = parseObject(sealed.json);
+    if (!isRecord(record)) return refuse(this.#lines, "form", "is no record of this format");
+    return this.#record(record, sealed.sum);
   }
 
   #record(record: LogRecord, sum: string): DecodedLine {
     const index = this.#lines;
     if (this.#ended || record.seq <= this.#seq || record.at < this.#at) {
-      const detail = this.#ended ? "follows the end record" : "is out of order";
-      return { ok: false, record: index, problem: "order", detail };
+      return refuse(index, "order", this.#ended ? "follows the end record" : "is out of order");
     }
     this.#lines++;
     this.#sum = sum;
@@ -142,6 +158,23 @@ export class LogDecoder {
     this.#at = record.at;
     this.#ended = record.type === "end";
     return { ok: true, record };
+  }
+
+  /** Continues a log that was read as far as `place`. */
+  static after(place: LogPlace): LogDecoder {
+    const decoder = new LogDecoder();
+    decoder.#sum = place.sum;
+    decoder.#lines = place.lines;
+    decoder.#seq = place.seq;
+    decoder.#at = place.at;
+    decoder.#ended = place.ended;
+    return decoder;
+  }
+
+  /** How far this decoder has read. */
+  get place(): LogPlace {
+    const { lines, ended, sum } = this;
+    return { lines, seq: this.#seq, at: this.#at, sum, ended };
   }
 
   /** True once the end record has been read: the log is complete. */
@@ -158,6 +191,101 @@ export class LogDecoder {
   get sum(): string {
     return this.#sum;
   }
+}
+
+function refuse(
+  record: number,
+  problem: Exclude<DecodedLine, { ok: true }>["problem"],
+  detail: string,
+): DecodedLine {
+  return { ok: false, record, problem, detail };
+}
+
+/** A line's JSON and checksum; null when the checksum is not that of the line in its place. */
+function unseal(previous: string, line: string): { json: string; sum: string } | null {
+  const body = line.slice(0, -SUFFIX_LENGTH);
+  const sum = SUFFIX.exec(line.slice(-SUFFIX_LENGTH))?.[1];
+  if (sum === undefined || chain(previous, body) !== sum) return null;
+  return { json: `${body}}`, sum };
+}
+
+function parseObject(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return null;
+  }
+}
+
+const TYPES: ReadonlySet<unknown> = new Set<RecordType>([
+  "stimulus",
+  "fact",
+  "effect",
+  "checkpoint",
+  "end",
+]);
+
+function isRecord(value: unknown): value is LogRecord {
+  if (value === null || typeof value !== "object") return false;
+  const record = value as Partial<Record<keyof LogRecord, unknown>>;
+  return (
+    isCount(record.seq) &&
+    isCount(record.at) &&
+    typeof record.host === "string" &&
+    TYPES.has(record.type) &&
+    typeof record.kind === "string" &&
+    (record.cause === null || isCount(record.cause))
+  );
+}
+
+function isHeader(value: unknown): value is LogHeader {
+  if (value === null || typeof value !== "object") return false;
+  const { orrery, kind, origin } = value as Partial<Record<keyof LogHeader, unknown>>;
+  if (orrery !== LOG_VERSION) return false;
+  return (kind === "run" || kind === "recording") && typeof origin === "object" && origin !== null;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/**
+ * Whether the bytes behind a log's last newline are what a crash leaves: the beginning of a line
+ * that was being written, perhaps all of it but the newline, perhaps followed by the zeros with
+ * which some file systems fill what they had no time to write. Everything else is damage.
+ *
+ * A beginning of a line is printable ASCII that goes on from `{"seq":` (`{"orrery":` for the
+ * header) and closes its outermost brace, if it does, as its last character; and a line that is
+ * whole carries the right checksum.
+ */
+export function isTornLine(place: LogPlace | null, tail: string): boolean {
+  const text = tail.replace(/\0+$/, "");
+  const start = place === null ? '{"orrery":' : '{"seq":';
+  if (place?.ended === true) return tail === "";
+  if (!text.startsWith(start.slice(0, text.length))) return false;
+  const closed = closingBrace(text);
+  if (closed < 0) return true;
+  return closed === text.length - 1 && unseal(place?.sum ?? "", text) !== null;
+}
+
+/** Where the outermost brace closes; text.length when something unprintable comes first; -1 if neither. */
+function closingBrace(text: string): number {
+  let depth = 0;
+  let quoted = false;
+  let escaped = false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x20 || code > 0x7e) return text.length;
+    const character = text[i];
+    if (escaped) escaped = false;
+    else if (quoted) {
+      if (character === "\\") escaped = true;
+      else if (character === '"') quoted = false;
+    } else if (character === '"') quoted = true;
+    else if (character === "{" || character === "[") depth++;
+    else if ((character === "}" || character === "]") && --depth === 0) return i;
+  }
+  return -1;
 }
 
 function newerVersion(line: string): number | null {

@@ -87,6 +87,11 @@ export function describe(kind: string, data: unknown): string {
       const others = describeFields(fields, ["expectation", "name", "detail"]);
       return [[name, text("detail")].filter(Boolean).join(": "), others].filter(Boolean).join(" ");
     }
+    case "checkpoint": {
+      const hosts = listOf(fields, "hosts").filter(isFields);
+      const up = hosts.filter((host) => host.up === true).length;
+      return `${up} of ${hosts.length} hosts up, state ${text("hash")}`;
+    }
     case "invariant.violated":
       return `${text("invariant")}: ${text("detail")}`;
     default:

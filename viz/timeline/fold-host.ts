@@ -15,6 +15,11 @@ export function hostUp(draft: Draft, index: number, fields: Fields, at: Micros):
   host.boots = numberOf(fields, "boot", host.boots + 1);
   host.version = textOf(fields, "version") || host.version;
   host.slot = textOf(fields, "slot") || host.slot;
+  // The update engine begins anew with the host.
+  host.updateStatus = "";
+  host.updateVersion = "";
+  host.updateSince = at;
+  host.updateError = "";
 }
 
 /** `host.down` and `host.rebooting`: nothing runs on it any more. */

@@ -43,7 +43,9 @@ export class Timeline {
   #leader: ClusterView["leader"] = null;
   #latest: ClusterView | null = null;
   #reader: Draft;
+  /** The last view read and the one before: whoever compares two asks for both again and again. */
   #read: ClusterView;
+  #readBefore: ClusterView;
 
   constructor(header: LogHeader) {
     this.header = header;
@@ -52,6 +54,7 @@ export class Timeline {
     this.#keyframes = [this.#initial];
     this.#reader = new Draft(this.#initial);
     this.#read = this.#initial;
+    this.#readBefore = this.#initial;
   }
 
   /** The timeline of a whole log. */
@@ -90,6 +93,7 @@ export class Timeline {
   at(index: number): ClusterView {
     const target = Math.max(-1, Math.min(this.length - 1, index));
     if (target === this.#read.index) return this.#read;
+    if (target === this.#readBefore.index) return this.#readBefore;
     const key = Math.floor((target + 1) / this.#every);
     const from = this.#read.index;
     if (target < from || key * this.#every - 1 > from) {
@@ -98,6 +102,7 @@ export class Timeline {
     for (let i = this.#reader.cluster.index + 1; i <= target; i++) {
       applyRecord(this.#reader, i, this.#record(i));
     }
+    this.#readBefore = this.#read;
     this.#read = this.#reader.freeze();
     return this.#read;
   }

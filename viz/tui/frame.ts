@@ -29,7 +29,8 @@ export function frame(
   rows: number,
 ): Line[] {
   if (columns < COLUMNS_MIN || rows < ROWS_MIN) return tooSmall(columns, rows);
-  const scene: Scene = { timeline, ui, matches, view: timeline.at(ui.cursor) };
+  const before = timeline.at(ui.cursor - 1);
+  const scene: Scene = { timeline, ui, matches, before, view: timeline.at(ui.cursor) };
   const middle = rows - FIXED_ROWS;
   const body = ui.help
     ? helpLines(columns, middle)
@@ -62,9 +63,9 @@ function narrowBody(scene: Scene, columns: number, rows: number): Line[] {
   const detailRows = scene.ui.panel === "details" ? rows : 4;
   const [hostRows, unitCount, eventCount, detailCount] = allot(rows, [
     { min: 3, want: hosts, weight: scene.ui.panel === "hosts" ? 4 : 3 },
-    { min: 2, want: unitRows, weight: scene.ui.panel === "units" ? 4 : 1 },
-    { min: 4, want: rows, weight: scene.ui.panel === "events" ? 2 : 1 },
-    { min: 3, want: detailRows, weight: scene.ui.panel === "details" ? 4 : 2 },
+    { min: 2, want: unitRows, weight: scene.ui.panel === "units" ? 4 : 2 },
+    { min: scene.ui.panel === "events" ? 6 : 4, want: rows, weight: 0 },
+    { min: 3, want: detailRows, weight: scene.ui.panel === "details" ? 4 : 1 },
   ]);
   return [
     ...padded(hostLines(scene, columns, hostRows ?? 0), columns, hostRows ?? 0),

@@ -62,10 +62,8 @@ export const KEY_HELP: readonly (readonly [keys: string, meaning: string])[] = [
   ["f F", "next, previous fault (begin or end)"],
   ["l L", "next, previous change of leader"],
   ["c e", "to the cause of this event, to its first effect"],
-  ["g", "go to @12.5s, @1:02:03, #seq or 50%"],
-  ["+ -", "speed ×¼ … ×1024"],
-  ["i", "jump over quiet stretches while playing"],
-  ["home end", "beginning, end"],
+  ["g, home, end", "go to @12.5s, @1:02:03, #seq or 50%; beginning; end"],
+  ["+ - i", "speed ×¼ … ×1024; jump over quiet stretches"],
   ["tab", "focus: hosts, units, events, details"],
   ["/", "filter: regex  !regex  host:regex  kind:regex"],
   ["h k x", "filter: this host, this kind, none"],
@@ -73,7 +71,19 @@ export const KEY_HELP: readonly (readonly [keys: string, meaning: string])[] = [
   ["? q", "this help, quit"],
 ];
 
-/** What a key press asks for; null for nothing. A paste arrives as one input of many characters. */
+/**
+ * The single presses in one input: keys typed fast, and pastes, arrive as one input of many
+ * characters. What is left of a mouse report is dropped.
+ */
+export function pressesOf(input: string, key: KeyPress): readonly (readonly [string, KeyPress])[] {
+  if (input.length <= 1 || key.ctrl === true) return [[input, key]];
+  if (/^\[<[\d;]+[mM]$/.test(input)) return [];
+  return [...input].map((character) =>
+    character === "\r" || character === "\n" ? ["", { return: true }] : [character, {}],
+  );
+}
+
+/** What a key press asks for; null for nothing. */
 export function actionOf(input: string, key: KeyPress, ui: UiState): Action | null {
   if (key.ctrl === true && input === "c") return { kind: "quit" };
   if (ui.prompt !== null) return promptAction(input, key);
@@ -105,7 +115,6 @@ function promptAction(input: string, key: KeyPress): Action | null {
   if (key.return === true) return { kind: "submit" };
   if (key.backspace === true || key.delete === true) return { kind: "erase" };
   if (key.ctrl === true || key.tab === true) return null;
-  // Control characters, and what is left of a mouse report, are no text.
-  if (input === "" || /[\p{Cc}\p{Cf}]/u.test(input) || /^\[<[\d;]+[mM]$/.test(input)) return null;
+  if (input === "" || /[\p{Cc}\p{Cf}]/u.test(input)) return null;
   return { kind: "type", text: input };
 }

@@ -1,8 +1,8 @@
 import { Box, Text, useApp, useInput } from "ink";
-import { memo, type ReactElement, useEffect, useSyncExternalStore } from "react";
+import { memo, type ReactElement, useCallback, useEffect, useSyncExternalStore } from "react";
 import { paint } from "./cells.js";
 import { frame } from "./frame.js";
-import { actionOf } from "./keys.js";
+import { actionOf, type KeyPress, pressesOf } from "./keys.js";
 import type { Player } from "./player.js";
 
 /** The size of the screen in cells, asked for at every drawing. */
@@ -18,10 +18,16 @@ export interface ScreenProps {
 export function Screen({ player, size, colour }: ScreenProps): ReactElement {
   const { exit } = useApp();
   useSyncExternalStore(player.subscribe, () => player.version);
-  useInput((input, key) => {
-    const action = actionOf(input, key, player.ui);
-    if (action !== null) player.dispatch(action);
-  });
+  const onInput = useCallback(
+    (input: string, key: KeyPress) => {
+      for (const [one, modifiers] of pressesOf(input, key)) {
+        const action = actionOf(one, modifiers, player.ui);
+        if (action !== null) player.dispatch(action);
+      }
+    },
+    [player],
+  );
+  useInput(onInput);
   const { done } = player.ui;
   useEffect(() => {
     if (done) exit();

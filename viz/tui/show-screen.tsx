@@ -1,5 +1,6 @@
 import { render } from "ink";
 import type { Timeline } from "../timeline/index.js";
+import { frameWriter } from "./frame-writer.js";
 import { Player } from "./player.js";
 import { Screen } from "./screen.js";
 import type { UiState } from "./state.js";
@@ -7,7 +8,6 @@ import { enterAlternateScreen } from "./terminal.js";
 
 /** Frames per second while time passes. */
 const FPS = 15;
-const FPS_MAX = 2 * FPS + 10;
 
 export interface ShowOptions {
   readonly stdin: NodeJS.ReadStream;
@@ -28,23 +28,23 @@ export async function showScreen(
   const { stdin, stdout, colour, start } = options;
   const player = new Player(timeline, initial);
   if (start !== null) player.dispatch({ kind: "go", to: start });
-  // One row stays free: at full height ink clears the whole terminal for every frame.
+  // One row stays free: a newline in the last one would scroll the screen.
   const size = () => ({
     columns: stdout.columns ?? 80,
     rows: Math.max(1, (stdout.rows ?? 24) - 1),
   });
   const terminal = enterAlternateScreen(stdout, () => app.unmount());
+  const writer = frameWriter(stdout);
+  // Debug mode hands every frame over whole and at once; the player sets the pace.
   const app = render(<Screen player={player} size={size} colour={colour} />, {
     stdin,
-    stdout,
+    stdout: writer.stdout,
+    debug: true,
     exitOnCtrlC: false,
     patchConsole: false,
-    incrementalRendering: true,
-    maxFps: FPS_MAX,
   });
   const resized = (): void => {
-    app.clear();
-    terminal.clear();
+    writer.reset();
     player.changed();
   };
   stdout.prependListener("resize", resized);

@@ -1,13 +1,10 @@
 const ENTER = "\u001b[?1049h\u001b[2J\u001b[H\u001b[?25l";
 const LEAVE = "\u001b[?25h\u001b[0m\u001b[?1049l";
-const CLEAR = "\u001b[2J\u001b[H";
 
 /** Signals that end the process and must find the terminal as it was. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 export interface AlternateScreen {
-  /** Empties the screen, so that the next drawing starts from nothing. */
-  clear(): void;
   /** Back to what the terminal showed before; once is enough, more do no harm. */
   leave(): void;
 }
@@ -48,10 +45,5 @@ export function enterAlternateScreen(
   process.on("uncaughtExceptionMonitor", crash);
   for (const [signal, handler] of handlers) process.on(signal, handler);
   stdout.write(ENTER);
-  return {
-    clear: () => {
-      if (!left) stdout.write(CLEAR);
-    },
-    leave,
-  };
+  return { leave };
 }

@@ -29,30 +29,28 @@ export function detailLines(scene: Scene, width: number, height: number): Line[]
 }
 
 function detailBody(scene: Scene, width: number): Line[] {
-  const { timeline, ui } = scene;
+  const { timeline } = scene;
   const { store } = timeline;
-  const index = ui.cursor;
+  const index = scene.ui.cursor;
   const host = store.host(index);
   const lines: Line[] = wrapped(
     [span(`${host === "" ? "cluster" : printable(host)} ${printable(store.kind(index))}`, "bold")],
     `  ${describe(store.kind(index), store.data(index))}`,
     width,
   );
-  const changes = changesAt(timeline, index);
+  const outside = store.cause(index) === null;
+  if (!outside) lines.push(...causeLines(timeline, index, width));
+  const changes = diffViews(scene.before, scene.view);
   for (const change of changes.slice(0, CHANGES_SHOWN_MAX)) lines.push(changeLine(change, width));
   if (changes.length > CHANGES_SHOWN_MAX) {
     lines.push(
       lineOf([span(` and ${changes.length - CHANGES_SHOWN_MAX} more changes`, "dim")], width),
     );
   }
-  lines.push(...causeLines(timeline, index, width), ...effectLines(timeline, index, width));
+  lines.push(...effectLines(timeline, index, width));
+  if (outside) lines.push(lineOf([span(" ← came from outside", "dim")], width));
   lines.push(...wrapped([span(" data ", "dim")], printable(store.dataText(index)), width));
   return lines;
-}
-
-function changesAt(timeline: Timeline, index: number): Change[] {
-  const before = timeline.at(index - 1);
-  return diffViews(before, timeline.at(index));
 }
 
 function changeLine(change: Change, width: number): Line {
@@ -71,7 +69,6 @@ function changeLine(change: Change, width: number): Line {
 
 function causeLines(timeline: Timeline, index: number, width: number): Line[] {
   const { store } = timeline;
-  if (store.cause(index) === null) return [lineOf([span(" ← came from outside", "dim")], width)];
   const causes = causesOf(timeline, index);
   const lines = causes.map((cause) => relation(timeline, index, cause, " ← ", width));
   const last = causes.at(-1) ?? index;
@@ -101,7 +98,8 @@ function effectLines(timeline: Timeline, index: number, width: number): Line[] {
 
 function relation(timeline: Timeline, from: number, to: number, sign: string, width: number): Line {
   const { store } = timeline;
-  const apart = formatDuration(Math.abs(store.at(to) - store.at(from)));
+  const apart = Math.abs(store.at(to) - store.at(from));
+  const when = `${formatDuration(apart)} ${to < from ? "before" : "later"}`;
   const host = printable(store.host(to)) || "cluster";
   return lineOf(
     [
@@ -109,7 +107,7 @@ function relation(timeline: Timeline, from: number, to: number, sign: string, wi
       span(`#${store.seq(to)} ${formatTime(store.at(to))} `, "dim"),
       span(`${host} `, "bold"),
       span(`${printable(store.kind(to))} ${describe(store.kind(to), store.data(to))}`),
-      span(`  (${apart}${to < from ? " before" : " later"})`, "dim"),
+      span(`  (${apart === 0 ? "at once" : when})`, "dim"),
     ],
     width,
   );

@@ -1,5 +1,5 @@
 import { printable } from "../../timeline/index.js";
-import { type Line, lineOf, span } from "../cells.js";
+import { type Line, lineOf, type Span, span, widthOf } from "../cells.js";
 import { KEY_HELP } from "../keys.js";
 import type { Scene } from "./scene.js";
 
@@ -16,37 +16,50 @@ export function footLine(scene: Scene, width: number): Line {
     );
   }
   if (message !== "") return lineOf([span(` ${printable(message)}`, "warn")], width);
-  const keys = [
-    ["space", "play"],
-    ["←→", "step"],
-    ["[]", "on host"],
-    ["n", "violation"],
-    ["f", "fault"],
-    ["l", "leader"],
-    ["c", "cause"],
-    ["g", "goto"],
-    ["/", "filter"],
-    ["+-", "speed"],
-    ["?", "help"],
-    ["q", "quit"],
-  ] as const;
-  const spans = keys.flatMap(([key, meaning]) => [
-    span(` ${key}`, "bold" as const),
-    span(` ${meaning}`, "dim" as const),
-  ]);
+  const spans: Span[] = [];
+  let used = 0;
+  for (const [key, meaning] of KEYS) {
+    const cells = widthOf(key) + widthOf(meaning) + 3;
+    if (used + cells > width) continue;
+    used += cells;
+    spans.push(span(`  ${key}`, "bold"), span(` ${meaning}`, "dim"));
+  }
   return lineOf(spans, width);
 }
 
+/** By importance: a narrow screen shows those that fit. */
+const KEYS: readonly (readonly [string, string])[] = [
+  ["?", "help"],
+  ["q", "quit"],
+  ["space", "play"],
+  ["←→", "step"],
+  ["n", "violation"],
+  ["f", "fault"],
+  ["l", "leader"],
+  ["g", "goto"],
+  ["/", "filter"],
+  ["c", "cause"],
+  ["+-", "speed"],
+  ["[]", "on host"],
+  ["tab", "panel"],
+  ["b", "bookmark"],
+  [",.", "same kind"],
+  ["e", "effect"],
+  ["i", "idle skip"],
+];
+
 /** The help screen, as far as it fits. */
 export function helpLines(width: number, height: number): Line[] {
-  const lines: Line[] = [lineOf([span(" Keys", "title")], width), lineOf([], width)];
-  for (const [keys, meaning] of KEY_HELP) {
-    lines.push(lineOf([span(` ${keys.padEnd(17)}`, "bold"), span(meaning)], width));
-  }
+  const lines: Line[] = KEY_HELP.map(([keys, meaning]) =>
+    lineOf([span(` ${keys.padEnd(17)}`, "bold"), span(meaning)], width),
+  );
   lines.push(
-    lineOf([], width),
     lineOf(
-      [span(" Slots: A*1/0✓ is slot A, running, priority 1, 0 tries left, successful.", "dim")],
+      [span(" SLOTS: A*1/0✓ is slot A, running, priority 1, 0 tries left, good", "dim")],
+      width,
+    ),
+    lineOf(
+      [span(" ticks: ✗ violation  ! fault  ^ leader change  ◆ bookmark;  ↳ led to this", "dim")],
       width,
     ),
   );

@@ -43,20 +43,19 @@ function hostLine(
   return lineOf(spans, width);
 }
 
-/** The columns that fit: the narrow set at 80 cells, wider and more of them with room. */
+/** The columns, wider with room. Those that do not fit are left out, the least telling first. */
 function hostColumns(scene: Scene, width: number): HostColumn[] {
   const roomy = width >= 110;
-  const longest = Math.max(4, ...scene.view.hosts.map((host) => host.name.length));
-  const name = Math.min(longest, roomy ? 20 : 8);
-  return [
-    { title: "HOST", width: name, cell: (host) => [printable(host.name), "bold"] },
-    { title: "ZONE", width: roomy ? 8 : 4, cell: (host) => [printable(host.zone), "dim"] },
-    ...(roomy
-      ? [{ title: "GROUP", width: 8, cell: (h: HostView) => [printable(h.group), "dim"] as const }]
-      : []),
+  const { hosts } = scene.view;
+  const longest = (text: (host: HostView) => string, min: number, max: number): number =>
+    hosts.reduce((most, host) => Math.min(max, Math.max(most, text(host).length)), min);
+  const columns: HostColumn[] = [
+    { title: "HOST", width: longest((h) => h.name, 4, roomy ? 20 : 8), cell: nameCell },
+    { title: "ZONE", width: longest((h) => h.zone, 4, roomy ? 10 : 4), cell: zoneCell },
+    { title: "GROUP", width: longest((h) => h.group, 5, roomy ? 10 : 5), cell: groupCell },
     { title: "UP", width: 4, cell: powerCell },
-    { title: "OS", width: roomy ? 12 : 10, cell: osCell },
-    { title: "SLOTS", width: roomy ? 16 : 12, cell: (host) => [slotsText(host), "plain"] },
+    { title: "OS", width: longest((h) => h.version, 8, roomy ? 14 : 10), cell: osCell },
+    { title: "SLOTS", width: 12, cell: (host) => [slotsText(host), "plain"] },
     { title: "ETCD", width: 9, cell: roleCell },
     {
       title: "TERM",
@@ -65,13 +64,29 @@ function hostColumns(scene: Scene, width: number): HostColumn[] {
       cell: (host) => [etcdNumber(host, "term"), "plain"],
     },
     { title: "COMMIT", width: roomy ? 9 : 6, align: "right", cell: commitCell },
-    { title: "UPDATE", width: roomy ? 22 : 10, cell: (host) => updateCell(host, roomy) },
-    ...(roomy
-      ? [{ title: "REBOOT", width: 9, cell: (h: HostView) => [h.locksmith, "dim"] as const }]
-      : []),
+    { title: "UPDATE", width: roomy ? 18 : 10, cell: (host) => updateCell(host, roomy) },
+    { title: "REBOOT", width: 8, cell: (host) => [printable(host.locksmith), "dim"] },
     { title: "L", width: 1, cell: lockCell },
     { title: "UNITS", width: 5, align: "right", cell: unitsCell },
   ];
+  for (const title of ["REBOOT", "GROUP", "ZONE", "COMMIT", "SLOTS"]) {
+    if (columns.reduce((sum, column) => sum + column.width + 1, 0) <= width) break;
+    const place = columns.findIndex((column) => column.title === title);
+    if (place >= 0) columns.splice(place, 1);
+  }
+  return columns;
+}
+
+function nameCell(host: HostView): readonly [string, Style] {
+  return [printable(host.name), "bold"];
+}
+
+function zoneCell(host: HostView): readonly [string, Style] {
+  return [printable(host.zone), "dim"];
+}
+
+function groupCell(host: HostView): readonly [string, Style] {
+  return [printable(host.group), "dim"];
 }
 
 function powerCell(host: HostView): readonly [string, Style] {

@@ -8,6 +8,8 @@ export interface Scene {
   readonly timeline: Timeline;
   readonly ui: UiState;
   readonly matches: Matches;
+  /** The cluster just before the record at the cursor. */
+  readonly before: ClusterView;
   readonly view: ClusterView;
 }
 

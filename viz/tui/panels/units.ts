@@ -3,6 +3,7 @@ import { type Line, lineOf, type Span, type Style, span, toWidth } from "../cell
 import { rule, type Scene } from "./scene.js";
 
 const CELL_WIDTH_MIN = 26;
+const TABLE_WIDTH_MIN = 70;
 
 /**
  * The cluster's units. With room for a whole table every unit has a row with its placement and
@@ -18,7 +19,9 @@ export function unitLines(scene: Scene, width: number, height: number): Line[] {
   if (units.length === 0)
     return [title, lineOf([span(" no unit was scheduled yet", "dim")], width)];
   const columns =
-    width < 100 || units.length > height - 1 ? Math.max(1, Math.floor(width / CELL_WIDTH_MIN)) : 1;
+    width < TABLE_WIDTH_MIN || units.length > height - 1
+      ? Math.max(1, Math.floor(width / CELL_WIDTH_MIN))
+      : 1;
   const skipped = Math.min(scene.ui.unitScroll, Math.max(0, units.length - (height - 1) * columns));
   const rows: Line[] = [title];
   for (let row = 0; row < height - 1; row++) {

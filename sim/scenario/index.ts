@@ -1,4 +1,5 @@
 export * from "./catalogue.js";
+export { faultPlanFromJson, scenarioFromJson } from "./from-json.js";
 export type { ReadFile } from "./include.js";
 export { loadScenario, readBeside } from "./load.js";
 export { globMatches } from "./names.js";

@@ -9,9 +9,9 @@ interface Deadline {
 }
 
 /**
- * Which nodes expire when: a binary heap by time, then by when the deadline was set (etcd leaves the
- * order of equal times open). Deadlines that were moved or dropped stay until they surface or
- * until they outnumber the live ones.
+ * Which nodes expire when: a binary heap by time, then by key, so that a member restored from a
+ * snapshot expires equal times in the same order as the others (etcd leaves that order open).
+ * Deadlines that were moved or dropped stay until they surface or until they outnumber the live ones.
  */
 export interface V2Expiry {
   heap: Deadline[];
@@ -62,7 +62,8 @@ function ownerOf(root: V2TreeNode, deadline: Deadline): V2TreeNode | null {
 }
 
 function before(left: Deadline, right: Deadline): boolean {
-  return left.at !== right.at ? left.at < right.at : left.seq < right.seq;
+  if (left.at !== right.at) return left.at < right.at;
+  return left.key !== right.key ? left.key < right.key : left.seq < right.seq;
 }
 
 function push(heap: Deadline[], deadline: Deadline): void {

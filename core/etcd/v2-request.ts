@@ -26,9 +26,19 @@ interface Write {
 
 /** A v2 request as it goes through the log: keys are clean, times are absolute, the operation is chosen. */
 export type V2Command =
-  | { readonly op: "get"; readonly key: string; readonly recursive: boolean; readonly sorted: boolean }
+  | {
+      readonly op: "get";
+      readonly key: string;
+      readonly recursive: boolean;
+      readonly sorted: boolean;
+    }
   | ({ readonly op: "create" | "create-in-order" | "set" } & Write)
-  | { readonly op: "update"; readonly key: string; readonly value: string; readonly life: V2Lifetime }
+  | {
+      readonly op: "update";
+      readonly key: string;
+      readonly value: string;
+      readonly life: V2Lifetime;
+    }
   | {
       readonly op: "compare-and-swap";
       readonly key: string;
@@ -36,7 +46,12 @@ export type V2Command =
       readonly life: V2Lifetime;
       readonly expected: V2Comparison;
     }
-  | { readonly op: "delete"; readonly key: string; readonly dir: boolean; readonly recursive: boolean }
+  | {
+      readonly op: "delete";
+      readonly key: string;
+      readonly dir: boolean;
+      readonly recursive: boolean;
+    }
   | { readonly op: "compare-and-delete"; readonly key: string; readonly expected: V2Comparison };
 
 /** A long poll; it is never replicated. */

@@ -10,8 +10,8 @@ import {
 } from "./v2-expiry.js";
 import { remember, scanHistory, type V2Event, type V2History } from "./v2-history.js";
 import { childKey, keyName } from "./v2-path.js";
-import { directoryNode, fileNode, findNode, isFailure, listNode, showNode } from "./v2-tree.js";
 import type { V2TreeNode } from "./v2-tree.js";
+import { directoryNode, fileNode, findNode, isFailure, listNode, showNode } from "./v2-tree.js";
 import {
   addWatcher,
   createWatchers,

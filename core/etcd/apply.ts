@@ -1,0 +1,263 @@
+import { hashWord, type Micros } from "../kernel/index.js";
+import { applyConfChange, type ConfChange, type Entry } from "../raft/index.js";
+import type { ClientReply } from "./events.js";
+import { dropLease, grantLease, promoteLessor } from "./lease.js";
+import type { LogData, Origin } from "./log-data.js";
+import {
+  applyMemberChange,
+  listMembers,
+  type MemberChange,
+  publishAttributes,
+  raftIdOf,
+  refusalOf,
+} from "./membership.js";
+import { compactMvcc, type Row } from "./mvcc.js";
+import { newOrigin, proposeFor } from "./propose.js";
+import { type EtcdOut, reply, v2Answer, v3Answer } from "./reply.js";
+import type { Asker, EtcdState, PendingRequest, Running } from "./state.js";
+import { applyV2Command } from "./v2-request.js";
+import type { V2Notice } from "./v2-watch.js";
+import { countHiddenChanges, v2Expire } from "./v2store.js";
+import type { V3Failure, V3Result, V3Write } from "./v3-api.js";
+import { applyKv, deleteLeasedKeys, KV_ERROR } from "./v3-apply.js";
+import { notifyWatchers } from "./watch.js";
+
+/** How long a removed member goes on, so that others learn of the change from it: ten heartbeats. */
+const REMOVED_STOP_TICKS = 10;
+
+/** Applies one committed entry to the stores and answers whoever of this member's clients waits for it. */
+export function applyEntry(
+  state: EtcdState,
+  run: Running,
+  entry: Entry<LogData>,
+  now: Micros,
+  out: EtcdOut,
+): void {
+  noteApplied(run, entry);
+  if (entry.type === "EntryNormal") {
+    if (entry.data === null) beginTerm(state, run, now, out);
+    else applyData(state, run, entry.data, now, out);
+    return;
+  }
+  if (entry.type === "EntryConfChange") {
+    applyMembership(state, run, entry.data, entry.index > run.replayUntil, now, out);
+    return;
+  }
+  // etcd 3.4 proposes no joint changes; one found in a log still takes effect in raft.
+  if (entry.data !== null) applyConfChange(run.node, entry.data, out.facts);
+}
+
+function noteApplied(run: Running, entry: Entry<LogData>): void {
+  const { applied } = run.stores;
+  const hash = { x: applied.hashX, y: applied.hashY };
+  hashWord(hash, entry.index);
+  hashWord(hash, entry.term);
+  const origin = originOf(entry);
+  if (origin !== null) {
+    hashWord(hash, origin.member | 0);
+    hashWord(hash, origin.request | 0);
+    hashWord(hash, Math.floor(origin.request / 0x1_0000_0000));
+  }
+  applied.index = entry.index;
+  applied.term = entry.term;
+  applied.hashX = hash.x;
+  applied.hashY = hash.y;
+}
+
+function originOf(entry: Entry<LogData>): Origin | null {
+  if (entry.type === "EntryNormal") return entry.data?.origin ?? null;
+  return entry.data?.context?.origin ?? null;
+}
+
+/** The empty entry of a new leader: all of earlier terms is applied now, and a leader takes up its duties. */
+function beginTerm(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
+  if (run.node.role !== "leader") return;
+  promoteLessor(run.stores.lessor, state.config.electionTicks * state.config.tick, now);
+  if (run.stores.clusterVersion !== "") return;
+  const version = clusterVersionOf(state.config.version);
+  const data: LogData = { kind: "cluster-version", origin: newOrigin(run), version };
+  proposeFor(state, run, null, "cluster-version", data, now, out);
+}
+
+/** The version a cluster agrees on has no patch level. */
+function clusterVersionOf(version: string): string {
+  const [major = "3", minor = "4"] = version.split(".");
+  return `${major}.${minor}.0`;
+}
+
+function applyData(state: EtcdState, run: Running, data: LogData, now: Micros, out: EtcdOut): void {
+  const { stores } = run;
+  switch (data.kind) {
+    case "v2": {
+      const notices: V2Notice[] = [];
+      const response = applyV2Command(stores.v2, data.command, now, notices);
+      tellV2Watchers(run, notices, out);
+      const asker = settle(run, data.origin);
+      if (asker !== null) reply(asker, v2Answer(run, response), true, out);
+      return;
+    }
+    case "v2-sync": {
+      const notices: V2Notice[] = [];
+      v2Expire(stores.v2, data.cutoff, now, notices);
+      tellV2Watchers(run, notices, out);
+      return;
+    }
+    case "v3": {
+      const result = applyV3(state, run, data.write, now, out);
+      const asker = settle(run, data.origin);
+      if (asker !== null) {
+        reply(asker, "ok" in result ? result : v3Answer(run, result), true, out);
+      }
+      return;
+    }
+    case "publish": {
+      const { member, name, clientUrls } = data;
+      if (publishAttributes(stores.membership, member, name, clientUrls)) {
+        countHiddenChanges(stores.v2, 1);
+      }
+      settle(run, data.origin);
+      return;
+    }
+    case "cluster-version":
+      stores.clusterVersion = data.version;
+      countHiddenChanges(stores.v2, 1);
+      settle(run, data.origin);
+      return;
+    case "member-change":
+    case "read":
+      return;
+  }
+}
+
+/** Ends the wait for one of this member's own requests; returns who is to be answered. */
+function settle(run: Running, origin: Origin): Asker | null {
+  const pending = takePending(run, origin);
+  if (pending?.purpose === "publish") run.published = true;
+  return pending?.asker ?? null;
+}
+
+function takePending(run: Running, origin: Origin): PendingRequest | undefined {
+  if (origin.member !== run.id) return undefined;
+  const pending = run.requests.get(origin.request);
+  if (pending !== undefined) run.requests.delete(origin.request);
+  return pending;
+}
+
+/** Passes events on to the clients that wait for them. */
+export function tellV2Watchers(run: Running, notices: readonly V2Notice[], out: EtcdOut): void {
+  for (const { id, response, last } of notices) {
+    const asker = run.watching.get(id);
+    if (asker === undefined) continue;
+    if (last) run.watching.delete(id);
+    reply(asker, v2Answer(run, response), last, out);
+  }
+}
+
+function tellV3Watchers(run: Running, rows: readonly Row[], out: EtcdOut): void {
+  notifyWatchers(run.v3Watchers, run.stores.mvcc, rows, (id, events) => {
+    const asker = run.watching.get(id);
+    if (asker !== undefined)
+      reply(asker, v3Answer(run, { op: "watch-events", events }), false, out);
+  });
+}
+
+function applyV3(
+  state: EtcdState,
+  run: Running,
+  write: V3Write,
+  now: Micros,
+  out: EtcdOut,
+): V3Result | V3Failure {
+  const { mvcc, lessor } = run.stores;
+  const changed = { push: (rows: readonly Row[]): void => tellV3Watchers(run, rows, out) };
+  switch (write.op) {
+    case "kv-put":
+    case "kv-delete-range":
+    case "kv-txn":
+      return applyKv(mvcc, lessor, write, changed);
+    case "kv-compact": {
+      const refusal = compactMvcc(mvcc, write.revision);
+      if (refusal !== null) return KV_ERROR[refusal];
+      return { op: "kv-compact" };
+    }
+    case "lease-grant": {
+      const { id } = write;
+      if (lessor.leases.has(id)) return KV_ERROR.leaseExists;
+      // etcd's floor: one and a half election timeouts, in whole seconds.
+      const floor = Math.ceil((1.5 * state.config.electionTicks * state.config.tick) / 1_000_000);
+      const ttl = Math.max(write.ttl, floor);
+      grantLease(lessor, { id, ttl }, run.node.role === "leader", now);
+      return { op: "lease-grant", id, ttl };
+    }
+    case "lease-revoke":
+      if (!lessor.leases.has(write.id)) return KV_ERROR.leaseNotFound;
+      deleteLeasedKeys(mvcc, dropLease(lessor, write.id), changed);
+      return { op: "lease-revoke" };
+  }
+}
+
+/** Applies a change of membership, unless it no longer holds: then raft is told to change nothing. */
+function applyMembership(
+  state: EtcdState,
+  run: Running,
+  change: ConfChange<LogData>,
+  isNews: boolean,
+  now: Micros,
+  out: EtcdOut,
+): void {
+  const context = change.context;
+  if (context?.kind !== "member-change" || change.version !== 1) {
+    applyConfChange(run.node, change, out.facts);
+    return;
+  }
+  const { membership, v2 } = run.stores;
+  const wanted = context.change;
+  const refusal = refusalOf(membership, wanted);
+  applyConfChange(run.node, refusal === null ? change : { ...change, nodeId: 0 }, out.facts);
+  if (refusal === null) {
+    countHiddenChanges(v2, applyMemberChange(membership, wanted));
+    if (wanted.change === "remove") removeMember(state, run, wanted.id, now);
+    if (isNews) tellMembership(wanted, out);
+  }
+  const asker = settle(run, context.origin);
+  if (asker === null) return;
+  reply(asker, refusal === null ? changed(run, wanted) : { ok: false, error: refusal }, true, out);
+}
+
+function changed(run: Running, change: MemberChange): ClientReply {
+  const { membership } = run.stores;
+  const id = change.change === "add" ? change.member.id : change.id;
+  const members = listMembers(membership).map((member) => ({ ...member }));
+  return { ok: true, members, member: members.find((member) => member.id === id) ?? null };
+}
+
+function removeMember(state: EtcdState, run: Running, id: string, now: Micros): void {
+  const raftId = raftIdOf(id);
+  run.removed.add(raftId);
+  run.heard.delete(raftId);
+  if (raftId !== run.id || run.stopsAt !== null) return;
+  run.stopsAt = now + REMOVED_STOP_TICKS * state.config.tick;
+}
+
+function tellMembership(change: MemberChange, out: EtcdOut): void {
+  switch (change.change) {
+    case "add": {
+      const { id, peerUrls, learner } = change.member;
+      out.facts.push({
+        kind: "etcd.member-added",
+        member: id,
+        peerUrls: [...peerUrls],
+        learner,
+      });
+      return;
+    }
+    case "remove":
+      out.facts.push({ kind: "etcd.member-removed", member: change.id });
+      return;
+    case "promote":
+      out.facts.push({ kind: "etcd.member-promoted", member: change.id });
+      return;
+    case "update":
+      return;
+  }
+}

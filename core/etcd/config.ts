@@ -1,0 +1,86 @@
+import type { Micros } from "../kernel/index.js";
+
+/** A member that a cluster begins with. */
+export interface InitialMember {
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+}
+
+/** Defects a member can be told to have. All off unless named. */
+export interface EtcdBugs {
+  /** Answers vote requests before, and never writes, whom it voted for: it may vote twice in a term. */
+  readonly voteNotPersisted?: boolean;
+  /** Goes on as if a write were on disk as soon as it was asked for (etcd #14370 is of this kind). */
+  readonly ackBeforeSync?: boolean;
+}
+
+/** Settings of one etcd process, with etcd's names. Absent options have etcd 3.4's defaults. */
+export interface EtcdConfig {
+  readonly name: string;
+  /** Seeds election timeouts, apart from every other member's. */
+  readonly seed: number;
+  /** `new` begins the initial cluster; `existing` joins one that has already added this member. */
+  readonly clusterState: "new" | "existing";
+  /** Everyone, this member included. */
+  readonly initialCluster: readonly InitialMember[];
+  /** Default `etcd-cluster`. */
+  readonly clusterToken?: string;
+  /**
+   * Ids (16 hex digits) when `existing`: what the member would learn by asking a peer for the
+   * members of the cluster.
+   */
+  readonly existing?: { readonly memberId: string; readonly clusterId: string };
+  /** Default: `http://NAME:2379`. */
+  readonly clientUrls?: readonly string[];
+  /** Default 3.4.23. */
+  readonly version?: string;
+  /** --heartbeat-interval; default 100 ms. */
+  readonly tick?: Micros;
+  /** --election-timeout in ticks; default 10. */
+  readonly electionTicks?: number;
+  readonly heartbeatTicks?: number;
+  /** Default false, as in 3.4. */
+  readonly preVote?: boolean;
+  readonly checkQuorum?: boolean;
+  /** Applied entries between snapshots; default 10,000 (etcd 3.4 has 100,000, before and since 10,000). */
+  readonly snapshotCount?: number;
+  /** Entries kept in memory behind a snapshot for slow followers; default 5,000. */
+  readonly catchUpEntries?: number;
+  readonly maxInflight?: number;
+  /** Default true: refuse changes of membership that would endanger the quorum. */
+  readonly strictReconfigCheck?: boolean;
+  readonly bugs?: EtcdBugs;
+}
+
+/** Settings with every default in place. */
+export type ResolvedEtcdConfig = Required<Omit<EtcdConfig, "existing" | "bugs">> & {
+  readonly existing: { readonly memberId: string; readonly clusterId: string } | null;
+  readonly bugs: Required<EtcdBugs>;
+};
+
+/** Fills in defaults. */
+export function resolveEtcdConfig(config: EtcdConfig): ResolvedEtcdConfig {
+  return {
+    name: config.name,
+    seed: config.seed,
+    clusterState: config.clusterState,
+    initialCluster: config.initialCluster,
+    clusterToken: config.clusterToken ?? "etcd-cluster",
+    existing: config.existing ?? null,
+    clientUrls: config.clientUrls ?? [`http://${config.name}:2379`],
+    version: config.version ?? "3.4.23",
+    tick: config.tick ?? 100_000,
+    electionTicks: config.electionTicks ?? 10,
+    heartbeatTicks: config.heartbeatTicks ?? 1,
+    preVote: config.preVote ?? false,
+    checkQuorum: config.checkQuorum ?? true,
+    snapshotCount: config.snapshotCount ?? 10_000,
+    catchUpEntries: config.catchUpEntries ?? 5_000,
+    maxInflight: config.maxInflight ?? 512,
+    strictReconfigCheck: config.strictReconfigCheck ?? true,
+    bugs: {
+      voteNotPersisted: config.bugs?.voteNotPersisted ?? false,
+      ackBeforeSync: config.bugs?.ackBeforeSync ?? false,
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import { MILLISECOND, type Micros } from "../kernel/index.js";
+import { reportSnapshot } from "../raft/index.js";
+import { expiredLeases } from "./lease.js";
+import { newOrigin, proposeFor, submit } from "./propose.js";
+import { tendReads } from "./reads.js";
+import { type EtcdOut, failRequest, reply, SERVER_ERROR, timeoutText } from "./reply.js";
+import type { EtcdState, Running } from "./state.js";
+import { hasExpiringKeys } from "./v2store.js";
+
+/** How often a leader looks for expired keys and leases. */
+const EXPIRY_INTERVAL: Micros = 500 * MILLISECOND;
+
+/** Leases whose revocation etcd proposes at a time. */
+const REVOKES_MAX = 16;
+
+/** Does what became due since the last time; a tick calls it only when `run.nextDue` has come. */
+export function tendDue(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
+  run.nextDue = now + EXPIRY_INTERVAL;
+  failLateRequests(state, run, now, out);
+  tendReads(run, now, out);
+  if (run.node.role === "leader") proposeExpiry(state, run, now, out);
+  for (const [peer, deadline] of run.snapshotsSent) {
+    if (deadline > now) continue;
+    run.snapshotsSent.delete(peer);
+    reportSnapshot(run.node, peer, "failed", out.facts);
+  }
+  const { transfer } = run;
+  if (transfer !== null && transfer.deadline <= now) {
+    run.transfer = null;
+    reply(transfer.asker, { ok: false, error: SERVER_ERROR.timeout }, true, out);
+  }
+}
+
+function failLateRequests(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
+  const { config } = state;
+  const before = run.requests.size;
+  // All wait equally long, so the oldest is due first.
+  for (const [request, { asker, purpose, since, deadline }] of run.requests) {
+    if (deadline > now) break;
+    run.requests.delete(request);
+    if (asker !== null) {
+      const error = timeoutText(run, since, config.electionTicks * config.tick);
+      failRequest(asker, purpose, error, out);
+    } else if (purpose === "publish") {
+      proposePublish(state, run, now, out);
+    }
+  }
+  if (before === run.requests.size || run.unsent.length === 0) return;
+  run.unsent = run.unsent.filter(({ data }) => run.requests.has(data.origin.request));
+}
+
+/** Tells the cluster the member's name and client URLs, over and over until it is heard. */
+export function proposePublish(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
+  const { name, clientUrls } = state.config;
+  const origin = newOrigin(run);
+  const data = { kind: "publish", origin, member: run.memberId, name, clientUrls } as const;
+  proposeFor(state, run, null, "publish", data, now, out);
+}
+
+function proposeExpiry(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
+  if (hasExpiringKeys(run.stores.v2)) {
+    submit(run, { kind: "v2-sync", origin: newOrigin(run), cutoff: now }, out);
+  }
+  for (const id of expiredLeases(run.stores.lessor, now, REVOKES_MAX)) {
+    const write = { op: "lease-revoke", id } as const;
+    const data = { kind: "v3", origin: newOrigin(run), write } as const;
+    proposeFor(state, run, null, "lease-revoke", data, now, out);
+  }
+}

@@ -1,0 +1,22 @@
+export * from "./client.js";
+export type { EtcdBugs, EtcdConfig, InitialMember } from "./config.js";
+export { type Disk, type Durable, pendingWrites } from "./disk.js";
+export type * from "./events.js";
+export type { LogData, Origin } from "./log-data.js";
+export { etcd } from "./member.js";
+export {
+  clusterIdOf,
+  type Member,
+  type Membership,
+  memberIdOf,
+  raftIdOf,
+} from "./membership.js";
+export type { Applied, StoreImage, Stores } from "./snapshot.js";
+export type { EtcdState, Running } from "./state.js";
+export { V2_ERROR_MESSAGE, type V2ErrorCode, v2Failure } from "./v2-error.js";
+export { applyV2Command, parseV2Request, type V2Command, type V2Parsed } from "./v2-request.js";
+export { v2Digest } from "./v2-snapshot.js";
+export type { V2Notice } from "./v2-watch.js";
+export * from "./v2store.js";
+export type * from "./v3-api.js";
+export * from "./view.js";

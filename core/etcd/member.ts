@@ -1,0 +1,157 @@
+import type { Machine, Micros } from "../kernel/index.js";
+import { unreachable } from "../kernel/index.js";
+import { RaftPanic, reportSnapshot, reportUnreachable, step, tick } from "../raft/index.js";
+import type { EtcdConfig } from "./config.js";
+import { loseUnsynced, sync } from "./disk.js";
+import { tendDue } from "./due.js";
+import type { EtcdEffect, EtcdFact, EtcdStimulus, PeerMessage } from "./events.js";
+import { diskSynced, pump } from "./ready.js";
+import { type EtcdOut, reply } from "./reply.js";
+import { cancelRequest, takeRequest } from "./requests.js";
+import { startMember, TICK_TIMER } from "./start.js";
+import { type Asker, createEtcdState, type EtcdState, type Running } from "./state.js";
+
+/**
+ * One etcd process and the disk under it: raft, the v2 and v3 stores, leases, watches, membership.
+ * Without `start` it is down. A `crash` loses what its disk had not synced.
+ */
+export const etcd: Machine<EtcdConfig, EtcdState, EtcdStimulus, EtcdFact, EtcdEffect> = {
+  name: "etcd",
+  create: createEtcdState,
+  step(state, stimulus, now, out) {
+    try {
+      hear(state, stimulus, now, out);
+    } catch (error) {
+      if (!(error instanceof RaftPanic)) throw error;
+      // Go's panic ends the process; what it has written stays written.
+      end(state, error.message, out);
+      out.effects.push({ kind: "exit", code: 2, reason: error.message });
+    }
+  },
+};
+
+function hear(state: EtcdState, stimulus: EtcdStimulus, now: Micros, out: EtcdOut): void {
+  const { run } = state;
+  if (run === null) {
+    if (stimulus.kind === "start") {
+      const started = startMember(state, now, out);
+      if (started !== null) pump(state, started, now, out);
+    }
+    return;
+  }
+  switch (stimulus.kind) {
+    case "timer":
+      if (stimulus.timer === TICK_TIMER) onTick(state, run, now, out);
+      return;
+    case "peer-message":
+      onPeerMessage(state, run, stimulus.from, stimulus.message, now, out);
+      return;
+    case "disk-synced":
+      diskSynced(state, run, stimulus.token, now, out);
+      break;
+    case "client-request": {
+      const asker: Asker = { id: stimulus.id, client: stimulus.from, peer: 0 };
+      if (run.ready) takeRequest(state, run, asker, stimulus.request, now, out);
+      else run.held.push({ asker, request: stimulus.request });
+      break;
+    }
+    case "client-cancel":
+      cancelRequest(run, stimulus.id);
+      return;
+    case "peer-unreachable":
+      reportUnreachable(run.node, stimulus.peer, out.facts);
+      break;
+    case "snapshot-sent": {
+      run.snapshotsSent.delete(stimulus.to);
+      const outcome = stimulus.delivered ? "finished" : "failed";
+      reportSnapshot(run.node, stimulus.to, outcome, out.facts);
+      break;
+    }
+    case "stop":
+      end(state, "stopped", out);
+      return;
+    case "crash":
+      loseUnsynced(state.disk, stimulus.surviving);
+      state.run = null;
+      out.facts.push({ kind: "etcd.stopped", reason: "crashed" });
+      return;
+    case "start":
+      return;
+    default:
+      unreachable(stimulus);
+  }
+  settle(state, run, now, out);
+}
+
+/** Ten a second on every member: looks at deadlines only when one has come. */
+function onTick(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
+  out.effects.push(run.tickTimer);
+  tick(run.node, out.facts);
+  if (now >= run.nextDue) {
+    tendDue(state, run, now, out);
+    if (run.stopsAt !== null && run.stopsAt <= now) {
+      const reason = "the member has been permanently removed from the cluster";
+      end(state, reason, out);
+      out.effects.push({ kind: "exit", code: 0, reason });
+      return;
+    }
+  }
+  settle(state, run, now, out);
+}
+
+function onPeerMessage(
+  state: EtcdState,
+  run: Running,
+  from: number,
+  message: PeerMessage,
+  now: Micros,
+  out: EtcdOut,
+): void {
+  if (run.removed.size > 0 && run.removed.has(from)) {
+    const note = { type: "member-removed" } as const;
+    out.effects.push({ kind: "send", to: from, message: note, sizeBytes: 64 });
+    return;
+  }
+  run.heard.set(from, now);
+  switch (message.type) {
+    case "member-removed":
+      run.stopsAt ??= now;
+      run.nextDue = Math.min(run.nextDue, run.stopsAt);
+      return;
+    case "forward": {
+      const asker: Asker = { id: message.id, client: "", peer: from };
+      // One that has lost the lead leaves the request alone; its client will ask again.
+      if (run.node.role === "leader") takeRequest(state, run, asker, message.request, now, out);
+      break;
+    }
+    case "forwarded": {
+      const pending = run.requests.get(message.id);
+      run.requests.delete(message.id);
+      if (pending?.asker) reply(pending.asker, message.reply, true, out);
+      return;
+    }
+    default:
+      step(run.node, message, out.facts);
+  }
+  settle(state, run, now, out);
+}
+
+/** Lets raft do what there is to do, and serves those who waited for the member to be ready. */
+function settle(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
+  pump(state, run, now, out);
+  if (!run.published || run.ready) return;
+  run.ready = true;
+  out.facts.push({ kind: "etcd.ready" });
+  const { held } = run;
+  run.held = [];
+  for (const { asker, request } of held) takeRequest(state, run, asker, request, now, out);
+  pump(state, run, now, out);
+}
+
+/** The process ends; what it wrote reaches the disk. Connections close without a word. */
+function end(state: EtcdState, reason: string, out: EtcdOut): void {
+  sync(state.disk, state.disk.written);
+  state.run = null;
+  out.effects.push({ kind: "cancel-timer", timer: TICK_TIMER });
+  out.facts.push({ kind: "etcd.stopped", reason });
+}

@@ -1,0 +1,67 @@
+import type { Micros, Out } from "../kernel/index.js";
+import type { V2Response } from "./client.js";
+import type { ClientReply, EtcdEffect, EtcdFact } from "./events.js";
+import type { Asker, PendingRequest, Running } from "./state.js";
+import { v2Failure } from "./v2-error.js";
+import { type ResponseHeader, type V3Response, type V3Result, v3Failure } from "./v3-api.js";
+
+/** Where a member's step puts what it concludes and asks for. */
+export type EtcdOut = Out<EtcdFact, EtcdEffect>;
+
+/** etcd's errors of its server, with their texts. */
+export const SERVER_ERROR = {
+  timeout: "etcdserver: request timed out",
+  timeoutLeaderFail: "etcdserver: request timed out, possibly due to previous leader failure",
+  stopped: "etcdserver: server stopped",
+  notLeader: "etcdserver: not leader",
+  badTransferee: "etcdserver: bad leader transferee",
+  unhealthy: "etcdserver: unhealthy cluster",
+  notEnoughStarted: "etcdserver: re-configuration failed due to not enough started members",
+  learnerNotReady: "etcdserver: can only promote a learner member which is in sync with leader",
+} as const;
+
+/** Answers a client, or the member that passed the request on. */
+export function reply(asker: Asker, answer: ClientReply, last: boolean, out: EtcdOut): void {
+  if (asker.peer !== 0) {
+    const message = { type: "forwarded", id: asker.id, reply: answer } as const;
+    out.effects.push({ kind: "send", to: asker.peer, message, sizeBytes: 256 });
+    return;
+  }
+  out.effects.push({ kind: "client-reply", id: asker.id, to: asker.client, reply: answer, last });
+}
+
+/** A v2 answer with the raft index and term of the member that gives it. */
+export function v2Answer(run: Running, response: V2Response): V2Response {
+  if (!response.ok) return response;
+  return { ...response, raftIndex: run.stores.applied.index, raftTerm: run.node.term };
+}
+
+export function headerOf(run: Running): ResponseHeader {
+  const { clusterId, memberId, stores, node } = run;
+  return { clusterId, memberId, revision: stores.mvcc.revision, raftTerm: node.term };
+}
+
+export function v3Answer(run: Running, result: V3Result): V3Response {
+  return { ok: true, header: headerOf(run), result };
+}
+
+/** Tells whoever waits for a request that the server failed it, in the form of the API it came by. */
+export function failRequest(
+  asker: Asker,
+  purpose: PendingRequest["purpose"],
+  error: string,
+  out: EtcdOut,
+): void {
+  if (purpose === "v2") reply(asker, v2Failure(300, error, 0), true, out);
+  else if (purpose === "v3") reply(asker, v3Failure("Unavailable", error), true, out);
+  else reply(asker, { ok: false, error }, true, out);
+}
+
+/** Why a request timed out, as far as etcd tells: a leader elected after it began is the suspect. */
+export function timeoutText(run: Running, since: Micros, electionTimeout: Micros): string {
+  const { electedAt } = run;
+  if (electedAt !== null && since < electedAt && since > electedAt - 2 * electionTimeout) {
+    return SERVER_ERROR.timeoutLeaderFail;
+  }
+  return SERVER_ERROR.timeout;
+}

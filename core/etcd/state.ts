@@ -1,0 +1,129 @@
+import type { ArmTimer, Micros } from "../kernel/index.js";
+import type { LogIndex, RaftId, RawNode, Ready, Term } from "../raft/index.js";
+import { type EtcdConfig, type ResolvedEtcdConfig, resolveEtcdConfig } from "./config.js";
+import { createDisk, type Disk } from "./disk.js";
+import type { ClientRequest, EtcdRole } from "./events.js";
+import type { LogData } from "./log-data.js";
+import type { StoreImage, Stores } from "./snapshot.js";
+import type { RangeRequest } from "./v3-api.js";
+import type { Watchers } from "./watch.js";
+
+/** Who gets a reply: a client of this member, or another member that passed a request on. */
+export interface Asker {
+  /** Of the client's request, or of the other member's. */
+  readonly id: number;
+  /** The client; "" for a member. */
+  readonly client: string;
+  /** The member; 0 for a client. */
+  readonly peer: RaftId;
+}
+
+/** A request of this member's own that waits to be applied (or answered by the leader). */
+export interface PendingRequest {
+  /** null for what the member asked for itself. */
+  asker: Asker | null;
+  readonly purpose: "v2" | "v3" | "cluster" | "publish" | "cluster-version" | "lease-revoke";
+  readonly since: Micros;
+  readonly deadline: Micros;
+}
+
+/** A proposal that waits for a leader to be known, as etcd's node does not take it before. */
+export interface UnsentProposal {
+  readonly data: LogData;
+}
+
+/** A linearizable read. */
+export interface WaitingRead {
+  asker: Asker | null;
+  readonly request: RangeRequest;
+  readonly deadline: Micros;
+}
+
+/** The round of reads that asks for an index, and those that wait for the next round. */
+export interface Reads {
+  current: {
+    readonly id: number;
+    askedAt: Micros;
+    /** Known once a quorum has confirmed the leader. */
+    index: LogIndex | null;
+    waiting: WaitingRead[];
+  } | null;
+  next: WaitingRead[];
+}
+
+/** A client's request that came before the member served clients. */
+export interface HeldRequest {
+  readonly asker: Asker;
+  readonly request: ClientRequest;
+}
+
+/** What only a running process has. */
+export interface Running {
+  readonly id: RaftId;
+  /** In hex, as `clusterId`. */
+  readonly memberId: string;
+  readonly clusterId: string;
+  node: RawNode<LogData, StoreImage>;
+  stores: Stores;
+  /** Index of the last snapshot that was begun. */
+  snapshotIndex: LogIndex;
+  /** The Ready whose records are on their way to disk, up to record `token`; null while none is. */
+  saving: {
+    readonly token: number;
+    readonly ready: Ready<LogData, StoreImage>;
+    /** Whether its messages have left already: a leader's do, in parallel with the write. */
+    readonly sent: boolean;
+  } | null;
+  /** Record of the snapshot on its way to disk, after which the log is shortened to `compactTo`. */
+  snapshotting: { readonly token: number; readonly compactTo: LogIndex } | null;
+  /** By request number, oldest first. */
+  requests: Map<number, PendingRequest>;
+  unsent: UnsentProposal[];
+  nextRequest: number;
+  reads: Reads;
+  v3Watchers: Watchers;
+  /** Who watches, by the id of the watch, of both APIs. */
+  watching: Map<number, Asker>;
+  /** Whether the member's name is known to the cluster: once it is, it serves clients. */
+  published: boolean;
+  ready: boolean;
+  held: HeldRequest[];
+  /** Entries up to here were applied before the last stop: applying them again is no news. */
+  readonly replayUntil: LogIndex;
+  /** What the last `etcd.role` said. */
+  toldRole: EtcdRole | null;
+  toldTerm: Term;
+  toldLead: RaftId;
+  /** When this member last became leader. */
+  electedAt: Micros | null;
+  /** A leadership on its way to another member, for whoever asked. */
+  transfer: { readonly asker: Asker; readonly target: RaftId; readonly deadline: Micros } | null;
+  /** Snapshots sent and not heard of since; they count as lost at the given time. */
+  snapshotsSent: Map<RaftId, Micros>;
+  /** When each peer was last heard. */
+  heard: Map<RaftId, Micros>;
+  /** Raft ids of removed members. */
+  removed: Set<RaftId>;
+  /** When a removed member stops; null for one that belongs. */
+  stopsAt: Micros | null;
+  /** Next time a tick has to look at deadlines, expiry and the like. */
+  nextDue: Micros;
+  /** What every tick asks for again. */
+  readonly tickTimer: ArmTimer;
+}
+
+/** One etcd process and the disk under it. */
+export interface EtcdState {
+  readonly config: ResolvedEtcdConfig;
+  disk: Disk;
+  /** null while the process is down. */
+  run: Running | null;
+}
+
+export function createEtcdState(config: EtcdConfig): EtcdState {
+  return {
+    config: resolveEtcdConfig(config),
+    disk: createDisk(),
+    run: null,
+  };
+}

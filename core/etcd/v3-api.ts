@@ -1,0 +1,194 @@
+import type { LeaseId, Revision } from "./client.js";
+
+/**
+ * The v3 API as values. Keys and values are byte strings, one character (0 to 255) for each byte, so
+ * that they compare as bytes do. Field names and defaults are those of etcd's rpc.proto; 0 and ""
+ * stand for absent as in protobuf. Lease ids are safe integers.
+ */
+export interface KeyValue {
+  readonly key: string;
+  readonly createRevision: Revision;
+  readonly modRevision: Revision;
+  /** Number of puts since the key was made, from 1. */
+  readonly version: number;
+  readonly value: string;
+  readonly lease: LeaseId;
+}
+
+export type SortTarget = "key" | "version" | "create" | "mod" | "value";
+export type SortOrder = "none" | "ascend" | "descend";
+
+export interface RangeRequest {
+  readonly op: "kv-range";
+  readonly key: string;
+  /** Absent or "": the key alone. "\0": everything from the key on. */
+  readonly rangeEnd?: string;
+  readonly limit?: number;
+  readonly revision?: Revision;
+  readonly sortTarget?: SortTarget;
+  readonly sortOrder?: SortOrder;
+  /** From the member's own, possibly stale, store. */
+  readonly serializable?: boolean;
+  readonly keysOnly?: boolean;
+  readonly countOnly?: boolean;
+  readonly minModRevision?: Revision;
+  readonly maxModRevision?: Revision;
+  readonly minCreateRevision?: Revision;
+  readonly maxCreateRevision?: Revision;
+}
+
+export interface PutRequest {
+  readonly op: "kv-put";
+  readonly key: string;
+  readonly value: string;
+  readonly lease?: LeaseId;
+  readonly prevKv?: boolean;
+  readonly ignoreValue?: boolean;
+  readonly ignoreLease?: boolean;
+}
+
+export interface DeleteRangeRequest {
+  readonly op: "kv-delete-range";
+  readonly key: string;
+  readonly rangeEnd?: string;
+  readonly prevKv?: boolean;
+}
+
+export type CompareResult = "equal" | "not-equal" | "greater" | "less";
+
+export interface Compare {
+  readonly key: string;
+  readonly rangeEnd?: string;
+  readonly result: CompareResult;
+  /** What is compared with what: numbers for all but `value`. */
+  readonly target:
+    | { readonly field: "version" | "create" | "mod" | "lease"; readonly operand: number }
+    | { readonly field: "value"; readonly operand: string };
+}
+
+export interface TxnRequest {
+  readonly op: "kv-txn";
+  readonly compare: readonly Compare[];
+  readonly success: readonly RequestOp[];
+  readonly failure: readonly RequestOp[];
+}
+
+export type RequestOp = RangeRequest | PutRequest | DeleteRangeRequest | TxnRequest;
+
+export interface CompactRequest {
+  readonly op: "kv-compact";
+  readonly revision: Revision;
+}
+
+export type LeaseRequest =
+  /** Id 0 or absent: the member chooses. */
+  | { readonly op: "lease-grant"; readonly ttl: number; readonly id?: LeaseId }
+  | { readonly op: "lease-revoke"; readonly id: LeaseId }
+  | { readonly op: "lease-keep-alive"; readonly id: LeaseId }
+  | { readonly op: "lease-time-to-live"; readonly id: LeaseId; readonly keys?: boolean }
+  | { readonly op: "lease-list" };
+
+/** One watcher of a stream of its own: answered by `watch-created`, then by `watch-events`, until cancelled. */
+export interface WatchRequest {
+  readonly op: "kv-watch";
+  readonly key: string;
+  readonly rangeEnd?: string;
+  /** 0 or absent: from the next change on. */
+  readonly startRevision?: Revision;
+  readonly prevKv?: boolean;
+  readonly noPut?: boolean;
+  readonly noDelete?: boolean;
+}
+
+export type V3Request = RequestOp | CompactRequest | LeaseRequest | WatchRequest;
+
+/** The changes of one v3 write, as the log carries them. */
+export type V3Write =
+  | PutRequest
+  | DeleteRangeRequest
+  | TxnRequest
+  | CompactRequest
+  | { readonly op: "lease-grant"; readonly ttl: number; readonly id: LeaseId }
+  | { readonly op: "lease-revoke"; readonly id: LeaseId };
+
+export interface Event {
+  readonly type: "put" | "delete";
+  /** Of a deletion only key and modRevision. */
+  readonly kv: KeyValue;
+  readonly prevKv?: KeyValue;
+}
+
+/** Who answered, and at what revision and term. Ids in hex. */
+export interface ResponseHeader {
+  readonly clusterId: string;
+  readonly memberId: string;
+  readonly revision: Revision;
+  readonly raftTerm: number;
+}
+
+export type OpResponse =
+  | {
+      readonly op: "kv-range";
+      readonly kvs: readonly KeyValue[];
+      readonly more: boolean;
+      readonly count: number;
+    }
+  | { readonly op: "kv-put"; readonly prevKv?: KeyValue }
+  | {
+      readonly op: "kv-delete-range";
+      readonly deleted: number;
+      readonly prevKvs: readonly KeyValue[];
+    }
+  | {
+      readonly op: "kv-txn";
+      readonly succeeded: boolean;
+      readonly responses: readonly OpResponse[];
+    };
+
+export type V3Result =
+  | OpResponse
+  | { readonly op: "kv-compact" }
+  | { readonly op: "lease-grant"; readonly id: LeaseId; readonly ttl: number }
+  | { readonly op: "lease-revoke" }
+  /** Seconds; 0 for a lease that is not there. */
+  | { readonly op: "lease-keep-alive"; readonly id: LeaseId; readonly ttl: number }
+  /** `ttl` is -1 for a lease that is not there. */
+  | {
+      readonly op: "lease-time-to-live";
+      readonly id: LeaseId;
+      readonly ttl: number;
+      readonly grantedTtl: number;
+      readonly keys: readonly string[];
+    }
+  | { readonly op: "lease-list"; readonly leases: readonly LeaseId[] }
+  | { readonly op: "watch-created" }
+  | { readonly op: "watch-events"; readonly events: readonly Event[] }
+  /** `compactRevision` is not 0 if the start revision was compacted. */
+  | { readonly op: "watch-cancelled"; readonly compactRevision: Revision };
+
+/** gRPC status codes that etcd answers with. */
+export type GrpcCode =
+  | "InvalidArgument"
+  | "NotFound"
+  | "AlreadyExists"
+  | "FailedPrecondition"
+  | "OutOfRange"
+  | "ResourceExhausted"
+  | "Unavailable"
+  | "Unknown";
+
+/** A refusal with etcd's text, such as `etcdserver: mvcc: required revision has been compacted`. */
+export interface V3Failure {
+  readonly ok: false;
+  readonly code: GrpcCode;
+  readonly message: string;
+}
+
+export type V3Response =
+  | { readonly ok: true; readonly header: ResponseHeader; readonly result: V3Result }
+  | V3Failure;
+
+/** A refusal. */
+export function v3Failure(code: GrpcCode, message: string): V3Failure {
+  return { ok: false, code, message };
+}

@@ -1,6 +1,13 @@
 import { Command } from "commander";
 import { EtcdV3Client } from "../../adapters/etcd/index.js";
-import { LiveWorld, Recorder, realClock } from "../../adapters/live/index.js";
+import {
+  type Divergence,
+  LiveWorld,
+  Recorder,
+  Rederiver,
+  realClock,
+  type Seat,
+} from "../../adapters/live/index.js";
 import { ObservePerformer } from "../../adapters/observe/index.js";
 import type { Micros } from "../../core/kernel/index.js";
 import {
@@ -15,9 +22,10 @@ import {
   readDurationFlag,
   readEndpoints,
   readTls,
+  refuse,
   type TlsFlags,
 } from "./live-flags.js";
-import { openRecording } from "./recording.js";
+import { openRecording, type Recording } from "./recording.js";
 
 interface ObserveFlags extends TlsFlags {
   readonly etcd: string;
@@ -34,7 +42,7 @@ export function observeCommand(): Command {
   return new Command("observe")
     .description("follow the keys of a real etcd (v3) into a log that replay, log and verify open")
     .requiredOption("--etcd <urls>", "client URLs of members, separated by commas")
-    .requiredOption("--out <file>", "where the log goes; must not exist")
+    .requiredOption("--out <file>", "where the log goes; one that was cut short is continued")
     .option("--prefix <prefix>", "keys that begin with it", OBSERVER_DEFAULTS.prefix)
     .option("--for <duration>", "stop after this long; otherwise at SIGINT")
     .option("--json", "print every fact as a line of JSON")
@@ -71,18 +79,29 @@ async function observe(flags: ObserveFlags): Promise<number> {
   const valueLimit = readCountFlag("--value-limit", flags.valueLimit, 16, 1 << 20);
   const client = new EtcdV3Client({ endpoints, tls: readTls(flags) });
   const began = new Date();
-  const sink = openRecording(flags.out, {
-    program: "orrery observe",
-    started: began.toISOString(),
-    etcd: endpoints,
-    machines: [{ host: "", machine: observer.name, config }],
+  const past = new Rederiver();
+  const origin = { program: "orrery observe", started: began.toISOString(), etcd: endpoints };
+  const machines = [{ host: "", machine: observer.name, config }];
+  const recording = openRecording(flags.out, { ...origin, machines }, (record) => {
+    const divergence = past.push(record);
+    if (divergence !== null) refuseDiverged(flags.out, divergence);
   });
-  const recorder = new Recorder(sink);
   try {
-    return await follow(recorder, client, config, began, { valueLimit, length, flags });
+    return await follow(recording, past, client, config, { valueLimit, length, flags });
   } finally {
     client.close();
   }
+}
+
+function refuseDiverged(path: string, { seq, derived }: Divergence): never {
+  const expected = `what this version's observer concludes (at seq ${seq}: ${derived})`;
+  refuse(
+    "E_LOG_WRITE",
+    "--out",
+    `a log of another observer, ${path}`,
+    expected,
+    "Write to a new file",
+  );
 }
 
 interface FollowOptions {
@@ -93,16 +112,16 @@ interface FollowOptions {
 
 /** Runs the observer until it is told to stop, or gives up. The exit code. */
 function follow(
-  recorder: Recorder,
+  recording: Recording,
+  past: Rederiver,
   client: EtcdV3Client,
   config: ObserverConfig,
-  began: Date,
   { valueLimit, length, flags }: FollowOptions,
 ): Promise<number> {
   return new Promise((resolve) => {
-    const clock = realClock();
+    const recorder = new Recorder(recording.sink, recording.seq, recording.at);
+    const clock = realClock(recording.at);
     const performer = new ObservePerformer(client, valueLimit);
-    const print = printer(flags);
     const done = (code: number): void => {
       world.stop();
       performer.close();
@@ -111,37 +130,53 @@ function follow(
       resolve(code);
     };
     const fail = (error: unknown): void => {
-      const reason = error instanceof Error ? error.message : String(error);
-      console.error(
-        `${flags.out}:1:1: error E_LOG_WRITE: found ${reason}; expected a log that can be written. Free space or choose another path; what was written so far is good`,
-      );
+      console.error(error instanceof Error ? error.message : String(error));
       done(2);
     };
     const world = new LiveWorld(recorder, clock, fail);
-    world.started("orrery observe", began);
-    const seat = world.seat(
-      "",
-      observer,
-      config,
-      (effect, cause) => {
-        if (effect.kind !== "exit") {
-          performer.perform(effect, (stimulus) => seat.deliver(stimulus, cause));
-          return;
-        }
-        try {
-          recorder.end();
-        } catch (error) {
-          return fail(error);
-        }
+    const perform = (effect: ObserveEffect, cause: number): void => {
+      if (effect.kind === "exit") {
+        recorder.end();
         done(effect.code);
-      },
-      print,
-    );
+      } else if (effect.kind !== "arm-timer" && effect.kind !== "cancel-timer") {
+        performer.perform(effect, (stimulus) => seat.deliver(stimulus, cause));
+      }
+    };
+    const seat = takeSeat(world, recorder, past, config, perform, printer(flags));
     const stop = (): void => seat.deliver({ kind: "stop" }, null);
     const cancelEnd = length === null ? () => {} : clock.after(length, stop);
     for (const signal of SIGNALS) process.on(signal, stop);
-    seat.deliver({ kind: "start" }, null);
+    const known = past.state("", observer.name);
+    if (isObserverState(known) && known.cluster !== "") {
+      const message = "the observer was started again";
+      seat.deliver({ kind: "failed", id: known.id, failure: "unreachable", message }, null);
+    } else seat.deliver({ kind: "start" }, null);
   });
+}
+
+/** A fresh observer, or the one that the recording was cut short of. */
+function takeSeat(
+  world: LiveWorld,
+  recorder: Recorder,
+  past: Rederiver,
+  config: ObserverConfig,
+  perform: (effect: ObserveEffect, cause: number) => void,
+  heard: (fact: ObserveFact) => void,
+): Seat<ObserveStimulus> {
+  const known = past.state("", observer.name);
+  if (!isObserverState(known) || known.cluster === "") {
+    world.started("orrery observe", new Date());
+    return world.seat("", observer, config, perform, heard);
+  }
+  const { untold } = past;
+  for (const outcome of untold?.outcomes ?? [])
+    recorder.write(outcome, "", untold?.cause.seq ?? null);
+  return world.resume("", observer, known, perform, heard);
+}
+
+/** What a log of `observe` leads to; the rederiver made it with the observer itself. */
+function isObserverState(state: unknown): state is ObserverState {
+  return typeof state === "object" && state !== null && "cluster" in state;
 }
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;

@@ -1,0 +1,152 @@
+import { Command } from "commander";
+import { rederive } from "../../adapters/live/index.js";
+import { type LogReader, logProblem, openLog } from "../../adapters/logfile/index.js";
+import { formatDiagnostic, type LogRecord, type Parsed } from "../../core/kernel/index.js";
+import {
+  createSimulation,
+  type FaultPlan,
+  SCENARIO_VERSION,
+  type Scenario,
+} from "../../sim/index.js";
+import { formatTime } from "../../viz/index.js";
+import { accept, EXIT, refuse } from "./shared.js";
+
+/** `orrery verify FILE`: the log is intact, and doing it again gives the same. */
+export function verifyCommand(): Command {
+  return new Command("verify")
+    .description("check a log's checksums, execute it again and name the first divergence")
+    .argument("<log>", "log file")
+    .addHelpText(
+      "after",
+      `
+A run's log is executed again from its scenario and seed; a recording is fed back to the machines
+that made it. Exit code 0: intact and the same. 1: diverged. 2: damaged, or not a log.
+
+Examples:
+  orrery verify run.orlog`,
+    )
+    .action(verify);
+}
+
+async function verify(path: string): Promise<void> {
+  const reader = accept(openLog(path));
+  const status = reader.verify();
+  const problem = logProblem(path, status);
+  if (status.kind === "damaged" && problem !== null) refuse([problem]);
+  if (problem !== null) console.error(formatDiagnostic(problem));
+  if (reader.header.kind === "run") verifyRun(path, reader);
+  else await verifyRecording(path, reader);
+}
+
+interface Divergence {
+  readonly recorded: LogRecord;
+  readonly executed: LogRecord;
+}
+
+function verifyRun(path: string, reader: LogReader): void {
+  const { scenario, seed, plan } = accept(originOf(reader, path));
+  const expected = reader.records();
+  let compared = 0;
+  let divergence: Divergence | null = null;
+  let exhausted = false;
+  const simulation = createSimulation(
+    { scenario, seed, plan },
+    {
+      record(executed) {
+        if (divergence !== null || exhausted) return;
+        const next = expected.next();
+        if (next.done === true) {
+          exhausted = true;
+          simulation.stop();
+          return;
+        }
+        compared++;
+        // A log holds what JSON keeps; the comparison is of what would be written.
+        if (JSON.stringify(executed) === JSON.stringify(next.value)) return;
+        divergence = { recorded: next.value, executed };
+        simulation.stop();
+      },
+    },
+  );
+  simulation.advance(scenario.duration);
+  simulation.finish();
+  const left = divergence === null && !exhausted ? expected.next() : null;
+  report(path, compared, divergence, left?.done === false ? left.value : null);
+}
+
+function report(
+  path: string,
+  compared: number,
+  divergence: Divergence | null,
+  left: LogRecord | null,
+): void {
+  if (divergence !== null) {
+    const { recorded, executed } = divergence;
+    // An interrupted run ends where it was stopped; executing it again simply goes on.
+    if (recorded.type === "end" && isStopped(recorded)) {
+      console.log(`${path}: ${compared - 1} records are the same; the run was stopped there`);
+      return;
+    }
+    console.log(
+      `${path}: diverges at record ${compared}, seq ${recorded.seq}, ${formatTime(recorded.at)}`,
+    );
+    console.log(`  recorded: ${JSON.stringify(recorded)}`);
+    console.log(`  executed: ${JSON.stringify(executed)}`);
+    process.exitCode = EXIT.violated;
+  } else if (left !== null) {
+    console.log(`${path}: executing it again ends before seq ${left.seq}`);
+    process.exitCode = EXIT.violated;
+  } else {
+    console.log(`${path}: intact, and ${compared} records are the same when executed again`);
+  }
+}
+
+function isStopped(record: LogRecord): boolean {
+  return (record.data as { verdict?: string }).verdict === "stopped";
+}
+
+async function verifyRecording(path: string, reader: LogReader): Promise<void> {
+  const result = await rederive(reader.header, reader.records());
+  if (result.ok) {
+    const { stimuli, facts, effects } = result;
+    console.log(
+      `${path}: intact; ${stimuli} stimuli give the same ${facts} facts and ${effects} effects`,
+    );
+    return;
+  }
+  const { divergence } = result;
+  console.log(
+    `${path}: diverges at seq ${divergence.seq}, ${formatTime(divergence.at)}, ${divergence.host}`,
+  );
+  console.log(`  recorded: ${divergence.recorded}`);
+  console.log(`  derived:  ${divergence.derived}`);
+  process.exitCode = EXIT.violated;
+}
+
+/** What a run's header says it was run from. */
+export function originOf(
+  reader: LogReader,
+  path: string,
+): Parsed<{ readonly scenario: Scenario; readonly seed: number; readonly plan: FaultPlan }> {
+  const { scenario, seed, plan } = reader.header.origin as {
+    scenario?: Scenario;
+    seed?: number;
+    plan?: FaultPlan;
+  };
+  if (scenario?.orrery !== SCENARIO_VERSION || seed === undefined || plan === undefined) {
+    return {
+      ok: false,
+      diagnostics: [
+        {
+          code: "E_LOG_HEADER",
+          severity: "error",
+          position: { file: path, line: 1, column: 1 },
+          found: "a header without scenario, seed and fault plan",
+          expected: "the log of a run",
+          advice: "It was written by something else.",
+        },
+      ],
+    };
+  }
+  return { ok: true, value: { scenario, seed, plan }, warnings: [] };
+}

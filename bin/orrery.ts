@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+
+/** Exit codes of every command: held, violated or diverged, bad input. */
+const HELP_END = `
+Exit codes:
+  0  everything held
+  1  something was violated, failed or diverged
+  2  bad input: a flag, a scenario, a log, a server that is not there
+
+Examples:
+  orrery run scenarios/first-light.yaml --seed 7 --out run.orlog
+  orrery replay run.orlog
+  orrery check scenarios/first-light.yaml --seeds 100`;
+
+const program = new Command("orrery")
+  .description("A deterministic simulator and digital twin for clusters of self-updating hosts")
+  .version(version(), "-V, --version")
+  .showHelpAfterError("(orrery --help shows what there is)")
+  .exitOverride((error) => {
+    process.exit(error.exitCode === 0 ? 0 : 2);
+  })
+  .addHelpText("after", HELP_END);
+
+/** Commands are loaded when they are asked for: `--help` starts in a tenth of a second. */
+const COMMANDS: readonly (() => Promise<Command>)[] = [
+  async () => (await import("./commands/run.js")).runCommand(),
+  async () => (await import("./commands/check.js")).checkCommand(),
+  async () => (await import("./commands/replay.js")).replayCommand(),
+  async () => (await import("./commands/log.js")).logCommand(),
+  async () => (await import("./commands/verify.js")).verifyCommand(),
+  async () => (await import("./commands/observe.js")).observeCommand(),
+  async () => (await import("./commands/drive.js")).driveCommand(),
+];
+
+for (const load of COMMANDS) program.addCommand(inherit(await load()));
+await program.parseAsync();
+
+/** A flag that is wrong is bad input, wherever it stands. */
+function inherit(command: Command): Command {
+  command.copyInheritedSettings(program);
+  for (const child of command.commands) inherit(child);
+  return command;
+}
+
+function version(): string {
+  for (const path of ["../package.json", "../../package.json"]) {
+    try {
+      const text = readFileSync(new URL(path, import.meta.url), "utf8");
+      return String((JSON.parse(text) as { version: string }).version);
+    } catch {
+      // Built, the package file is one folder further up.
+    }
+  }
+  return "unknown";
+}

@@ -1,0 +1,269 @@
+import type { HostFact, HostState } from "../host/index.js";
+import { type Micros, type NodeIndex, SECOND } from "../kernel/index.js";
+import { lastIndex, type RaftLog, termAt } from "../raft/index.js";
+import { isEligible, nextBoot, SLOT_ORDER } from "../update/index.js";
+
+/** What must always hold in a cluster, by name. */
+export const INVARIANTS = {
+  "raft-election-safety": "at most one leader in a term",
+  "raft-log-matching": "logs that agree on one entry's index and term agree up to it",
+  "raft-leader-completeness": "a leader's log holds every entry committed before its term",
+  "raft-state-machine-safety": "members apply the same entry at an index",
+  "reboot-lock-bound": "at most max holders of the reboot lock",
+  "update-running-slot": "the running slot is never written",
+  "update-bootable-slot": "there is always a slot that boots",
+  "fleet-single-copy": "a non-global unit has at most one copy while no fault outlives its TTL",
+} as const;
+
+export type InvariantName = keyof typeof INVARIANTS;
+
+/** One breach, and the record of the log that shows it. */
+export interface Violation {
+  readonly invariant: InvariantName;
+  readonly detail: string;
+  readonly hosts: readonly NodeIndex[];
+  readonly at: Micros;
+  /** `seq` of the fact or stimulus that broke it. */
+  readonly seq: number;
+}
+
+/** Longest time two copies of a unit may overlap while one is taken down: an agent's pass and its stop. */
+const HANDOVER_MAX: Micros = 20 * SECOND;
+
+interface AppliedAt {
+  readonly term: number;
+  readonly hashX: number;
+  readonly hashY: number;
+  readonly node: NodeIndex;
+}
+
+/**
+ * Watches the named invariants over the states and facts of all hosts, cheaply enough to be on in
+ * every run: what can break only at an event is looked at only then. Each breach is reported once.
+ */
+export class InvariantMonitor {
+  readonly violations: Violation[] = [];
+
+  readonly #hosts: readonly HostState[];
+  readonly #leaders = new Map<number, NodeIndex>();
+  readonly #applied = new Map<number, AppliedAt>();
+  readonly #appliedBy: Float64Array;
+  #committed = { index: 0, term: 0 };
+  readonly #copies = new Map<string, Map<NodeIndex, Micros>>();
+  /** Units an engine has placed: the non-global ones. */
+  readonly #scheduled = new Set<string>();
+  readonly #excusedUntil: Float64Array;
+  readonly #overlapSince = new Map<string, Micros>();
+  readonly #seen = new Set<string>();
+  #reported = 0;
+
+  constructor(hosts: readonly HostState[]) {
+    this.#hosts = hosts;
+    this.#excusedUntil = new Float64Array(hosts.length);
+    this.#appliedBy = new Float64Array(hosts.length);
+  }
+
+  /** True when a breach was found that `news` has not handed out. */
+  get hasNews(): boolean {
+    return this.#reported < this.violations.length;
+  }
+
+  /** The breaches found since the last call. */
+  news(): readonly Violation[] {
+    const from = this.#reported;
+    this.#reported = this.violations.length;
+    return this.violations.slice(from);
+  }
+
+  /**
+   * Tells that a fault may keep a host from the rest until `until`: copies of its units elsewhere
+   * are then what fleet does by design, not a breach.
+   */
+  excuse(node: NodeIndex, until: Micros): void {
+    this.#excusedUntil[node] = Math.max(this.#excusedUntil[node] as number, until);
+  }
+
+  /** Looks at what a step may have changed without a fact. Call after every step of a host. */
+  afterStep(node: NodeIndex, at: Micros, seq: number): void {
+    const host = this.#hosts[node];
+    const run = host?.member?.run ?? null;
+    if (run !== null) {
+      const { applied } = run.stores;
+      if (applied.index !== this.#appliedBy[node]) {
+        this.#appliedBy[node] = applied.index;
+        this.#checkApplied(node, applied, at, seq);
+      }
+    }
+    if (this.#overlapSince.size > 0) this.#checkOverlaps(at, seq);
+  }
+
+  /** Looks at a fact of a host. */
+  observe(node: NodeIndex, fact: HostFact, at: Micros, seq: number): void {
+    switch (fact.kind) {
+      case "etcd.role":
+        if (fact.role === "leader") this.#checkLeader(node, fact.term, at, seq);
+        return;
+      case "etcd.restored":
+      case "etcd.started":
+        this.#appliedBy[node] = -1;
+        return;
+      case "lock.semaphore":
+        if (fact.holders.length > Math.max(fact.max, 0)) {
+          const detail = `${fact.holders.length} hosts hold the reboot lock of ${fact.max}`;
+          this.#add("reboot-lock-bound", detail, [node], at, seq);
+        }
+        return;
+      case "update.slots":
+        this.#checkSlots(node, at, seq);
+        return;
+      case "fleet.scheduled":
+        this.#scheduled.add(fact.unit);
+        return;
+      case "systemd.unit":
+        this.#noteUnit(
+          node,
+          fact.unit,
+          fact.active === "active" || fact.active === "deactivating",
+          at,
+        );
+        return;
+      case "host.down":
+        for (const copies of this.#copies.values()) copies.delete(node);
+        if (fact.reason === "no-bootable-slot" || fact.reason === "broken-image") {
+          this.#add("update-bootable-slot", `the loader found: ${fact.reason}`, [node], at, seq);
+        }
+        return;
+      default:
+        return;
+    }
+  }
+
+  #checkApplied(node: NodeIndex, applied: AppliedPosition, at: Micros, seq: number): void {
+    const { index, term, hashX, hashY } = applied;
+    const known = this.#applied.get(index);
+    if (known === undefined) {
+      this.#applied.set(index, { term, hashX, hashY, node });
+      if (index > this.#committed.index) this.#committed = { index, term };
+      if (this.#applied.size > APPLIED_KEPT) {
+        for (const old of this.#applied.keys()) {
+          if (this.#applied.size <= APPLIED_KEPT / 2) break;
+          this.#applied.delete(old);
+        }
+      }
+    } else if (known.term !== term || known.hashX !== hashX || known.hashY !== hashY) {
+      const detail = `index ${index}: term ${known.term} and term ${term}, or different entries before`;
+      this.#add("raft-state-machine-safety", detail, [known.node, node], at, seq);
+    }
+  }
+
+  #checkLeader(node: NodeIndex, term: number, at: Micros, seq: number): void {
+    const known = this.#leaders.get(term);
+    if (known !== undefined && known !== node) {
+      this.#add("raft-election-safety", `two leaders in term ${term}`, [known, node], at, seq);
+    }
+    this.#leaders.set(term, node);
+    const log = this.#hosts[node]?.member?.run?.node.log;
+    if (log === undefined) return;
+    const { index, term: committedTerm } = this.#committed;
+    const held = termAt(log, index);
+    const misses = held === "unavailable" || (typeof held === "number" && held !== committedTerm);
+    if (index > 0 && misses) {
+      const detail = `the leader of term ${term} lacks entry ${index} of term ${committedTerm}`;
+      this.#add("raft-leader-completeness", detail, [node], at, seq);
+    }
+    for (const [other, host] of this.#hosts.entries()) {
+      const otherLog = host.etcd?.serving === true ? host.member?.run?.node.log : undefined;
+      if (other === node || otherLog === undefined) continue;
+      const mismatch = logMismatch(log, otherLog);
+      if (mismatch === null) continue;
+      const detail = `logs agree at ${mismatch.agreeAt} and differ at ${mismatch.differAt}`;
+      this.#add("raft-log-matching", detail, [node, other], at, seq);
+    }
+  }
+
+  #checkSlots(node: NodeIndex, at: Micros, seq: number): void {
+    const host = this.#hosts[node];
+    if (host === undefined) return;
+    const choice = nextBoot(host.slots);
+    if (choice === null || !host.slots[choice.slot].complete) {
+      const eligible = SLOT_ORDER.filter((slot) => isEligible(host.slots[slot]));
+      const detail = `the next boot finds nothing to run (eligible: ${eligible.join(", ") || "none"})`;
+      this.#add("update-bootable-slot", detail, [node], at, seq);
+    }
+    if (host.running !== null && !host.slots[host.running].complete) {
+      this.#add("update-running-slot", `${host.running} runs and was written`, [node], at, seq);
+    }
+  }
+
+  #noteUnit(node: NodeIndex, unit: string, active: boolean, at: Micros): void {
+    if (!this.#scheduled.has(unit)) return;
+    const copies = this.#copies.get(unit) ?? new Map<NodeIndex, Micros>();
+    this.#copies.set(unit, copies);
+    if (active) copies.set(node, at);
+    else copies.delete(node);
+    if (copies.size > 1 && !this.#overlapSince.has(unit)) this.#overlapSince.set(unit, at);
+    if (copies.size < 2) this.#overlapSince.delete(unit);
+  }
+
+  #checkOverlaps(at: Micros, seq: number): void {
+    for (const [unit, since] of this.#overlapSince) {
+      const copies = this.#copies.get(unit);
+      if (copies === undefined || copies.size < 2) {
+        this.#overlapSince.delete(unit);
+        continue;
+      }
+      const nodes = [...copies.keys()];
+      if (nodes.some((node) => (this.#excusedUntil[node] as number) > at)) {
+        this.#overlapSince.set(unit, at);
+      } else if (at - since > HANDOVER_MAX) {
+        this.#overlapSince.delete(unit);
+        this.#add("fleet-single-copy", `${nodes.length} copies of ${unit}`, nodes, at, seq);
+      }
+    }
+  }
+
+  /** One breach of a kind by the same hosts is reported once. */
+  #add(
+    invariant: InvariantName,
+    detail: string,
+    hosts: readonly NodeIndex[],
+    at: Micros,
+    seq: number,
+  ): void {
+    const key = `${invariant} ${hosts.join(",")}`;
+    if (this.#seen.has(key)) return;
+    this.#seen.add(key);
+    this.violations.push({ invariant, detail, hosts, at, seq });
+  }
+}
+
+/** Where a member is in applying its log. */
+interface AppliedPosition {
+  readonly index: number;
+  readonly term: number;
+  /** Hash of everything applied so far, in order. */
+  readonly hashX: number;
+  readonly hashY: number;
+}
+
+/** Positions remembered for comparison with slower members. */
+const APPLIED_KEPT = 40_000;
+
+/** Entries compared below the last index at which two logs agree. */
+const MATCH_DEPTH = 500;
+
+function logMismatch(
+  left: RaftLog<unknown, unknown>,
+  right: RaftLog<unknown, unknown>,
+): { readonly agreeAt: number; readonly differAt: number } | null {
+  let index = Math.min(lastIndex(left), lastIndex(right));
+  let agreeAt = 0;
+  for (let depth = 0; depth < MATCH_DEPTH && index > 0; depth++, index--) {
+    const l = termAt(left, index);
+    const r = termAt(right, index);
+    if (typeof l !== "number" || typeof r !== "number") return null;
+    if (l === r) agreeAt = agreeAt === 0 ? index : agreeAt;
+    else if (agreeAt > 0) return { agreeAt, differAt: index };
+  }
+  return null;
+}

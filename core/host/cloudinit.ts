@@ -1,0 +1,141 @@
+import { applySteps, parseCloudConfig, type Step, substitute } from "../cloudconfig/index.js";
+import type { SystemdReplied, SystemdRequest } from "../systemd/index.js";
+import type { HostStep } from "./context.js";
+import type { Daemon } from "./state.js";
+
+/**
+ * coreos-cloudinit as a process: reads the user data, then does what it says, step by step. The
+ * first failure ends it with exit status 1 and leaves what was done.
+ */
+export function startCloudInit(step: HostStep, daemon: Daemon): void {
+  const { host, out } = step;
+  const { config } = host;
+  const addresses = { public_ipv4: config.address, private_ipv4: config.address };
+  const text = [...substitute(config.cloudConfig, { metadata: addresses, env: {} })][0] ?? "";
+  const parsed = parseCloudConfig(text, "user_data");
+  if (!parsed.ok) {
+    const detail = parsed.diagnostics[0]?.found ?? "not a cloud-config";
+    out.facts.push({ kind: "host.cloud-config", result: "failed", detail });
+    step.inbox.push({ to: "reaper", pid: daemon.pid, code: 1, signal: null });
+    return;
+  }
+  host.cloudInit = {
+    pid: daemon.pid,
+    steps: config.cloudConfig === "" ? [] : applySteps(parsed.value),
+    next: 0,
+    waitingFor: null,
+    call: 0,
+  };
+  continueCloudInit(step);
+}
+
+/** systemd answered the call under way. */
+export function cloudInitReplied(step: HostStep, replied: SystemdReplied): void {
+  const run = step.host.cloudInit;
+  if (run === null || run.call !== replied.id) return;
+  run.call = 0;
+  const { reply } = replied;
+  if (!reply.ok) {
+    fail(step, `${reply.error}: ${reply.message}`);
+    return;
+  }
+  if (reply.call !== "queued") run.waitingFor = null;
+  if (run.waitingFor === null) continueCloudInit(step);
+}
+
+/** A job of a unit ended; a command that was waiting for it goes on. */
+export function cloudInitJobEnded(step: HostStep, unit: string, result: string): void {
+  const run = step.host.cloudInit;
+  if (run === null || run.waitingFor !== unit) return;
+  run.waitingFor = null;
+  // coreos-cloudinit reports the job's result and goes on to the next command.
+  void result;
+  if (run.call === 0) continueCloudInit(step);
+}
+
+function continueCloudInit(step: HostStep): void {
+  const { host } = step;
+  const run = host.cloudInit;
+  if (run === null) return;
+  while (run.next < run.steps.length) {
+    const item = run.steps[run.next++] as Step;
+    if (item.step === "fail" || item.step === "import-keys") {
+      fail(step, item.step === "fail" ? item.error : `cannot fetch ${item.url}`);
+      return;
+    }
+    const request = systemdRequest(step, item);
+    if (request === null) continue;
+    run.call = host.nextCall++;
+    run.waitingFor = item.step === "unit-command" ? item.unit : null;
+    step.inbox.push({ to: "systemd", stimulus: { kind: "systemd-call", id: run.call, request } });
+    return;
+  }
+  host.cloudInit = null;
+  step.out.facts.push({ kind: "host.cloud-config", result: "applied", detail: "" });
+  step.inbox.push({ to: "reaper", pid: run.pid, code: 0, signal: null });
+}
+
+function fail(step: HostStep, detail: string): void {
+  const run = step.host.cloudInit;
+  if (run === null) return;
+  step.host.cloudInit = null;
+  step.out.facts.push({ kind: "host.cloud-config", result: "failed", detail });
+  step.inbox.push({ to: "reaper", pid: run.pid, code: 1, signal: null });
+}
+
+/** What a step asks of systemd; null when it is done here and now. */
+function systemdRequest(step: HostStep, item: Step): SystemdRequest | null {
+  switch (item.step) {
+    case "write-file":
+      writeFile(step, item.file.path, item.file.content);
+      return null;
+    case "merge-env-file":
+      writeFile(
+        step,
+        item.path,
+        mergeVariables(step.host.files.get(item.path) ?? "", item.variables),
+      );
+      return null;
+    case "write-unit":
+      return { call: "write-unit", unit: item.unit, text: item.text, directory: item.directory };
+    case "write-drop-in": {
+      const { unit, name, text, directory } = item;
+      return { call: "write-drop-in", unit, name, text, directory };
+    }
+    case "mask":
+    case "unmask":
+    case "enable":
+      return { call: item.step, unit: item.unit, runtime: item.runtime };
+    case "daemon-reload":
+      return { call: "daemon-reload" };
+    case "unit-command":
+      return unitCommand(item.unit, item.command);
+    default:
+      // Host name, users and keys change nothing that is modelled here.
+      return null;
+  }
+}
+
+function unitCommand(
+  unit: string,
+  command: Extract<Step, { step: "unit-command" }>["command"],
+): SystemdRequest {
+  const call = command === "reload-or-try-restart" ? "reload-or-restart" : command;
+  return { call, unit, mode: "replace" };
+}
+
+function writeFile(step: HostStep, path: string, text: string): void {
+  step.host.files.set(path, text);
+  step.inbox.push({ to: "systemd", stimulus: { kind: "file-changed", path, text } });
+}
+
+/** Lines of `KEY=value`; existing keys are replaced, the rest is kept. */
+function mergeVariables(text: string, variables: readonly (readonly [string, string])[]): string {
+  const lines = text.split("\n").filter((line) => line !== "");
+  for (const [key, value] of variables) {
+    const at = lines.findIndex((line) => line.startsWith(`${key}=`));
+    if (at >= 0) lines[at] = `${key}=${value}`;
+    else lines.push(`${key}=${value}`);
+  }
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,56 @@
+import type { DiscoveryStimulus } from "../discovery/index.js";
+import type { EtcdStimulus } from "../etcd/index.js";
+import type { FleetStimulus } from "../fleet/index.js";
+import type { Micros, Out } from "../kernel/index.js";
+import type { SystemdReplied, SystemdStimulus } from "../systemd/index.js";
+import type { LocksmithStimulus, UpdateStimulus } from "../update/index.js";
+import type { HostEffect, HostFact, TimerOwner } from "./events.js";
+import type { HostState } from "./state.js";
+
+/** Something one machine of the host has for another; taken in the order it came. */
+export type Inner =
+  | { readonly to: "systemd"; readonly stimulus: SystemdStimulus }
+  | { readonly to: "etcd"; readonly stimulus: EtcdStimulus }
+  | { readonly to: "fleet"; readonly stimulus: FleetStimulus }
+  | { readonly to: "update"; readonly stimulus: UpdateStimulus }
+  | { readonly to: "locksmith"; readonly stimulus: LocksmithStimulus }
+  | { readonly to: "cloud-init"; readonly reply: SystemdReplied }
+  | { readonly to: "discovery"; readonly stimulus: DiscoveryStimulus }
+  /** A modelled daemon gives up. */
+  | { readonly to: "exit"; readonly pid: number; readonly code: number }
+  /** Someone wants this host to reboot in order. */
+  | { readonly to: "reboot"; readonly reason: string }
+  /** A process of this host has ended. */
+  | {
+      readonly to: "reaper";
+      readonly pid: number;
+      readonly code: number | null;
+      readonly signal: string | null;
+    };
+
+/** One step of a host under way. */
+export interface HostStep {
+  readonly host: HostState;
+  readonly now: Micros;
+  readonly out: Out<HostFact, HostEffect>;
+  /** What is still to be handed on within this step. */
+  readonly inbox: Inner[];
+  /** Calls made in this step; those still unanswered at its end get a timer. */
+  readonly called: { readonly call: number; readonly timeout: Micros }[];
+}
+
+/** Hands a timer effect of one machine to the world under that machine's name. */
+export function armTimer(
+  step: HostStep,
+  owner: TimerOwner,
+  effect:
+    | { readonly kind: "arm-timer"; readonly timer: string; readonly delay: Micros }
+    | { readonly kind: "cancel-timer"; readonly timer: string },
+): void {
+  if (effect.kind === "arm-timer") {
+    const { timer, delay } = effect;
+    step.out.effects.push({ kind: "arm-timer", owner, timer, delay });
+  } else {
+    step.out.effects.push({ kind: "cancel-timer", owner, timer: effect.timer });
+  }
+}

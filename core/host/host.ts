@@ -1,0 +1,449 @@
+import {
+  createGenerator,
+  type Machine,
+  type Micros,
+  type Out,
+  unreachable,
+} from "../kernel/index.js";
+import {
+  type SystemdEffect,
+  type SystemdFact,
+  type SystemdStimulus,
+  systemd,
+} from "../systemd/index.js";
+import {
+  applySlotFlags,
+  bootOutcome,
+  installedSlots,
+  nextBoot,
+  UPDATE_ENGINE_SLOTS,
+  updateEngine,
+  viewSlots,
+} from "../update/index.js";
+import { cloudInitJobEnded, cloudInitReplied } from "./cloudinit.js";
+import { armTimer, type HostStep, type Inner } from "./context.js";
+import {
+  currentDefects,
+  defectStrikes,
+  drawRange,
+  endDaemon,
+  exec,
+  kill,
+  poisoned,
+  reap,
+  stepFleet,
+  stepLocksmith,
+} from "./daemons.js";
+import { armCallTimers, callOfTimer, etcdAnswered, etcdTimedOut } from "./etcdlink.js";
+import {
+  discoveryAnswered,
+  JOIN_TIMER,
+  joinAgain,
+  joinCluster,
+  receiveClient,
+  receivePeer,
+  stepDiscovery,
+  stepMember,
+  tellMembers,
+} from "./etcdprocess.js";
+import type { HostEffect, HostFact, HostStimulus } from "./events.js";
+import { concludeProbe, isHealthy, probeAnswered } from "./health.js";
+import { type Packet, packetBytes } from "./packet.js";
+import type { HostConfig, HostState } from "./state.js";
+import { bootId, omahaAnswered, slotWritten, stepUpdate } from "./updater.js";
+import { VENDOR_UNITS } from "./vendor.js";
+
+/** A host as the installer left it: switched off, one good slot, nothing configured. */
+export function createHost(config: HostConfig): HostState {
+  return {
+    config,
+    power: "off",
+    boots: 0,
+    slots: installedSlots(config.osVersion),
+    running: null,
+    files: new Map(),
+    member: null,
+    systemd: systemd.create({ hostname: config.name, machineId: config.machineId }),
+    daemons: new Map(),
+    held: [],
+    etcd: null,
+    fleet: null,
+    update: updateEngine.create({
+      appId: APP_ID,
+      machineId: config.machineId,
+      track: config.update.track,
+      enabled: config.updateNode !== null,
+      officialServer: true,
+      rollbackDetection: false,
+      slots: UPDATE_ENGINE_SLOTS,
+      seed: config.seed,
+    }),
+    updateRunning: false,
+    locksmith: null,
+    cloudInit: null,
+    calls: new Map(),
+    clients: new Map(),
+    nextCall: 1,
+    endpoint: config.index,
+    probe: null,
+    halting: false,
+    generator: createGenerator(config.seed, `host ${config.index}`),
+  };
+}
+
+/** The Omaha id of the OS. */
+export const APP_ID = "e96281a6-d1af-4bde-9a0a-97b76e56dc57";
+
+/**
+ * One host: firmware and boot loader, systemd, and the daemons systemd starts, wired. What one
+ * machine asks of another is handed over within the step, in order; the rest goes to the world.
+ */
+export const hostMachine: Machine<HostConfig, HostState, HostStimulus, HostFact, HostEffect> = {
+  name: "host",
+  create: createHost,
+  step(host, stimulus, now, out) {
+    if (stimulus.kind === "timer" && stimulus.owner === "etcd") {
+      // The tick of a quiet member is most of what ever happens: no detours.
+      const step = newStep(host, now, out);
+      stepMember(step, stimulus);
+      if (step.inbox.length > 0 || step.called.length > 0) drain(step);
+      return;
+    }
+    const step = newStep(host, now, out);
+    receive(step, stimulus);
+    drain(step);
+  },
+};
+
+function newStep(host: HostState, now: Micros, out: Out<HostFact, HostEffect>): HostStep {
+  return { host, now, out, inbox: [], called: [] };
+}
+
+/** Hands on what the machines have for each other until nothing is left. */
+function drain(step: HostStep): void {
+  const { inbox } = step;
+  for (let i = 0; i < inbox.length; i++) {
+    if (i > INNER_MAX) throw new Error(`${step.host.config.name} does not come to rest`);
+    handOn(step, inbox[i] as Inner);
+  }
+  armCallTimers(step);
+}
+
+/** More than any step needs; a step that goes on for longer is a loop between two machines. */
+const INNER_MAX = 100_000;
+
+function handOn(step: HostStep, inner: Inner): void {
+  switch (inner.to) {
+    case "systemd":
+      stepSystemd(step, inner.stimulus);
+      return;
+    case "etcd":
+      stepMember(step, inner.stimulus);
+      return;
+    case "fleet":
+      stepFleet(step, inner.stimulus);
+      return;
+    case "update":
+      stepUpdate(step, inner.stimulus);
+      return;
+    case "locksmith":
+      stepLocksmith(step, inner.stimulus);
+      return;
+    case "cloud-init":
+      cloudInitReplied(step, inner.reply);
+      return;
+    case "discovery":
+      stepDiscovery(step, inner.stimulus);
+      return;
+    case "exit": {
+      const daemon = step.host.daemons.get(inner.pid);
+      if (daemon !== undefined) endDaemon(step, daemon, inner.code, null);
+      return;
+    }
+    case "reaper":
+      reap(step, inner.pid, inner.code, inner.signal);
+      return;
+    case "reboot":
+      shutDown(step, inner.reason);
+      return;
+    default:
+      unreachable(inner);
+  }
+}
+
+function receive(step: HostStep, stimulus: HostStimulus): void {
+  switch (stimulus.kind) {
+    case "packet":
+      receivePacket(step, stimulus.from, stimulus.packet);
+      return;
+    case "timer":
+      receiveTimer(step, stimulus);
+      return;
+    case "disk-synced":
+      stepMember(step, stimulus);
+      return;
+    case "process-exited":
+    case "process-ready":
+      step.inbox.push({ to: "systemd", stimulus });
+      return;
+    case "ordered":
+      step.inbox.push({ to: "fleet", stimulus });
+      return;
+    case "download-progress":
+    case "download-done":
+    case "download-failed":
+      step.inbox.push({ to: "update", stimulus });
+      return;
+    case "slot-written":
+      slotWritten(step, stimulus);
+      return;
+    case "power-on":
+      loadSlot(step);
+      return;
+    case "booted":
+      kernelUp(step);
+      return;
+    case "power-loss":
+      powerLoss(step, stimulus.survivingWrites, stimulus.diskLost);
+      return;
+    case "hold-unit":
+      step.host.held.push(stimulus.unit);
+      for (const daemon of [...step.host.daemons.values()]) {
+        if (daemon.unit === stimulus.unit) endDaemon(step, daemon, null, "SIGKILL");
+      }
+      return;
+    case "release-unit": {
+      const at = step.host.held.indexOf(stimulus.unit);
+      if (at >= 0) step.host.held.splice(at, 1);
+      return;
+    }
+    case "operator":
+      if (stimulus.action === "reboot") shutDown(step, "operator");
+      else step.inbox.push({ to: "update", stimulus: { kind: "attempt-update" } });
+      return;
+    default:
+      unreachable(stimulus);
+  }
+}
+
+function receivePacket(step: HostStep, from: number, packet: Packet): void {
+  switch (packet.kind) {
+    case "peer":
+      receivePeer(step, packet);
+      return;
+    case "etcd-request":
+    case "etcd-cancel":
+      receiveClient(step, from, packet);
+      return;
+    case "etcd-response":
+      etcdAnswered(step, packet.call, packet.reply);
+      return;
+    case "members-request":
+      tellMembers(step, from);
+      return;
+    case "members-response":
+      joinCluster(step, packet);
+      return;
+    case "omaha-response":
+      omahaAnswered(step, packet.id, packet.reply);
+      return;
+    case "discovery-response":
+      discoveryAnswered(step, packet.id, packet.reply);
+      return;
+    case "health-request": {
+      const answer = {
+        kind: "health-response",
+        call: packet.call,
+        healthy: isHealthy(step.host),
+      } as const;
+      step.out.effects.push({ kind: "send", to: from, packet: answer, bytes: packetBytes(answer) });
+      return;
+    }
+    case "health-response":
+      probeAnswered(step, packet.call, packet.healthy);
+      return;
+    case "poison":
+      poisoned(step, packet.process, packet.code);
+      return;
+    case "omaha-request":
+    case "discovery-request":
+      // Meant for a service or an operator; a host does not answer.
+      return;
+    default:
+      unreachable(packet);
+  }
+}
+
+function receiveTimer(step: HostStep, stimulus: HostStimulus & { kind: "timer" }): void {
+  const { owner, timer } = stimulus;
+  const fired = { kind: "timer", timer } as const;
+  switch (owner) {
+    case "etcd":
+      stepMember(step, fired);
+      return;
+    case "systemd":
+      stepSystemd(step, fired);
+      return;
+    case "fleet":
+      stepFleet(step, fired);
+      return;
+    case "update":
+      stepUpdate(step, fired);
+      return;
+    case "locksmith":
+      stepLocksmith(step, fired);
+      return;
+    case "discovery":
+      stepDiscovery(step, fired);
+      return;
+    case "host":
+      hostTimer(step, timer);
+      return;
+    default:
+      unreachable(owner);
+  }
+}
+
+function hostTimer(step: HostStep, timer: string): void {
+  const call = callOfTimer(timer);
+  if (call !== null) etcdTimedOut(step, call);
+  else if (timer.startsWith("defect:")) defectStrikes(step, timer);
+  else if (timer.startsWith("omaha:")) omahaAnswered(step, Number(timer.slice(6)), null);
+  else if (timer.startsWith("discovery:")) {
+    discoveryAnswered(step, Number(timer.slice(10)), { ok: false, unreachable: "timeout" });
+  } else if (timer === JOIN_TIMER) joinAgain(step);
+  else if (timer === "probe") concludeProbe(step);
+  else if (timer === "panic") goDown(step, "panic", true);
+}
+
+/** Firmware and boot loader: choose a slot, use up a try, load the kernel. */
+function loadSlot(step: HostStep): void {
+  const { host, out } = step;
+  const choice = nextBoot(host.slots);
+  if (choice !== null) applySlotFlags(host.slots, choice.changes);
+  const outcome = bootOutcome(host.slots, choice);
+  switch (outcome.boot) {
+    case "up":
+      host.power = "booting";
+      host.running = outcome.slot;
+      out.effects.push({ kind: "booting", version: outcome.version });
+      armPanic(step);
+      return;
+    case "broken":
+      out.facts.push({ kind: "host.down", reason: "broken-image" });
+      out.effects.push({ kind: "reset" });
+      return;
+    case "no-slot":
+      out.facts.push({ kind: "host.down", reason: "no-bootable-slot" });
+      return;
+    default:
+      unreachable(outcome);
+  }
+}
+
+function armPanic(step: HostStep): void {
+  for (const defect of currentDefects(step)) {
+    if (defect.kind !== "panic-on-boot") continue;
+    const delay = drawRange(step, defect.after);
+    armTimer(step, "host", { kind: "arm-timer", timer: "panic", delay });
+  }
+}
+
+function kernelUp(step: HostStep): void {
+  const { host, out } = step;
+  if (host.power !== "booting" || host.running === null) return;
+  host.power = "up";
+  host.boots++;
+  const version = host.slots[host.running].version ?? "";
+  out.facts.push({ kind: "host.up", version, slot: host.running, boot: host.boots });
+  out.facts.push({ kind: "update.slots", running: host.running, slots: viewSlots(host.slots) });
+  const vendorUnits = Object.entries(VENDOR_UNITS).map(([name, text]) => ({ name, text }));
+  stepSystemd(step, {
+    kind: "boot",
+    defaultTarget: "multi-user.target",
+    bootId: bootId(step),
+    vendorUnits,
+  });
+}
+
+/** `systemctl reboot`: everything is stopped in order first. */
+function shutDown(step: HostStep, reason: string): void {
+  const { host, out } = step;
+  if (host.power !== "up" || host.halting) return;
+  host.halting = true;
+  out.facts.push({ kind: "host.rebooting", reason });
+  stepSystemd(step, { kind: "shutdown" });
+}
+
+function powerLoss(step: HostStep, survivingWrites: number, lost: boolean): void {
+  if (step.host.power === "off") return;
+  const { host } = step;
+  if (host.etcd?.serving === true) stepMember(step, { kind: "crash", surviving: survivingWrites });
+  if (lost) {
+    host.member = null;
+    host.files.clear();
+  }
+  goDown(step, "power-loss", false);
+}
+
+/** Everything volatile is gone. */
+function goDown(step: HostStep, reason: "power-loss" | "reboot" | "panic", reset: boolean): void {
+  const { host, out } = step;
+  host.power = "off";
+  host.halting = false;
+  host.running = null;
+  host.daemons.clear();
+  host.etcd = null;
+  host.fleet = null;
+  host.locksmith = null;
+  host.cloudInit = null;
+  host.updateRunning = false;
+  host.calls.clear();
+  host.clients.clear();
+  host.probe = null;
+  out.facts.push({ kind: "host.down", reason });
+  if (reset) out.effects.push({ kind: "reset" });
+}
+
+function stepSystemd(step: HostStep, stimulus: SystemdStimulus): void {
+  const { host, out } = step;
+  if (host.power !== "up") return;
+  const facts: SystemdFact[] = [];
+  const effects: SystemdEffect[] = [];
+  systemd.step(host.systemd, stimulus, step.now, { facts, effects });
+  for (const fact of facts) out.facts.push(fact);
+  for (const effect of effects) performSystemd(step, effect);
+  for (const fact of facts) {
+    if (fact.kind === "systemd.job") cloudInitJobEnded(step, fact.unit, fact.result);
+  }
+}
+
+function performSystemd(step: HostStep, effect: SystemdEffect): void {
+  switch (effect.kind) {
+    case "exec":
+      exec(step, effect);
+      return;
+    case "kill":
+      kill(step, effect);
+      return;
+    case "systemd-reply":
+      if (step.host.cloudInit?.call === effect.id) {
+        step.inbox.push({ to: "cloud-init", reply: effect });
+      } else {
+        step.inbox.push({ to: "fleet", stimulus: effect });
+      }
+      return;
+    case "unit-changed":
+      step.inbox.push({ to: "fleet", stimulus: effect });
+      return;
+    case "shutdown-complete":
+      goDown(step, "reboot", true);
+      return;
+    case "arm-timer":
+    case "cancel-timer":
+      armTimer(step, "systemd", effect);
+      return;
+    default:
+      unreachable(effect);
+  }
+}

@@ -1,0 +1,5 @@
+export * from "./events.js";
+export { isHealthy } from "./health.js";
+export { APP_ID, createHost, hostMachine } from "./host.js";
+export * from "./packet.js";
+export * from "./state.js";

@@ -1,0 +1,50 @@
+import type { DiscoveryReply, DiscoveryRequest } from "../discovery/index.js";
+import type { ClientReply, ClientRequest, Member, PeerMessage } from "../etcd/index.js";
+import type { RaftId } from "../raft/index.js";
+import type { OmahaReply, OmahaRequest } from "../update/index.js";
+
+/**
+ * What nodes of a cluster send each other. Values: never changed once sent. `call` and `id` are
+ * the sender's own numbers and come back in the answer.
+ */
+export type Packet =
+  /** Between etcd members. */
+  | { readonly kind: "peer"; readonly from: RaftId; readonly message: PeerMessage }
+  /** A client of etcd to a member, and back. */
+  | { readonly kind: "etcd-request"; readonly call: number; readonly request: ClientRequest }
+  | { readonly kind: "etcd-cancel"; readonly call: number }
+  | { readonly kind: "etcd-response"; readonly call: number; readonly reply: ClientReply }
+  /** Who is in your cluster? The peer port's `/members`, which a joining member asks. */
+  | { readonly kind: "members-request" }
+  | {
+      readonly kind: "members-response";
+      readonly clusterId: string;
+      readonly members: readonly Member[];
+    }
+  /** Is your etcd member healthy? */
+  | { readonly kind: "health-request"; readonly call: number }
+  | { readonly kind: "health-response"; readonly call: number; readonly healthy: boolean }
+  /** update_engine to the update service, and back. */
+  | { readonly kind: "omaha-request"; readonly id: number; readonly request: OmahaRequest }
+  | { readonly kind: "omaha-response"; readonly id: number; readonly reply: OmahaReply }
+  /** etcd's bootstrap to the discovery service, and back. */
+  | { readonly kind: "discovery-request"; readonly id: number; readonly request: DiscoveryRequest }
+  | { readonly kind: "discovery-response"; readonly id: number; readonly reply: DiscoveryReply }
+  /** A defect that one host's process inflicts on the same process elsewhere. */
+  | { readonly kind: "poison"; readonly process: string; readonly code: number };
+
+/** Rough size of a packet on the wire, in bytes: what bandwidth is charged for. */
+export function packetBytes(packet: Packet): number {
+  switch (packet.kind) {
+    case "etcd-request":
+    case "etcd-response":
+    case "discovery-request":
+    case "discovery-response":
+      return 600;
+    case "omaha-request":
+    case "omaha-response":
+      return 1500;
+    default:
+      return 120;
+  }
+}

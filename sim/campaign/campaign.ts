@@ -1,0 +1,147 @@
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import {
+  drawFaultPlan,
+  type FaultPlan,
+  faultFlag,
+  type Shrunk,
+  shrinkFaultPlan,
+} from "../faults/index.js";
+import type { Scenario } from "../scenario/index.js";
+import type { RunVerdict } from "./run.js";
+
+export interface CampaignOptions {
+  readonly scenario: Scenario;
+  /** First seed. */
+  readonly from: number;
+  /** Consecutive seeds to run. */
+  readonly seeds: number;
+  /** Worker threads; default: one per core. */
+  readonly workers?: number;
+  /** Go on after a failure, to count how often it happens. */
+  readonly keepGoing?: boolean;
+  /** Most runs to spend on shrinking. */
+  readonly shrinkRunsMax?: number;
+  readonly onVerdict?: (verdict: RunVerdict, done: number) => void;
+  readonly onSmaller?: (plan: FaultPlan, runs: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface Failure {
+  readonly verdict: RunVerdict;
+  readonly drawn: FaultPlan;
+  readonly shrunk: Shrunk;
+  /** Flags that bring the shrunk run back: `--seed 3 --faults 1,4`. */
+  readonly flags: string;
+}
+
+export interface CampaignResult {
+  readonly runs: number;
+  readonly events: number;
+  /** Seeds that failed, ascending; the first only unless told to go on. */
+  readonly failedSeeds: readonly number[];
+  /** The failure with the lowest seed, made small. */
+  readonly failure: Failure | null;
+}
+
+/**
+ * Runs many seeds over worker threads and makes the first failure small. Verdicts do not depend
+ * on the number of workers: each run is a function of scenario, seed and plan, and the failure
+ * that is shrunk is the one of the lowest seed.
+ */
+export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
+  const { scenario, from, seeds } = options;
+  const pool = new Pool(scenario, Math.min(options.workers ?? availableParallelism(), seeds));
+  const failed: RunVerdict[] = [];
+  let runs = 0;
+  let events = 0;
+  let next = from;
+  try {
+    const lane = async (): Promise<void> => {
+      while (next < from + seeds && options.signal?.aborted !== true) {
+        if (failed.length > 0 && options.keepGoing !== true) return;
+        const verdict = await pool.run(next++, null);
+        runs++;
+        events += verdict.events;
+        if (verdict.failed) failed.push(verdict);
+        options.onVerdict?.(verdict, runs);
+      }
+    };
+    await Promise.all(Array.from({ length: pool.size }, lane));
+    failed.sort((left, right) => left.seed - right.seed);
+    const first = failed[0];
+    const failure = first === undefined ? null : await shrink(options, pool, first);
+    return { runs, events, failedSeeds: failed.map((verdict) => verdict.seed), failure };
+  } finally {
+    await pool.close();
+  }
+}
+
+async function shrink(options: CampaignOptions, pool: Pool, verdict: RunVerdict): Promise<Failure> {
+  const { scenario } = options;
+  const drawn = drawFaultPlan(scenario, verdict.seed);
+  const { onSmaller } = options;
+  const shrunk = await shrinkFaultPlan(
+    drawn,
+    async (plan) => sameFailure(await pool.run(verdict.seed, plan), verdict),
+    {
+      runsMax: options.shrinkRunsMax ?? 400,
+      ...(onSmaller === undefined ? {} : { onSmaller }),
+    },
+  );
+  const faults = faultFlag(scenario, drawn, shrunk.plan);
+  const flags = [`--seed ${verdict.seed}`, ...(faults === null ? [] : [faults])].join(" ");
+  return { verdict, drawn, shrunk, flags };
+}
+
+/** A smaller plan counts only if it breaks something the first one broke. */
+function sameFailure(candidate: RunVerdict, original: RunVerdict): boolean {
+  if (original.crash !== null) return candidate.crash !== null;
+  return candidate.broken.some((name) => original.broken.includes(name));
+}
+
+/** Worker threads, each with one run at a time. */
+class Pool {
+  readonly #idle: Worker[] = [];
+  readonly #all: Worker[] = [];
+  readonly #waiting: ((worker: Worker) => void)[] = [];
+
+  constructor(scenario: Scenario, size: number) {
+    const source = import.meta.url.endsWith(".ts");
+    const file = new URL(source ? "./worker.ts" : "./worker.js", import.meta.url);
+    for (let i = 0; i < Math.max(size, 1); i++) {
+      const worker = new Worker(file, {
+        workerData: { scenario },
+        ...(source ? { execArgv: ["--import", "tsx"] } : {}),
+      });
+      this.#all.push(worker);
+      this.#idle.push(worker);
+    }
+  }
+
+  get size(): number {
+    return this.#all.length;
+  }
+
+  async run(seed: number, plan: FaultPlan | null): Promise<RunVerdict> {
+    const worker = this.#idle.pop() ?? (await new Promise<Worker>((r) => this.#waiting.push(r)));
+    try {
+      return await new Promise<RunVerdict>((resolve, reject) => {
+        worker.once("message", (verdict: RunVerdict) => {
+          worker.off("error", reject);
+          resolve(verdict);
+        });
+        worker.once("error", reject);
+        worker.postMessage({ seed, plan });
+      });
+    } finally {
+      const waiting = this.#waiting.shift();
+      if (waiting === undefined) this.#idle.push(worker);
+      else waiting(worker);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#all.map((worker) => worker.terminate()));
+  }
+}

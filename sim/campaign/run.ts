@@ -1,0 +1,77 @@
+import type { LogHeader } from "../../core/kernel/index.js";
+import { drawFaultPlan, type FaultPlan } from "../faults/index.js";
+import type { Scenario } from "../scenario/index.js";
+import { type RunObserver, type RunSummary, Simulation } from "../world/simulation.js";
+
+/** What decides a run, to the last byte of its log. */
+export interface RunOrigin {
+  readonly scenario: Scenario;
+  readonly seed: number;
+  /** Absent: the plan the seed draws. */
+  readonly plan?: FaultPlan;
+}
+
+/** Header of the log of a run: all that `verify` needs to do it again. */
+export function runHeader(origin: RunOrigin): LogHeader {
+  const { scenario, seed } = origin;
+  const plan = origin.plan ?? drawFaultPlan(scenario, seed);
+  return { orrery: 1, kind: "run", origin: { program: "run", scenario, seed, plan } };
+}
+
+/** Runs to the end, in one go. */
+export function runToEnd(origin: RunOrigin, observer?: RunObserver): RunSummary {
+  const simulation = createSimulation(origin, observer);
+  simulation.advance(origin.scenario.duration);
+  return simulation.finish();
+}
+
+export function createSimulation(origin: RunOrigin, observer?: RunObserver): Simulation {
+  const { scenario, seed } = origin;
+  const plan = origin.plan ?? drawFaultPlan(scenario, seed);
+  return new Simulation({ scenario, seed, plan, ...(observer === undefined ? {} : { observer }) });
+}
+
+/** What a campaign keeps of a run. */
+export interface RunVerdict {
+  readonly seed: number;
+  readonly failed: boolean;
+  readonly events: number;
+  /** Names of what was broken: invariants, then expectations in words. */
+  readonly broken: readonly string[];
+  /** Message of a crash of ours, with its place. */
+  readonly crash: string | null;
+  readonly hash: string;
+}
+
+/** Runs one seed and says what it broke. A crash of ours is a verdict, too. */
+export function judge(origin: RunOrigin): RunVerdict {
+  const broken: string[] = [];
+  try {
+    const asked = new Set(
+      origin.scenario.expect.flatMap((e) =>
+        e.kind === "invariant" && e.is === "violated" ? [e.name] : [],
+      ),
+    );
+    const summary = runToEnd(origin, {
+      record(record) {
+        const data = record.data as { invariant?: string; expectation?: string };
+        if (record.kind === "invariant.violated" && !asked.has(data.invariant ?? "")) {
+          broken.push(data.invariant ?? "");
+        } else if (record.kind === "expectation.failed") {
+          broken.push(data.expectation ?? "");
+        }
+      },
+    });
+    return {
+      seed: origin.seed,
+      failed: summary.verdict === "violated",
+      events: summary.events,
+      broken: [...new Set(broken)],
+      crash: null,
+      hash: summary.hash,
+    };
+  } catch (error) {
+    const crash = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return { seed: origin.seed, failed: true, events: 0, broken, crash, hash: "" };
+  }
+}

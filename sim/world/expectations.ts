@@ -1,0 +1,297 @@
+import type { Violation } from "../../core/cluster/index.js";
+import type { HostFact, HostState } from "../../core/host/index.js";
+import type { Micros } from "../../core/kernel/index.js";
+import type { Span } from "../faults/plan.js";
+import { globMatches } from "../scenario/names.js";
+import type { Expectation, Scenario } from "../scenario/scenario.js";
+import type { Network } from "./network.js";
+
+/** An expectation that was decided. */
+export interface ExpectationOutcome {
+  readonly met: boolean;
+  readonly data: {
+    readonly line: number;
+    readonly expectation: string;
+    /** What was there when it was decided. */
+    readonly found: string;
+  };
+}
+
+type Counted = Exclude<Expectation, { readonly kind: "quorum" | "invariant" }>;
+
+type Verdict = "open" | "met" | "failed";
+
+/** Holds a run's states against what the scenario expects, as time passes. */
+export class ExpectationMonitor {
+  readonly #scenario: Scenario;
+  readonly #hosts: readonly HostState[];
+  readonly #network: Network;
+  readonly #verdicts: Verdict[];
+  readonly #units = new Map<string, Set<number>>();
+  readonly #holders: Set<string> = new Set();
+
+  constructor(scenario: Scenario, hosts: readonly HostState[], network: Network) {
+    this.#scenario = scenario;
+    this.#hosts = hosts;
+    this.#network = network;
+    this.#verdicts = scenario.expect.map((): Verdict => "open");
+  }
+
+  /** Expectations that failed. */
+  get failed(): number {
+    return this.#verdicts.filter((verdict) => verdict === "failed").length;
+  }
+
+  /** Breaches of invariants that no expectation asks for. */
+  unexpectedViolations(violations: readonly Violation[]): readonly Violation[] {
+    const asked = new Set(
+      this.#scenario.expect.flatMap((e) =>
+        e.kind === "invariant" && e.is === "violated" ? [e.name] : [],
+      ),
+    );
+    return violations.filter((violation) => !asked.has(violation.invariant));
+  }
+
+  /** True times at which something is to be looked at even if nothing happens. */
+  moments(): readonly Micros[] {
+    return this.#scenario.expect.flatMap(({ when }) => {
+      switch (when.kind) {
+        case "by":
+        case "at":
+          return [when.time];
+        case "throughout":
+        case "sometime":
+          return [when.from, when.until];
+        case "end":
+          return [];
+      }
+    });
+  }
+
+  /** Takes note of a fact that the hosts' states do not show. */
+  note(node: number, fact: HostFact): void {
+    switch (fact.kind) {
+      case "systemd.unit": {
+        const hosts = this.#units.get(fact.unit) ?? new Set<number>();
+        this.#units.set(fact.unit, hosts);
+        if (fact.active === "active") hosts.add(node);
+        else hosts.delete(node);
+        return;
+      }
+      case "host.down":
+        for (const hosts of this.#units.values()) hosts.delete(node);
+        return;
+      case "lock.semaphore":
+        this.#holders.clear();
+        for (const holder of fact.holders) this.#holders.add(holder);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** Decides what can be decided at true time `at`. */
+  observe(at: Micros): ExpectationOutcome[] {
+    return this.#decide((expectation) => this.#verdictAt(expectation, at));
+  }
+
+  /** The run is over: what is still open is decided now. */
+  finish(violations: readonly Violation[]): ExpectationOutcome[] {
+    const broken = new Set<string>(violations.map((violation) => violation.invariant));
+    return this.#decide((expectation) => {
+      if (expectation.kind === "invariant") {
+        return broken.has(expectation.name) === (expectation.is === "violated") ? "met" : "failed";
+      }
+      const { when } = expectation;
+      if (when.kind === "throughout") return "met";
+      if (when.kind === "end") return this.#holds(expectation) ? "met" : "failed";
+      return "failed";
+    });
+  }
+
+  #decide(verdictOf: (expectation: Expectation) => Verdict): ExpectationOutcome[] {
+    const outcomes: ExpectationOutcome[] = [];
+    for (const [index, expectation] of this.#scenario.expect.entries()) {
+      if (this.#verdicts[index] !== "open") continue;
+      const verdict = verdictOf(expectation);
+      if (verdict === "open") continue;
+      this.#verdicts[index] = verdict;
+      outcomes.push({
+        met: verdict === "met",
+        data: {
+          line: expectation.line,
+          expectation: describe(expectation, this.#scenario),
+          found: this.#found(expectation),
+        },
+      });
+    }
+    return outcomes;
+  }
+
+  #verdictAt(expectation: Expectation, at: Micros): Verdict {
+    const { when } = expectation;
+    if (expectation.kind === "invariant") return "open";
+    switch (when.kind) {
+      case "by":
+        if (at > when.time) return "failed";
+        if (this.#holds(expectation)) return "met";
+        return at < when.time ? "open" : "failed";
+      case "at":
+        if (at < when.time) return "open";
+        return this.#holds(expectation) ? "met" : "failed";
+      case "throughout":
+        if (at < when.from) return "open";
+        if (!this.#holds(expectation)) return at <= when.until ? "failed" : "met";
+        return at >= when.until ? "met" : "open";
+      case "sometime":
+        if (at < when.from) return "open";
+        if (at <= when.until && this.#holds(expectation)) return "met";
+        return at >= when.until ? "failed" : "open";
+      case "end":
+        return "open";
+    }
+  }
+
+  #holds(expectation: Expectation): boolean {
+    switch (expectation.kind) {
+      case "quorum":
+        return (this.#hasQuorum() ? "held" : "lost") === expectation.is;
+      case "invariant":
+        return true;
+      default: {
+        const count = this.#count(expectation);
+        const { low, high } = this.#wanted(expectation);
+        return count >= low && count <= high;
+      }
+    }
+  }
+
+  /** How many there should be; `all` means every host that is there. */
+  #wanted(expectation: Counted): Span {
+    if (expectation.count !== "all") return expectation.count;
+    const hosts = this.#hosts.filter((host) => host.boots > 0).length;
+    return { low: hosts, high: hosts };
+  }
+
+  #found(expectation: Expectation): string {
+    switch (expectation.kind) {
+      case "quorum":
+        return this.#hasQuorum() ? "held" : "lost";
+      case "invariant":
+        return expectation.is;
+      default:
+        return String(this.#count(expectation));
+    }
+  }
+
+  #count(expectation: Counted): number {
+    switch (expectation.kind) {
+      case "leaders":
+        return this.#leaders();
+      case "unit-active": {
+        let count = 0;
+        for (const [unit, hosts] of this.#units) {
+          if (globMatches(expectation.unit, unit)) count += hosts.size;
+        }
+        return count;
+      }
+      case "hosts-on":
+        return this.#hosts.filter(
+          (host) =>
+            host.power === "up" &&
+            host.running !== null &&
+            host.slots[host.running].version === expectation.version,
+        ).length;
+      case "hosts-down":
+        return this.#hosts.filter((host) => host.boots > 0 && host.power !== "up").length;
+      case "members":
+        return this.#voters().length;
+      case "lock-holders":
+        return this.#holders.size;
+    }
+  }
+
+  /** Members that lead and reach a quorum of the voters they know. */
+  #leaders(): number {
+    return this.#hosts.filter((host, node) => {
+      if (host.member?.run?.node.role !== "leader" || host.etcd?.serving !== true) return false;
+      const { voters } = this.#membersOf(node);
+      return this.#reachable(node, voters) * 2 > voters.length;
+    }).length;
+  }
+
+  /** Some member reaches a quorum of the voters it knows. */
+  #hasQuorum(): boolean {
+    return this.#hosts.some((host, node) => {
+      if (host.etcd?.serving !== true) return false;
+      const { voters } = this.#membersOf(node);
+      return voters.length > 0 && this.#reachable(node, voters) * 2 > voters.length;
+    });
+  }
+
+  #reachable(node: number, voters: readonly number[]): number {
+    return voters.filter((voter) => {
+      const host = this.#hosts[voter];
+      if (host?.etcd?.serving !== true) return false;
+      return (
+        voter === node || (!this.#network.isCut(node, voter) && !this.#network.isCut(voter, node))
+      );
+    }).length;
+  }
+
+  /** Voters as the most advanced member knows them. */
+  #voters(): readonly number[] {
+    let best = -1;
+    let applied = -1;
+    for (const [node, host] of this.#hosts.entries()) {
+      const index =
+        host.etcd?.serving === true ? (host.member?.run?.stores.applied.index ?? -1) : -1;
+      if (index > applied) {
+        best = node;
+        applied = index;
+      }
+    }
+    return best < 0 ? [] : this.#membersOf(best).voters;
+  }
+
+  /** Nodes of the voters one member knows; a voter without a host counts as node -1. */
+  #membersOf(node: number): { readonly voters: readonly number[] } {
+    const raft = this.#hosts[node]?.member?.run?.node ?? null;
+    const ids = raft === null ? [] : raft.tracker.config.incoming;
+    const voters = ids.map((id) => this.#hosts.findIndex((host) => host.member?.run?.id === id));
+    return { voters };
+  }
+}
+
+/** An expectation in words. */
+function describe(expectation: Expectation, scenario: Scenario): string {
+  const seconds = (time: Micros) => `${time / 1_000_000} s`;
+  const { when } = expectation;
+  const moment =
+    when.kind === "by"
+      ? `by ${seconds(when.time)}`
+      : when.kind === "at"
+        ? `at ${seconds(when.time)}`
+        : when.kind === "end"
+          ? `at the end (${seconds(scenario.duration)})`
+          : `${when.kind} ${seconds(when.from)} to ${seconds(when.until)}`;
+  switch (expectation.kind) {
+    case "quorum":
+      return `quorum ${expectation.is} ${moment}`;
+    case "invariant":
+      return `${expectation.name} ${expectation.is}`;
+    default: {
+      const { low, high } =
+        expectation.count === "all" ? { low: "all", high: "all" } : expectation.count;
+      const count =
+        low === high ? `${low}` : Number(high) >= 1e9 ? `at least ${low}` : `${low} to ${high}`;
+      const what =
+        expectation.kind === "unit-active"
+          ? `active ${expectation.unit}`
+          : expectation.kind === "hosts-on"
+            ? `hosts on ${expectation.version}`
+            : expectation.kind.replace("-", " ");
+      return `${count} ${what} ${moment}`;
+    }
+  }
+}

@@ -1,0 +1,185 @@
+import type { HostFact } from "../../core/host/index.js";
+import {
+  createGenerator,
+  type Generator,
+  type Micros,
+  type NodeIndex,
+  nextBetween,
+  unreachable,
+} from "../../core/kernel/index.js";
+import type { Fault, Span } from "../faults/plan.js";
+import type { LinkDisturbance } from "./network.js";
+import type { Simulation } from "./simulation.js";
+
+/**
+ * Begins and ends the faults of a plan. A fault's own randomness is drawn from its id, so that
+ * leaving one out leaves the others alone.
+ */
+export class FaultInjector {
+  readonly #world: Simulation;
+  readonly #links = new Map<string, LinkDisturbance>();
+  readonly #slowDisks = new Map<
+    number,
+    { readonly node: number; readonly delay: Span; readonly draws: Generator }
+  >();
+  readonly #badReleases = new Map<number, LinkDisturbance>();
+
+  constructor(world: Simulation) {
+    this.#world = world;
+  }
+
+  begin(fault: Fault): void {
+    const world = this.#world;
+    const draws = createGenerator(fault.id, `fault ${fault.kind}`);
+    switch (fault.kind) {
+      case "partition":
+        this.cut(fault.from, fault.to, fault.oneWay, 1);
+        return;
+      case "link": {
+        const disturbance = {
+          latencyExtra: drawSpan(draws, fault.delay),
+          lossPpm: fault.lossPpm,
+          duplicatePpm: fault.duplicatePpm,
+        };
+        this.#links.set(String(fault.id), disturbance);
+        eachLink(fault.from, fault.to, fault.oneWay, (from, to) =>
+          world.network.disturb(from, to, disturbance),
+        );
+        return;
+      }
+      case "crash":
+        world.powerOff(fault.host, fault.loseUnsyncedPpm, fault.loseDisk);
+        return;
+      case "kill-process":
+        world.deliver(fault.host, { kind: "hold-unit", unit: fault.unit }, -1);
+        return;
+      case "pause":
+        world.pause(fault.host);
+        return;
+      case "clock-step":
+        world.clocks[fault.host]?.step(world.at, fault.by);
+        return;
+      case "clock-drift":
+        world.clocks[fault.host]?.addDrift(world.at, fault.ppm);
+        return;
+      case "slow-disk":
+        this.#slowDisks.set(fault.id, { node: fault.host, delay: fault.delay, draws });
+        return;
+      case "update-down":
+        world.services.setUp("update", false);
+        return;
+      case "discovery-down":
+        world.services.setUp("discovery", false);
+        return;
+      default:
+        unreachable(fault);
+    }
+  }
+
+  /** Takes back what `begin` did. */
+  end(fault: Fault): void {
+    const world = this.#world;
+    switch (fault.kind) {
+      case "partition":
+        this.cut(fault.from, fault.to, fault.oneWay, -1);
+        return;
+      case "link": {
+        const disturbance = this.#links.get(String(fault.id));
+        if (disturbance === undefined) return;
+        eachLink(fault.from, fault.to, fault.oneWay, (from, to) =>
+          world.network.calm(from, to, disturbance),
+        );
+        return;
+      }
+      case "crash":
+        world.powerOn(fault.host);
+        return;
+      case "kill-process":
+        world.deliver(fault.host, { kind: "release-unit", unit: fault.unit }, -1);
+        return;
+      case "pause":
+        world.resume(fault.host);
+        return;
+      case "clock-step":
+        world.clocks[fault.host]?.step(world.at, -fault.by);
+        return;
+      case "clock-drift":
+        world.clocks[fault.host]?.addDrift(world.at, -fault.ppm);
+        return;
+      case "slow-disk":
+        this.#slowDisks.delete(fault.id);
+        return;
+      case "update-down":
+        world.services.setUp("update", true);
+        return;
+      case "discovery-down":
+        world.services.setUp("discovery", true);
+        return;
+      default:
+        unreachable(fault);
+    }
+  }
+
+  /** Cuts or mends the links from one set to the other, and back unless `oneWay`. */
+  cut(from: readonly NodeIndex[], to: readonly NodeIndex[], oneWay: boolean, by: 1 | -1): void {
+    eachLink(from, to, oneWay, (a, b) => this.#world.network.cut(a, b, by));
+  }
+
+  /** What slow disks add to a sync of this host, µs. */
+  syncDelay(node: NodeIndex): Micros {
+    if (this.#slowDisks.size === 0) return 0;
+    let delay = 0;
+    for (const slow of this.#slowDisks.values()) {
+      if (slow.node === node) delay += drawSpan(slow.draws, slow.delay);
+    }
+    return delay;
+  }
+
+  /** A release with a network defect makes the links of the hosts that run it worse. */
+  observe(node: NodeIndex, fact: HostFact): void {
+    if (fact.kind !== "host.up" && fact.kind !== "host.down") return;
+    const before = this.#badReleases.get(node);
+    if (before !== undefined) {
+      this.#badReleases.delete(node);
+      this.#around(node, (from, to) => this.#world.network.calm(from, to, before));
+    }
+    if (fact.kind !== "host.up") return;
+    const release = this.#world.scenario.releases.find((r) => r.version === fact.version);
+    const defect = release?.defects.find((candidate) => candidate.kind === "network");
+    if (defect === undefined || defect.kind !== "network") return;
+    const disturbance = {
+      latencyExtra: drawSpan(createGenerator(node, "network defect"), defect.delay),
+      lossPpm: defect.lossPpm,
+      duplicatePpm: 0,
+    };
+    this.#badReleases.set(node, disturbance);
+    this.#around(node, (from, to) => this.#world.network.disturb(from, to, disturbance));
+  }
+
+  #around(node: NodeIndex, change: (from: NodeIndex, to: NodeIndex) => void): void {
+    for (let other = 0; other < this.#world.nodeCount; other++) {
+      if (other === node) continue;
+      change(node, other);
+      change(other, node);
+    }
+  }
+}
+
+function eachLink(
+  from: readonly NodeIndex[],
+  to: readonly NodeIndex[],
+  oneWay: boolean,
+  change: (from: NodeIndex, to: NodeIndex) => void,
+): void {
+  for (const a of from) {
+    for (const b of to) {
+      if (a === b) continue;
+      change(a, b);
+      if (!oneWay) change(b, a);
+    }
+  }
+}
+
+function drawSpan(generator: Generator, span: Span): number {
+  return span.low >= span.high ? span.low : nextBetween(generator, span.low, span.high);
+}

@@ -1,0 +1,76 @@
+import type { HostConfig, HostDefect } from "../../core/host/index.js";
+import type { Span } from "../faults/plan.js";
+import type { Defect, HostSpec, Scenario } from "../scenario/scenario.js";
+
+/** What a scenario says of a host, as the host machine wants it. */
+export function hostConfig(scenario: Scenario, host: HostSpec, seed: number): HostConfig {
+  const { safeguards, etcd, fleet, update } = scenario;
+  const checks = update?.checks ?? { first: { low: 0, high: 0 }, every: { low: 0, high: 0 } };
+  return {
+    index: host.index,
+    name: host.name,
+    machineId: host.machineId,
+    address: host.address,
+    osVersion: host.osVersion,
+    cloudConfig: host.cloudConfig,
+    metadata: host.metadata,
+    directory: Object.fromEntries(scenario.hosts.map((other) => [other.address, other.index])),
+    updateNode: update?.node ?? null,
+    discoveryNode: scenario.discovery?.node ?? null,
+    etcd: {
+      heartbeat: etcd.heartbeat,
+      election: etcd.election,
+      snapshotCount: etcd.snapshotCount,
+      preVote: safeguards.preVote,
+      voteNotPersisted: scenario.bugs.includes("raft-vote-not-persisted"),
+    },
+    fleet: {
+      agentTtl: fleet.agentTtl,
+      engineReconcile: fleet.engineReconcile,
+      etcdRequestTimeout: fleet.etcdRequestTimeout,
+      profile: safeguards.fleetProfile === "fixed" ? "fixed" : "faithful",
+    },
+    update: {
+      track: host.updateGroup,
+      firstCheck: range(checks.first),
+      period: range(checks.every),
+    },
+    safeguards: {
+      rebootHealthGate: safeguards.rebootHealthGate,
+      quorumGate: safeguards.quorumGate,
+      markGoodGate: safeguards.markGoodGate,
+    },
+    defects: Object.fromEntries(
+      scenario.releases.map((release) => [release.version, release.defects.flatMap(hostDefect)]),
+    ),
+    // Hosts draw apart from each other; the world's own streams come from the seed alone.
+    seed: seed * 4096 + host.index,
+  };
+}
+
+/** Defects that strike on the host itself; hangs and bad links are the world's. */
+function hostDefect(defect: Defect): HostDefect[] {
+  switch (defect.kind) {
+    case "crash":
+    case "crash-peers":
+      return [
+        {
+          kind: defect.kind,
+          target: defect.process,
+          after: range(defect.after),
+          code: defect.code,
+        },
+      ];
+    case "exit":
+      return [{ kind: "exit", target: defect.unit, after: range(defect.after), code: defect.code }];
+    case "panic-on-boot":
+      return [{ kind: "panic-on-boot", after: range(defect.after) }];
+    case "hang-on-boot":
+    case "network":
+      return [];
+  }
+}
+
+function range(span: Span): readonly [number, number] {
+  return [span.low, span.high];
+}

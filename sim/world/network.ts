@@ -1,0 +1,103 @@
+import { chance, type Generator, type Micros, nextBelow } from "../../core/kernel/index.js";
+
+/** How one direction of a link behaves. Probabilities in parts per million. */
+export interface LinkModel {
+  readonly latencyMin: Micros;
+  readonly latencyMax: Micros;
+  readonly lossPpm: number;
+  readonly duplicatePpm: number;
+  /** Bytes per second; null for no limit. */
+  readonly bandwidth: number | null;
+}
+
+/** A disturbance of some links while a fault lasts. Latency adds up; probabilities do too. */
+export interface LinkDisturbance {
+  readonly latencyExtra: Micros;
+  readonly lossPpm: number;
+  readonly duplicatePpm: number;
+}
+
+/** A lost packet, as a delay. */
+export const LOST = -1;
+
+/**
+ * The links between nodes, one model per direction. Delays are drawn independently, so packets
+ * overtake each other. A cut link also swallows what is under way on it.
+ */
+export class Network {
+  readonly #nodes: number;
+  readonly #models: readonly LinkModel[];
+  readonly #cuts: Int32Array;
+  readonly #disturbances: (readonly LinkDisturbance[] | undefined)[];
+  readonly #busyUntil: Float64Array;
+  readonly #generator: Generator;
+
+  constructor(nodes: number, link: (from: number, to: number) => LinkModel, generator: Generator) {
+    this.#nodes = nodes;
+    this.#generator = generator;
+    this.#cuts = new Int32Array(nodes * nodes);
+    this.#busyUntil = new Float64Array(nodes * nodes);
+    this.#disturbances = new Array<undefined>(nodes * nodes).fill(undefined);
+    this.#models = Array.from({ length: nodes * nodes }, (_, i) =>
+      link(Math.floor(i / nodes), i % nodes),
+    );
+  }
+
+  /** Delay of one packet sent now, or `LOST`. */
+  delay(from: number, to: number, bytes: number, at: Micros): number {
+    const index = from * this.#nodes + to;
+    const model = this.#models[index];
+    if (model === undefined) throw new RangeError(`no link ${from} -> ${to}`);
+    if ((this.#cuts[index] as number) > 0) return LOST;
+    let extra = 0;
+    let loss = model.lossPpm;
+    for (const disturbance of this.#disturbances[index] ?? []) {
+      extra += disturbance.latencyExtra;
+      loss += disturbance.lossPpm;
+    }
+    if (chance(this.#generator, loss)) return LOST;
+    const spread = model.latencyMax - model.latencyMin;
+    const latency = model.latencyMin + (spread > 0 ? nextBelow(this.#generator, spread + 1) : 0);
+    return latency + extra + this.#queueing(index, model, bytes, at);
+  }
+
+  /** Whether a packet sent now arrives twice. */
+  duplicates(from: number, to: number): boolean {
+    const index = from * this.#nodes + to;
+    let ppm = this.#models[index]?.duplicatePpm ?? 0;
+    for (const disturbance of this.#disturbances[index] ?? []) ppm += disturbance.duplicatePpm;
+    return chance(this.#generator, ppm);
+  }
+
+  isCut(from: number, to: number): boolean {
+    return (this.#cuts[from * this.#nodes + to] as number) > 0;
+  }
+
+  /** Cuts (`by` 1) or mends (`by` -1) one direction; cuts count, so overlapping faults add up. */
+  cut(from: number, to: number, by: 1 | -1): void {
+    const index = from * this.#nodes + to;
+    this.#cuts[index] = (this.#cuts[index] as number) + by;
+    if ((this.#cuts[index] as number) < 0)
+      throw new RangeError(`mended an uncut link ${from} -> ${to}`);
+  }
+
+  disturb(from: number, to: number, disturbance: LinkDisturbance): void {
+    const index = from * this.#nodes + to;
+    this.#disturbances[index] = [...(this.#disturbances[index] ?? []), disturbance];
+  }
+
+  calm(from: number, to: number, disturbance: LinkDisturbance): void {
+    const index = from * this.#nodes + to;
+    const left = this.#disturbances[index]?.filter((other) => other !== disturbance) ?? [];
+    this.#disturbances[index] = left.length === 0 ? undefined : left;
+  }
+
+  /** Time a packet waits for the packets before it on a link of limited bandwidth, and takes itself. */
+  #queueing(index: number, model: LinkModel, bytes: number, at: Micros): Micros {
+    if (model.bandwidth === null) return 0;
+    const start = Math.max(at, this.#busyUntil[index] as number);
+    const end = start + Math.ceil((bytes * 1_000_000) / model.bandwidth);
+    this.#busyUntil[index] = end;
+    return end - at;
+  }
+}

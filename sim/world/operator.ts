@@ -1,0 +1,254 @@
+import type { V2Request } from "../../core/etcd/client.js";
+import type { ClientReply, ClientRequest } from "../../core/etcd/index.js";
+import { type FleetctlCommand, fleetctl } from "../../core/fleet/index.js";
+import { type Packet, packetBytes } from "../../core/host/index.js";
+import { type Micros, type NodeIndex, SECOND, unreachable } from "../../core/kernel/index.js";
+import {
+  createSemaphoreRequest,
+  getSemaphoreRequest,
+  type LocksmithctlCommand,
+  locksmithctl,
+} from "../../core/update/index.js";
+import type { Action } from "../scenario/scenario.js";
+import type { Simulation } from "./simulation.js";
+
+/** A client gives up on an answer after this long and asks the next host. */
+const PATIENCE: Micros = 2 * SECOND;
+
+/** Attempts before the operator gives up an action. */
+const ATTEMPTS_MAX = 60;
+
+/** An operator's dealings with etcd: yields requests, is sent the replies, returns what to print. */
+type Session = Generator<ClientRequest, string, ClientReply>;
+
+/**
+ * The people and tools that act on a cluster from outside: they perform the scenario's timeline,
+ * some at the hosts themselves, some as clients of etcd over the network.
+ */
+export class Operator {
+  readonly #world: Simulation;
+  readonly #node: NodeIndex;
+  readonly #waiting = new Map<number, (reply: ClientReply) => void>();
+  readonly #cuts: {
+    readonly from: readonly number[];
+    readonly to: readonly number[];
+    readonly oneWay: boolean;
+  }[] = [];
+  #nextCall = 1;
+
+  constructor(world: Simulation, node: NodeIndex) {
+    this.#world = world;
+    this.#node = node;
+  }
+
+  /** An answer came. */
+  receive(_from: NodeIndex, packet: Packet, _cause: number): void {
+    if (packet.kind !== "etcd-response") return;
+    const waiting = this.#waiting.get(packet.call);
+    this.#waiting.delete(packet.call);
+    waiting?.(packet.reply);
+  }
+
+  /** Performs one action of the timeline, now. */
+  perform(action: Action): void {
+    const world = this.#world;
+    world.record("", "operator.action", describeAction(action, world), null);
+    switch (action.kind) {
+      case "fleet-submit":
+      case "fleet-load":
+      case "fleet-start":
+      case "fleet-stop":
+      case "fleet-unload":
+      case "fleet-destroy":
+        this.#fleet(action);
+        return;
+      case "lock":
+      case "unlock": {
+        const holder = world.scenario.hosts[action.host]?.machineId ?? "";
+        this.#locksmith({ command: action.kind, holder }, action.via);
+        return;
+      }
+      case "set-max":
+        this.#locksmith({ command: "set-max", max: action.max }, action.via);
+        return;
+      case "power-off":
+        for (const host of action.hosts) world.powerOff(host, action.loseUnsyncedPpm, false);
+        return;
+      case "power-on":
+      case "add-host":
+        for (const host of action.hosts) world.powerOn(host);
+        return;
+      case "terminate":
+        for (const host of action.hosts) world.powerOff(host, 0, true);
+        return;
+      case "reboot":
+      case "attempt-update":
+        for (const host of action.hosts) {
+          world.deliver(host, { kind: "operator", action: action.kind }, -1);
+        }
+        return;
+      case "member-add":
+        this.#run(memberAdd(this.#peerUrl(action.host)), action.via, "member-add");
+        return;
+      case "member-remove":
+        this.#run(memberRemove(this.#peerUrl(action.host)), action.via, "member-remove");
+        return;
+      case "replace-host":
+        this.#replace(action.host, action.by);
+        return;
+      case "publish":
+        world.services.publish(action.channel, action.version);
+        return;
+      case "set-policy":
+        world.services.setPolicy(action.policy);
+        return;
+      case "partition":
+        this.#cuts.push(action);
+        world.cut(action.from, action.to, action.oneWay, 1);
+        return;
+      case "heal":
+        for (const cut of this.#cuts.splice(0)) world.cut(cut.from, cut.to, cut.oneWay, -1);
+        return;
+      case "mark":
+        return;
+      default:
+        unreachable(action);
+    }
+  }
+
+  #fleet(action: Extract<Action, { readonly units: readonly string[] }>): void {
+    const { scenario } = this.#world;
+    const prefix = "/_coreos.com/fleet";
+    for (const unit of action.units) {
+      const command = action.kind.slice("fleet-".length) as FleetctlCommand;
+      const text = scenario.units.find((candidate) => candidate.name === unit)?.text ?? null;
+      this.#run(fleetctl(prefix, command, unit, text), action.via, `${command} ${unit}`);
+    }
+  }
+
+  #locksmith(command: LocksmithctlCommand, via: NodeIndex | null): void {
+    this.#run(locksmithSession(command), via, `locksmithctl ${command.command}`);
+  }
+
+  /** Takes a host out for good and puts another in its place. */
+  #replace(host: NodeIndex, by: NodeIndex): void {
+    const world = this.#world;
+    const dead = this.#peerUrl(host);
+    const fresh = this.#peerUrl(by);
+    world.powerOff(host, 0, true);
+    const add = () => this.#run(memberAdd(fresh), null, "member-add");
+    if (world.scenario.safeguards.removeBeforeAdd) {
+      this.#run(memberRemove(dead), null, "member-remove", add);
+    } else {
+      add();
+    }
+    world.powerOn(by);
+  }
+
+  #peerUrl(host: NodeIndex): string {
+    return `http://${this.#world.scenario.hosts[host]?.address ?? ""}:2380`;
+  }
+
+  /** Runs a session: each request is tried at one host after another until one answers. */
+  #run(session: Session, via: NodeIndex | null, what: string, then?: () => void): void {
+    const world = this.#world;
+    const finish = (result: string) => {
+      world.record("", "operator.done", { what, result }, null);
+      then?.();
+    };
+    const advance = (next: IteratorResult<ClientRequest, string>) => {
+      if (next.done === true) finish(next.value);
+      else this.#ask(next.value, via, 0, (reply) => advance(session.next(reply)), finish);
+    };
+    advance(session.next());
+  }
+
+  #ask(
+    request: ClientRequest,
+    via: NodeIndex | null,
+    attempt: number,
+    answered: (reply: ClientReply) => void,
+    gaveUp: (result: string) => void,
+  ): void {
+    const world = this.#world;
+    if (attempt >= ATTEMPTS_MAX) {
+      gaveUp("no member answered");
+      return;
+    }
+    const again = () => this.#ask(request, via, attempt + 1, answered, gaveUp);
+    const present = world.hosts.filter((host) => host.power === "up" && host.etcd !== null);
+    const target = via ?? present[attempt % Math.max(present.length, 1)]?.config.index;
+    if (target === undefined) {
+      world.schedule(world.at + PATIENCE, again);
+      return;
+    }
+    const call = this.#nextCall++;
+    const packet: Packet = { kind: "etcd-request", call, request };
+    this.#waiting.set(call, (reply) => {
+      if (isTransient(reply)) world.schedule(world.at + SECOND, again);
+      else answered(reply);
+    });
+    world.send(this.#node, target, packet, packetBytes(packet), -1);
+    world.schedule(world.at + PATIENCE, () => {
+      if (this.#waiting.delete(call)) again();
+    });
+  }
+}
+
+/** Errors that pass: nobody there, no leader, too busy. */
+function isTransient(reply: ClientReply): boolean {
+  if (reply.ok) return false;
+  if ("unreachable" in reply) return true;
+  if ("errorCode" in reply) return reply.errorCode === 300 || reply.errorCode === 301;
+  return (
+    "error" in reply && /unhealthy cluster|no leader|timed out|not enough/.test(String(reply.error))
+  );
+}
+
+function* memberAdd(peerUrl: string): Session {
+  const reply = yield { op: "member-add", peerUrls: [peerUrl] };
+  return reply.ok ? "added" : "error" in reply ? String(reply.error) : "failed";
+}
+
+function* memberRemove(peerUrl: string): Session {
+  const list = yield { op: "member-list" };
+  if (!list.ok || !("members" in list)) return "no member list";
+  const member = list.members.find((candidate) => candidate.peerUrls.includes(peerUrl));
+  if (member === undefined) return "no such member";
+  const reply = yield { op: "member-remove", member: member.id };
+  return reply.ok ? "removed" : "error" in reply ? String(reply.error) : "failed";
+}
+
+function* locksmithSession(command: LocksmithctlCommand): Session {
+  yield createSemaphoreRequest("");
+  const reply = yield getSemaphoreRequest("");
+  if (!isV2(reply)) return "not an answer of the keys API";
+  const next = locksmithctl(command, "", reply);
+  if (!next.ok) return next.error;
+  if (next.request === null) return next.output;
+  const written = yield next.request;
+  return written.ok ? "done" : "compare failed";
+}
+
+type V2Reply = Extract<ClientReply, { readonly errorCode: number } | { readonly node: unknown }>;
+
+function isV2(reply: ClientReply): reply is V2Reply {
+  return "node" in reply || "errorCode" in reply;
+}
+
+/** The action as the log shows it: nodes by name. */
+function describeAction(action: Action, world: Simulation): Record<string, unknown> {
+  const { kind, ...rest } = action;
+  const named = Object.entries(rest).map(([key, value]): [string, unknown] => {
+    if (["host", "by", "via"].includes(key)) {
+      return [key, typeof value === "number" ? world.name(value) : null];
+    }
+    if (["hosts", "from", "to"].includes(key) && Array.isArray(value)) {
+      return [key, value.map((node: number) => world.name(node))];
+    }
+    return [key, value];
+  });
+  return { do: kind, ...Object.fromEntries(named) };
+}
+
+export type { V2Request };

@@ -1,0 +1,604 @@
+import { InvariantMonitor, type Violation } from "../../core/cluster/index.js";
+import { pendingWrites } from "../../core/etcd/index.js";
+import {
+  createHost,
+  type HostEffect,
+  type HostFact,
+  type HostState,
+  type HostStimulus,
+  hostMachine,
+  type Packet,
+} from "../../core/host/index.js";
+import {
+  createGenerator,
+  type Generator,
+  hashState,
+  type LogRecord,
+  type Micros,
+  type NodeIndex,
+  nextBelow,
+  nextBetween,
+  type Outcome,
+  permutation,
+  SECOND,
+  unreachable,
+} from "../../core/kernel/index.js";
+import type { FaultPlan, Span } from "../faults/plan.js";
+import { linkBetween, nodeName, type Scenario } from "../scenario/scenario.js";
+import { Clock } from "./clock.js";
+import { ExpectationMonitor } from "./expectations.js";
+import { FaultInjector } from "./faults.js";
+import { hostConfig } from "./hostconfig.js";
+import { type LinkModel, LOST, Network } from "./network.js";
+import { Operator } from "./operator.js";
+import { ProcessTable } from "./processes.js";
+import { EventQueue } from "./queue.js";
+import { Services } from "./services.js";
+import { type TimerSlot, Timers } from "./timers.js";
+
+/** True time at which the wall clocks of a run show 2017-03-01T00:00:00Z. */
+const EPOCH: Micros = 1_488_326_400 * SECOND;
+
+/** Time between checkpoints of a log. */
+export const CHECKPOINT_INTERVAL: Micros = 10 * SECOND;
+
+/** What listens to a run. Calls come in the order of the log. */
+export interface RunObserver {
+  /** Facts, checkpoints and the end: what a run's log stores. */
+  record(record: LogRecord): void;
+  /** Every stimulus as it is delivered; costs time, so only when asked for. */
+  stimulus?(record: LogRecord): void;
+}
+
+export interface SimulationOptions {
+  readonly scenario: Scenario;
+  readonly seed: number;
+  readonly plan: FaultPlan;
+  readonly observer?: RunObserver;
+}
+
+/** How a run ended. */
+export interface RunSummary {
+  readonly verdict: "held" | "violated" | "stopped";
+  /** Stimuli delivered. */
+  readonly events: number;
+  /** True time reached. */
+  readonly at: Micros;
+  /** Hash of all final states: equal for equal runs. */
+  readonly hash: string;
+  readonly violations: readonly Violation[];
+  readonly failedExpectations: number;
+}
+
+const TIMER = 0;
+const PACKET = 1;
+const STIMULUS = 2;
+const TASK = 3;
+
+/**
+ * The world with faults: one event queue, virtual time, links, disks, clocks and processes, all
+ * from one seed. Hosts are reducers stepped in place; everything between them is here.
+ */
+export class Simulation {
+  readonly scenario: Scenario;
+  readonly hosts: HostState[];
+  readonly network: Network;
+  readonly clocks: readonly Clock[];
+  readonly services: Services;
+  readonly operator: Operator;
+  readonly invariants: InvariantMonitor;
+  readonly expectations: ExpectationMonitor;
+
+  readonly #observer: RunObserver | undefined;
+  readonly #queue = new EventQueue(4096);
+  #what = new Uint8Array(4096);
+  #node = new Int32Array(4096);
+  #cause = new Float64Array(4096);
+  #guard = new Int32Array(4096);
+  #payload: unknown[] = new Array<unknown>(4096).fill(null);
+
+  readonly #names: readonly string[];
+  readonly #timers: readonly Timers[];
+  readonly #processes: ProcessTable;
+  readonly #faults: FaultInjector;
+  readonly #paused: Int32Array;
+  readonly #deferred: (() => void)[][];
+  /** Grows with each loss of power: what was asked before it is never answered. */
+  readonly #life: Int32Array;
+  readonly #syncBusyUntil: Float64Array;
+  readonly #draws: {
+    readonly disk: Generator;
+    readonly process: Generator;
+    readonly order: Generator;
+    readonly boot: Generator;
+    readonly crash: Generator;
+  };
+
+  readonly #out: Outcome<HostFact, HostEffect> = { facts: [], effects: [] };
+  #at: Micros = 0;
+  #seq = 0;
+  #events = 0;
+  #stopped = false;
+
+  constructor(options: SimulationOptions) {
+    const { scenario, seed, plan } = options;
+    this.scenario = scenario;
+    this.#observer = options.observer;
+    const stream = (name: string) => createGenerator(seed, name);
+    this.#draws = {
+      disk: stream("disk"),
+      process: stream("process"),
+      order: stream("order"),
+      boot: stream("boot"),
+      crash: stream("crash"),
+    };
+    const services = [scenario.discovery, scenario.update].filter((s) => s !== null).length;
+    const operatorNode = scenario.hosts.length + services;
+    const nodes = operatorNode + 1;
+    this.#names = Array.from({ length: nodes }, (_, node) =>
+      node === operatorNode ? "operator" : nodeName(scenario, node),
+    );
+    this.network = new Network(nodes, linkModels(scenario), stream("network"));
+    const clockDraws = stream("clock");
+    this.clocks = Array.from({ length: nodes }, (_, node) => {
+      const clock = scenario.hosts[node]?.clock;
+      if (clock === undefined) return new Clock(EPOCH, 0, 0);
+      return new Clock(EPOCH, draw(clockDraws, clock.offset), draw(clockDraws, clock.driftPpm));
+    });
+    this.hosts = scenario.hosts.map((host) => createHost(hostConfig(scenario, host, seed)));
+    this.#timers = scenario.hosts.map(() => new Timers());
+    this.#paused = new Int32Array(nodes);
+    this.#life = new Int32Array(nodes);
+    this.#syncBusyUntil = new Float64Array(nodes);
+    this.#deferred = scenario.hosts.map(() => []);
+    this.#processes = new ProcessTable(scenario.processes, this.#draws.process);
+    this.services = new Services(this);
+    this.operator = new Operator(this, operatorNode);
+    this.invariants = new InvariantMonitor(this.hosts);
+    this.expectations = new ExpectationMonitor(scenario, this.hosts, this.network);
+    this.#faults = new FaultInjector(this);
+    for (const fault of plan.faults) this.#scheduleFault(fault);
+    for (const entry of scenario.timeline) {
+      this.schedule(entry.at, () => this.operator.perform(entry.action));
+    }
+    for (const time of this.expectations.moments()) {
+      this.schedule(time, () => this.#observeExpectations());
+    }
+    for (const host of scenario.hosts) {
+      if (host.present) this.schedule(0, () => this.powerOn(host.index));
+    }
+    this.#scheduleCheckpoint(CHECKPOINT_INTERVAL);
+  }
+
+  /** True time, µs since the start of the run. */
+  get at(): Micros {
+    return this.#at;
+  }
+
+  /** Stimuli delivered so far. */
+  get events(): number {
+    return this.#events;
+  }
+
+  /** Asks the run to end before its next event. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /**
+   * Runs until true time `until` (the scenario's duration at most) or until stopped, and says
+   * whether there is more to come. Calling it in slices gives the same run as calling it once.
+   */
+  advance(until: Micros): boolean {
+    const end = Math.min(until, this.scenario.duration);
+    while (!this.#stopped && this.#queue.peekTime() <= end) this.#next();
+    if (!this.#stopped) this.#at = end;
+    return !this.#stopped && end < this.scenario.duration;
+  }
+
+  /** Ends the run: evaluates what is due at the end and writes the end record. */
+  finish(): RunSummary {
+    const complete = this.#at >= this.scenario.duration;
+    if (complete) {
+      this.#observeExpectations();
+      for (const outcome of this.expectations.finish(this.invariants.violations)) {
+        this.record("", outcome.met ? "expectation.met" : "expectation.failed", outcome.data, null);
+      }
+    }
+    const violations = this.invariants.violations;
+    const failed = this.expectations.failed;
+    const hash = this.stateHash();
+    const broken = this.expectations.unexpectedViolations(violations).length > 0 || failed > 0;
+    const verdict = broken ? "violated" : complete ? "held" : "stopped";
+    this.#emit({
+      seq: this.#seq++,
+      at: this.#at,
+      host: "",
+      type: "end",
+      kind: "end",
+      data: { verdict, events: this.#events, hash, violations: violations.length, failed },
+      cause: null,
+    });
+    return {
+      verdict,
+      events: this.#events,
+      at: this.#at,
+      hash,
+      violations,
+      failedExpectations: failed,
+    };
+  }
+
+  /** The hash of everything that decides how the run goes on. */
+  stateHash(): string {
+    return hashState({ hosts: this.hosts, services: this.services.states(), draws: this.#draws });
+  }
+
+  /** Writes a fact of the world itself, or of a service. */
+  record(host: string, kind: string, data: unknown, cause: number | null): void {
+    this.#emit({ seq: this.#seq++, at: this.#at, host, type: "fact", kind, data, cause });
+  }
+
+  /** Name of a node, as logs have it. */
+  name(node: NodeIndex): string {
+    return this.#names[node] ?? "?";
+  }
+
+  nodeNamed(name: string): NodeIndex {
+    return this.#names.indexOf(name);
+  }
+
+  get nodeCount(): number {
+    return this.#names.length;
+  }
+
+  /** Runs `task` at true time `at`. */
+  schedule(at: Micros, task: () => void): void {
+    this.#push(at, TASK, 0, task, -1, 0);
+  }
+
+  /** Brings a packet on its way; losses, duplicates and delays are the network's. */
+  send(from: NodeIndex, to: NodeIndex, packet: Packet, bytes: number, cause: number): void {
+    const delay = this.network.delay(from, to, bytes, this.#at);
+    if (delay === LOST) return;
+    const stimulus: HostStimulus = { kind: "packet", from, packet };
+    this.#push(this.#at + delay, PACKET, to, stimulus, cause, from);
+    if (this.network.duplicates(from, to)) {
+      const again = this.network.delay(from, to, bytes, this.#at);
+      if (again !== LOST) this.#push(this.#at + again, PACKET, to, stimulus, cause, from);
+    }
+  }
+
+  /** Delivers a stimulus to a host after `delay` of true time, unless it loses power before. */
+  answer(node: NodeIndex, delay: Micros, stimulus: HostStimulus, cause: number): void {
+    this.#push(this.#at + delay, STIMULUS, node, stimulus, cause, this.#life[node] as number);
+  }
+
+  /** Hands a host something now, whatever its state. */
+  deliver(node: NodeIndex, stimulus: HostStimulus, cause: number): void {
+    this.#step(node, stimulus, cause);
+  }
+
+  /** Switches a host on, if it is off. */
+  powerOn(node: NodeIndex): void {
+    if (this.hosts[node]?.power === "off") this.#step(node, { kind: "power-on" }, -1);
+  }
+
+  /** Cuts a host's power. `loseUnsyncedPpm` of what was not synced is lost, the latest first. */
+  powerOff(node: NodeIndex, loseUnsyncedPpm: number, diskLost: boolean): void {
+    const host = this.hosts[node];
+    if (host === undefined || host.power === "off") return;
+    let surviving = 0;
+    const pending = host.member === null ? 0 : pendingWrites(host.member.disk);
+    while (surviving < pending && nextBelow(this.#draws.crash, 1_000_000) >= loseUnsyncedPpm) {
+      surviving++;
+    }
+    this.#forget(node);
+    this.#step(node, { kind: "power-loss", survivingWrites: surviving, diskLost }, -1);
+  }
+
+  /** Cuts (1) or mends (-1) the links from one set of nodes to another. */
+  cut(from: readonly NodeIndex[], to: readonly NodeIndex[], oneWay: boolean, by: 1 | -1): void {
+    this.#faults.cut(from, to, oneWay, by);
+  }
+
+  pause(node: NodeIndex): void {
+    this.#paused[node] = (this.#paused[node] as number) + 1;
+  }
+
+  /** Lets a paused host go on; what came for it meanwhile comes now, in order. */
+  resume(node: NodeIndex): void {
+    this.#paused[node] = (this.#paused[node] as number) - 1;
+    if ((this.#paused[node] as number) > 0) return;
+    for (const task of this.#deferred[node]?.splice(0) ?? []) task();
+  }
+
+  isPaused(node: NodeIndex): boolean {
+    return (this.#paused[node] as number) > 0;
+  }
+
+  /** A draw from a span, for what processes and boots take. */
+  drawProcess(span: Span): number {
+    return draw(this.#draws.process, span);
+  }
+
+  #scheduleFault(fault: FaultPlan["faults"][number]): void {
+    this.schedule(fault.at, () => {
+      this.record("", "fault.begin", { id: fault.id, fault }, null);
+      this.#faults.begin(fault);
+    });
+    this.schedule(fault.at + fault.duration, () => {
+      this.record("", "fault.end", { id: fault.id }, null);
+      this.#faults.end(fault);
+    });
+  }
+
+  #push(
+    time: Micros,
+    what: number,
+    node: number,
+    payload: unknown,
+    cause: number,
+    guard: number,
+  ): void {
+    const slot = this.#queue.push(time);
+    if (slot >= this.#what.length) this.#grow(slot + 1);
+    this.#what[slot] = what;
+    this.#node[slot] = node;
+    this.#payload[slot] = payload;
+    this.#cause[slot] = cause;
+    this.#guard[slot] = guard;
+  }
+
+  #grow(needed: number): void {
+    const capacity = Math.max(needed, this.#what.length * 2);
+    const copy = <T extends Uint8Array | Int32Array | Float64Array>(from: T, to: T): T => {
+      to.set(from);
+      return to;
+    };
+    this.#what = copy(this.#what, new Uint8Array(capacity));
+    this.#node = copy(this.#node, new Int32Array(capacity));
+    this.#cause = copy(this.#cause, new Float64Array(capacity));
+    this.#guard = copy(this.#guard, new Int32Array(capacity));
+    while (this.#payload.length < capacity) this.#payload.push(null);
+  }
+
+  #next(): void {
+    this.#at = this.#queue.peekTime();
+    const slot = this.#queue.pop();
+    const node = this.#node[slot] as number;
+    const payload = this.#payload[slot];
+    const cause = this.#cause[slot] as number;
+    const guard = this.#guard[slot] as number;
+    this.#payload[slot] = null;
+    switch (this.#what[slot]) {
+      case TIMER: {
+        const timer = payload as TimerSlot;
+        if (timer.generation !== guard) return;
+        if ((this.#paused[node] as number) === 0) this.#step(node, timer.stimulus, cause);
+        else this.#defer(node, timer.stimulus, cause, () => timer.generation === guard);
+        return;
+      }
+      case PACKET:
+        if (this.network.isCut(guard, node)) return;
+        this.#handPacket(node, payload as HostStimulus & { kind: "packet" }, cause);
+        return;
+      case STIMULUS:
+        if (this.#life[node] !== guard) return;
+        if ((this.#paused[node] as number) === 0) this.#step(node, payload as HostStimulus, cause);
+        else this.#defer(node, payload as HostStimulus, cause, () => true);
+        return;
+      default:
+        (payload as () => void)();
+    }
+  }
+
+  #handPacket(node: number, stimulus: HostStimulus & { kind: "packet" }, cause: number): void {
+    const host = this.hosts[node];
+    if (host !== undefined) {
+      if (host.power !== "up") return;
+      if ((this.#paused[node] as number) === 0) this.#step(node, stimulus, cause);
+      else this.#defer(node, stimulus, cause, () => true);
+      return;
+    }
+    this.#events++;
+    const seq = this.#seq++;
+    if (this.#observer?.stimulus !== undefined) this.#trace(seq, node, stimulus, cause);
+    if (node === this.#names.length - 1) this.operator.receive(stimulus.from, stimulus.packet, seq);
+    else this.services.receive(node, stimulus.from, stimulus.packet, seq);
+  }
+
+  /** Keeps a stimulus for when the host goes on, unless it loses power before. */
+  #defer(node: number, stimulus: HostStimulus, cause: number, stillDue: () => boolean): void {
+    const life = this.#life[node];
+    this.#deferred[node]?.push(() => {
+      if (this.#life[node] === life && stillDue()) this.#step(node, stimulus, cause);
+    });
+  }
+
+  #step(node: number, stimulus: HostStimulus, cause: number): void {
+    const host = this.hosts[node];
+    const clock = this.clocks[node];
+    if (host === undefined || clock === undefined) throw new RangeError(`no host ${node}`);
+    const seq = this.#seq++;
+    this.#events++;
+    if (this.#observer?.stimulus !== undefined) this.#trace(seq, node, stimulus, cause);
+    const out = this.#out;
+    out.facts.length = 0;
+    out.effects.length = 0;
+    hostMachine.step(host, stimulus, clock.read(this.#at), out);
+    if (out.facts.length > 0) this.#conclude(node, out.facts, seq);
+    this.invariants.afterStep(node, this.#at, seq);
+    const effects = out.effects;
+    for (let i = 0; i < effects.length; i++) this.#perform(node, effects[i] as HostEffect, seq);
+    if (this.invariants.hasNews) this.#reportViolations();
+  }
+
+  #conclude(node: number, facts: readonly HostFact[], cause: number): void {
+    const host = this.name(node);
+    for (const fact of facts) {
+      const { kind, ...data } = fact;
+      this.#emit({ seq: this.#seq++, at: this.#at, host, type: "fact", kind, data, cause });
+      this.invariants.observe(node, fact, this.#at, this.#seq - 1);
+      this.expectations.note(node, fact);
+      this.#faults.observe(node, fact);
+    }
+    this.#observeExpectations();
+  }
+
+  #observeExpectations(): void {
+    for (const outcome of this.expectations.observe(this.#at)) {
+      this.record("", outcome.met ? "expectation.met" : "expectation.failed", outcome.data, null);
+    }
+  }
+
+  #reportViolations(): void {
+    for (const violation of this.invariants.news()) {
+      const { invariant, detail, hosts, seq } = violation;
+      const names = hosts.map((node) => this.name(node));
+      this.record("", "invariant.violated", { invariant, detail, hosts: names }, seq);
+    }
+  }
+
+  #perform(node: number, effect: HostEffect, cause: number): void {
+    switch (effect.kind) {
+      case "send":
+        this.send(node, effect.to, effect.packet, effect.bytes, cause);
+        return;
+      case "arm-timer": {
+        const timer = (this.#timers[node] as Timers).slot(effect.owner, effect.timer);
+        const delay = (this.clocks[node] as Clock).trueDelay(effect.delay);
+        this.#push(this.#at + delay, TIMER, node, timer, cause, ++timer.generation);
+        return;
+      }
+      case "cancel-timer":
+        this.#timers[node]?.cancel(effect.owner, effect.timer);
+        return;
+      case "fsync":
+        this.#sync(node, effect.token, cause);
+        return;
+      case "exec":
+        this.#processes.exec(node, effect, (delay, stimulus) =>
+          this.answer(node, delay, stimulus, cause),
+        );
+        return;
+      case "kill":
+        this.#processes.kill(node, effect, (delay, stimulus) =>
+          this.answer(node, delay, stimulus, cause),
+        );
+        return;
+      case "order": {
+        const orders = effect.counts.map((count) => permutation(this.#draws.order, count));
+        this.answer(node, 0, { kind: "ordered", id: effect.id, orders }, cause);
+        return;
+      }
+      case "booting":
+        this.#boot(node, effect.version, cause);
+        return;
+      case "reset":
+        this.#forget(node);
+        this.answer(node, SECOND, { kind: "power-on" }, cause);
+        return;
+      case "download":
+        this.services.download(node, effect, cause);
+        return;
+      case "slot-write": {
+        const bandwidth = this.scenario.hosts[node]?.disk.bandwidth ?? 1;
+        const delay = Math.ceil((effect.sizeBytes * 1_000_000) / bandwidth);
+        this.answer(node, delay, { kind: "slot-written", id: effect.id, verdict: "good" }, cause);
+        return;
+      }
+      default:
+        unreachable(effect);
+    }
+  }
+
+  /** Syncs of one disk are done one after the other. */
+  #sync(node: number, token: number, cause: number): void {
+    const spec = this.scenario.hosts[node]?.disk.fsync ?? { low: 0, high: 0 };
+    const start = Math.max(this.#at, this.#syncBusyUntil[node] as number);
+    const done = start + draw(this.#draws.disk, spec) + this.#faults.syncDelay(node);
+    this.#syncBusyUntil[node] = done;
+    this.answer(node, done - this.#at, { kind: "disk-synced", token }, cause);
+  }
+
+  #boot(node: number, version: string, cause: number): void {
+    const release = this.scenario.releases.find((candidate) => candidate.version === version);
+    if (release?.defects.some((defect) => defect.kind === "hang-on-boot") === true) return;
+    const span = this.scenario.hosts[node]?.boot ?? { low: 0, high: 0 };
+    this.answer(node, draw(this.#draws.boot, span), { kind: "booted" }, cause);
+  }
+
+  /** Power is gone: timers, syncs, downloads and processes with it. */
+  #forget(node: number): void {
+    this.#life[node] = (this.#life[node] as number) + 1;
+    this.#timers[node]?.cancelAll();
+    this.#processes.clear(node);
+    this.#syncBusyUntil[node] = 0;
+    this.#deferred[node]?.splice(0);
+  }
+
+  #scheduleCheckpoint(at: Micros): void {
+    this.schedule(at, () => {
+      this.#emit({
+        seq: this.#seq++,
+        at: this.#at,
+        host: "",
+        type: "checkpoint",
+        kind: "checkpoint",
+        data: { hosts: this.hosts.map((host) => checkpointOf(host)) },
+        cause: null,
+      });
+      this.#scheduleCheckpoint(at + CHECKPOINT_INTERVAL);
+    });
+  }
+
+  #trace(seq: number, node: number, stimulus: HostStimulus, cause: number): void {
+    this.#observer?.stimulus?.({
+      seq,
+      at: this.#at,
+      host: this.name(node),
+      type: "stimulus",
+      kind: stimulus.kind,
+      data: stimulus,
+      cause: cause < 0 ? null : cause,
+    });
+  }
+
+  #emit(record: LogRecord): void {
+    this.#observer?.record(record);
+  }
+}
+
+/** The model of each direction of each link, as the scenario says. */
+function linkModels(scenario: Scenario): (from: number, to: number) => LinkModel {
+  return (from, to) => {
+    const { latency, lossPpm, duplicatePpm, bandwidth } = linkBetween(scenario, from, to);
+    return { latencyMin: latency.low, latencyMax: latency.high, lossPpm, duplicatePpm, bandwidth };
+  };
+}
+
+/** What a checkpoint says of one host. */
+function checkpointOf(host: HostState): unknown {
+  const { member, etcd } = host;
+  const raft = etcd?.serving === true ? (member?.run?.node ?? null) : null;
+  return {
+    name: host.config.name,
+    up: host.power === "up",
+    etcd:
+      raft === null || member?.run == null
+        ? null
+        : {
+            role: raft.role,
+            term: raft.term,
+            commit: raft.log.committed,
+            applied: member.run.stores.applied.index,
+            hash: member.run.stores.applied.hashX,
+          },
+  };
+}
+
+/** An integer from a span, both ends included; draws nothing when there is nothing to choose. */
+function draw(generator: Generator, span: Span): number {
+  return span.low >= span.high ? span.low : nextBetween(generator, span.low, span.high);
+}

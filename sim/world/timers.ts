@@ -1,0 +1,44 @@
+import type { HostStimulus, TimerOwner } from "../../core/host/index.js";
+
+/** One named timer of a machine: its ready-made stimulus, and which arming of it counts. */
+export interface TimerSlot {
+  readonly stimulus: HostStimulus;
+  /** Grows with each arming and cancelling; an event with an older value is stale. */
+  generation: number;
+}
+
+/** The timers of one host. Re-arming replaces; power loss forgets all. */
+export class Timers {
+  readonly #slots: Record<TimerOwner, Map<string, TimerSlot>> = {
+    host: new Map(),
+    etcd: new Map(),
+    systemd: new Map(),
+    fleet: new Map(),
+    update: new Map(),
+    locksmith: new Map(),
+    discovery: new Map(),
+  };
+
+  /** The slot of a timer, made when it is first armed. */
+  slot(owner: TimerOwner, timer: string): TimerSlot {
+    const slots = this.#slots[owner];
+    let slot = slots.get(timer);
+    if (slot === undefined) {
+      slot = { stimulus: { kind: "timer", owner, timer }, generation: 0 };
+      slots.set(timer, slot);
+    }
+    return slot;
+  }
+
+  cancel(owner: TimerOwner, timer: string): void {
+    const slot = this.#slots[owner].get(timer);
+    if (slot !== undefined) slot.generation++;
+  }
+
+  /** Nothing that was armed so far will fire. */
+  cancelAll(): void {
+    for (const slots of Object.values(this.#slots)) {
+      for (const slot of slots.values()) slot.generation++;
+    }
+  }
+}

@@ -397,7 +397,7 @@ const moves = (daemons: number): fc.Arbitrary<Move[]> =>
       fc.nat(daemons - 1),
       fc.constantFrom("answer", "answer", "answer", "lose", "apply-and-lose", "fire", "need"),
     ) as fc.Arbitrary<Move>,
-    { maxLength: 150 },
+    { minLength: 30, maxLength: 200, size: "max" },
   );
 
 // Catches a write that is not compared with what was read: two hosts then hold the last permit.

@@ -1,4 +1,4 @@
-import { render } from "ink";
+import { type Instance, render } from "ink";
 import type { Timeline } from "../timeline/index.js";
 import { frameWriter } from "./frame-writer.js";
 import { Player } from "./player.js";
@@ -6,8 +6,13 @@ import { Screen } from "./screen.js";
 import type { UiState } from "./state.js";
 import { enterAlternateScreen } from "./terminal.js";
 
-/** Frames per second while time passes. */
+/**
+ * Frames per second while time passes. Ink takes about 3 µs a cell for a frame, whatever changed:
+ * large screens are drawn less often, so that a replay leaves half of one core alone.
+ */
 const FPS = 15;
+const FPS_LARGE = 12;
+const LARGE_CELLS = 5_000;
 
 export interface ShowOptions {
   readonly stdin: NodeJS.ReadStream;
@@ -33,56 +38,61 @@ export async function showScreen(
     columns: stdout.columns ?? 80,
     rows: Math.max(1, (stdout.rows ?? 24) - 1),
   });
-  const terminal = enterAlternateScreen(stdout, () => app.unmount());
+  // A crash may come before there is anything to unmount.
+  let app: Instance | null = null;
+  const terminal = enterAlternateScreen(stdout, () => app?.unmount());
   const writer = frameWriter(stdout);
-  // Debug mode hands every frame over whole and at once; the player sets the pace.
-  const app = render(<Screen player={player} size={size} colour={colour} />, {
-    stdin,
-    stdout: writer.stdout,
-    debug: true,
-    exitOnCtrlC: false,
-    patchConsole: false,
-  });
   const resized = (): void => {
     writer.reset();
     player.changed();
   };
-  stdout.prependListener("resize", resized);
-  const stop = passTime(player);
+  const stop = passTime(player, () => {
+    const { columns, rows } = size();
+    return 1000 / (columns * rows > LARGE_CELLS ? FPS_LARGE : FPS);
+  });
   try {
+    // Debug mode hands every frame over whole and at once; the player sets the pace.
+    app = render(<Screen player={player} size={size} colour={colour} />, {
+      stdin,
+      stdout: writer.stdout,
+      debug: true,
+      exitOnCtrlC: false,
+      patchConsole: false,
+    });
+    stdout.prependListener("resize", resized);
     await app.waitUntilExit();
   } finally {
     stop();
     stdout.off("resize", resized);
-    app.unmount();
+    app?.unmount();
     terminal.leave();
   }
   return player.ui;
 }
 
 /** Lets real time pass for a player while it is busy; between, no timer runs. */
-function passTime(player: Player): () => void {
+function passTime(player: Player, periodMs: () => number): () => void {
   let timer: NodeJS.Timeout | null = null;
   let last = 0;
   const tick = (): void => {
     const now = performance.now();
     const elapsed = Math.round((now - last) * 1000);
     last = now;
+    // `timer` stays set meanwhile, so that the news of this change does not arm a second one.
     player.pass(elapsed);
-    if (!player.busy && timer !== null) {
-      clearInterval(timer);
-      timer = null;
-    }
+    // What drawing took counts as part of the period.
+    const rest = Math.max(1, periodMs() - (performance.now() - now));
+    timer = player.busy ? setTimeout(tick, rest) : null;
   };
   const wake = (): void => {
     if (timer !== null || !player.busy) return;
     last = performance.now();
-    timer = setInterval(tick, 1000 / FPS);
+    timer = setTimeout(tick, periodMs());
   };
   const unsubscribe = player.subscribe(wake);
   wake();
   return () => {
     unsubscribe();
-    if (timer !== null) clearInterval(timer);
+    if (timer !== null) clearTimeout(timer);
   };
 }

@@ -3,6 +3,8 @@ import type { LogRecord, Micros, RecordType } from "../../core/kernel/index.js";
 /** Where records go, in order. `write` throws when the record could not be kept. */
 export interface RecordSink {
   write(record: LogRecord): void;
+  /** Hands everything written so far to the operating system, so that a kill loses nothing of it. */
+  flush(): void;
   close(): void;
 }
 
@@ -63,6 +65,10 @@ export class Recorder {
     const { type, kind, data } = told;
     this.#sink.write({ seq, at: this.#at, host, type, kind, data, cause });
     return seq;
+  }
+
+  flush(): void {
+    this.#sink.flush();
   }
 
   /** Ends the log: it is complete. */

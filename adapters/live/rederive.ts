@@ -1,6 +1,7 @@
 import { fleetd } from "../../core/fleet/index.js";
 import type { LogHeader, LogRecord, Machine, Micros } from "../../core/kernel/index.js";
 import { observer } from "../../core/observe/index.js";
+import { link } from "../drive/link.js";
 import { type Kinded, type Told, tell, untell, WORLD_CREATED, WORLD_STARTED } from "./record.js";
 
 /** A machine as a recording meets it: its parts come from JSON. */
@@ -11,6 +12,7 @@ export const LIVE_MACHINES: ReadonlyMap<string, RecordedMachine> = new Map<strin
   [
     [observer.name, observer],
     [fleetd.name, fleetd],
+    [link.name, link],
   ],
 );
 
@@ -67,6 +69,14 @@ export class Rederiver {
   /** The state of a machine as of the last record; undefined when there is no such machine. */
   state(host: string, machine: string): unknown {
     return this.#seats.get(seatId(host, machine))?.state;
+  }
+
+  /** Outcomes of the last stimulus that no record has told yet: a kill came in between. */
+  get untold(): { readonly cause: LogRecord; readonly outcomes: readonly Told[] } | null {
+    const outcomes = this.#pending.slice(this.#next);
+    return this.#stimulus === null || outcomes.length === 0
+      ? null
+      : { cause: this.#stimulus, outcomes };
   }
 
   /** Takes the next record; the divergence, or null when it fits. */
@@ -159,13 +169,13 @@ export class Rederiver {
 }
 
 /** Re-derives a whole recording. A log that ends in the middle, as a crash leaves it, is right as far as it goes. */
-export async function rederive(
+export function rederive(
   _header: LogHeader,
-  records: Iterable<LogRecord> | AsyncIterable<LogRecord>,
+  records: Iterable<LogRecord>,
   machines: ReadonlyMap<string, RecordedMachine> = LIVE_MACHINES,
-): Promise<Rederived> {
+): Rederived {
   const rederiver = new Rederiver(machines);
-  for await (const record of records) {
+  for (const record of records) {
     const divergence = rederiver.push(record);
     if (divergence !== null) return { ok: false, divergence, ...rederiver.counts };
   }

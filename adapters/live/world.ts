@@ -62,7 +62,35 @@ export class LiveWorld {
     /** Sees every fact, after it was recorded. */
     heard: (fact: Fact, seq: number) => void = () => {},
   ): Seat<Stimulus | TimerFired> {
-    const state = machine.create(config);
+    this.#enqueue(() => {
+      this.#recorder.advance(this.clock.now());
+      const data = { machine: machine.name, config };
+      this.#recorder.write({ type: "stimulus", kind: WORLD_CREATED, data }, host, null);
+    });
+    return this.#sit(host, machine, machine.create(config), perform, heard);
+  }
+
+  /**
+   * Goes on with a machine of a recording that was cut short. `state` is what the recording leads
+   * to; what the last stimulus led to, and the cut lost, must have been recorded.
+   */
+  resume<Config, State, Stimulus extends Kinded, Fact extends Kinded, Effect extends Kinded>(
+    host: string,
+    machine: LiveMachine<Config, State, Stimulus, Fact, Effect>,
+    state: State,
+    perform: Perform<Effect>,
+    heard: (fact: Fact, seq: number) => void = () => {},
+  ): Seat<Stimulus | TimerFired> {
+    return this.#sit(host, machine, state, perform, heard);
+  }
+
+  #sit<Config, State, Stimulus extends Kinded, Fact extends Kinded, Effect extends Kinded>(
+    host: string,
+    machine: LiveMachine<Config, State, Stimulus, Fact, Effect>,
+    state: State,
+    perform: Perform<Effect>,
+    heard: (fact: Fact, seq: number) => void,
+  ): Seat<Stimulus | TimerFired> {
     const timers = new Map<string, () => void>();
     let left = false;
     const deliver = (stimulus: Stimulus | TimerFired, cause: number | null): void => {
@@ -93,6 +121,7 @@ export class LiveWorld {
           ? this.#recorder.write(tell("fact", machine.name, item.fact), host, seq)
           : this.#recorder.write(tell("effect", machine.name, item.effect), host, seq),
       );
+      this.#recorder.flush();
       told.forEach((item, index) => {
         const at = seqs[index] ?? seq;
         if ("fact" in item) heard(item.fact, at);
@@ -100,11 +129,6 @@ export class LiveWorld {
         else perform(item.effect, at);
       });
     };
-    this.#enqueue(() => {
-      this.#recorder.advance(this.clock.now());
-      const data = { machine: machine.name, config };
-      this.#recorder.write({ type: "stimulus", kind: WORLD_CREATED, data }, host, null);
-    });
     return {
       host,
       deliver,

@@ -105,3 +105,8 @@ export async function guarded(work: () => Promise<number>): Promise<void> {
     process.exitCode = 2;
   }
 }
+
+/** Collects a flag that may be given several times. */
+export function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}

@@ -12,8 +12,11 @@ import { ObservePerformer } from "../../adapters/observe/index.js";
 import type { Micros } from "../../core/kernel/index.js";
 import {
   OBSERVER_DEFAULTS,
+  type ObserveEffect,
   type ObserveFact,
   type ObserverConfig,
+  type ObserverState,
+  type ObserveStimulus,
   observer,
 } from "../../core/observe/index.js";
 import {

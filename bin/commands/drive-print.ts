@@ -1,0 +1,181 @@
+import { isChange, isWrite, type LinkFact } from "../../adapters/drive/index.js";
+import type { V2Request } from "../../core/etcd/client.js";
+import type { FleetEffect, FleetFact } from "../../core/fleet/index.js";
+import { unreachable } from "../../core/kernel/index.js";
+import type { SystemdRequest } from "../../core/systemd/client.js";
+
+/** One thing that would be done, or is done, to etcd or to a host. */
+export interface Deed {
+  readonly host: string;
+  readonly target: "etcd" | "systemd";
+  readonly what: string;
+  readonly why: string;
+}
+
+/** A write of a fleetd as a line; null for what only reads. `why` is what led to it. */
+export function deedOf(host: string, effect: FleetEffect, why: string): Deed | null {
+  if (effect.kind === "etcd-call" && isWrite(effect.request)) {
+    return { host, target: "etcd", what: showV2(effect.request), why };
+  }
+  if (effect.kind === "systemd-call" && isChange(effect.request)) {
+    return { host, target: "systemd", what: showSystemd(effect.request), why };
+  }
+  return null;
+}
+
+function showV2(request: V2Request): string {
+  switch (request.op) {
+    case "get":
+    case "watch":
+      return `${request.op} ${request.key}`;
+    case "post":
+      return `post ${request.key} ${shorten(request.value)}`;
+    case "put": {
+      const conditions = [
+        request.prevExist === undefined ? "" : request.prevExist ? "if it exists" : "if absent",
+        request.prevIndex === undefined ? "" : `if at index ${request.prevIndex}`,
+        request.prevValue === undefined ? "" : `if ${shorten(request.prevValue)}`,
+        request.ttl === undefined || request.ttl === "" ? "" : `for ${request.ttl} s`,
+      ];
+      const value = request.value === undefined ? "" : shorten(request.value);
+      return ["put", request.key, value, ...conditions].filter((word) => word !== "").join(" ");
+    }
+    case "delete": {
+      const condition = request.prevValue === undefined ? "" : ` if ${shorten(request.prevValue)}`;
+      return `delete ${request.key}${request.recursive === true ? " and below" : ""}${condition}`;
+    }
+  }
+}
+
+function showSystemd(request: SystemdRequest): string {
+  if (request.call === "write-unit") {
+    const bytes = Buffer.byteLength(request.text);
+    const folder = request.directory ?? "/run/systemd/system";
+    return `write-unit ${folder}/${request.unit} (${bytes} bytes)${request.link === true ? " and link it" : ""}`;
+  }
+  return "unit" in request ? `${request.call} ${request.unit}` : request.call;
+}
+
+function shorten(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}…` : text);
+}
+
+/**
+ * Why a fleetd does things: the last fact that names the unit, or the part of fleetd whose business
+ * a key is. Facts come before or together with the effects they explain.
+ */
+export class Reasons {
+  readonly #units = new Map<string, string>();
+
+  heard(host: string, fact: FleetFact | LinkFact): void {
+    if ("unit" in fact && "reason" in fact && fact.unit !== "") {
+      this.#units.set(`${host}/${fact.unit}`, fact.reason);
+    }
+  }
+
+  of(host: string, effect: FleetEffect): string {
+    if (effect.kind === "systemd-call") {
+      const { request } = effect;
+      if (!("unit" in request)) return "unit files changed";
+      return this.#units.get(`${host}/${request.unit}`) ?? "the agent's pass over its units";
+    }
+    if (effect.kind !== "etcd-call") return "";
+    const { key } = effect.request;
+    const [, area = "", name = "", leaf = ""] = /\/([^/]+)\/([^/]+)(?:\/([^/]+))?$/.exec(key) ?? [];
+    if (key.includes("/machines/")) return "presence of the machine";
+    if (key.includes("/lease/")) return "engine leadership";
+    if (key.includes("/engine/")) return "engine version";
+    const unit = area === "job" || area === "states" ? name : area === "state" ? name : leaf;
+    if (leaf === "job-state") return "heartbeat of a unit that runs here";
+    if (key.includes("/states/") || key.includes("/state/")) return "state of a unit";
+    return this.#units.get(`${host}/${unit}`) ?? "the engine's pass over all units";
+  }
+}
+
+/** A fact that a person wants to hear of while it happens; null for the rest. */
+export function newsOf(host: string, fact: FleetFact | LinkFact): string | null {
+  switch (fact.kind) {
+    case "link.up":
+      return `${host}: reached, machine ${fact.machine}${fact.rebooted ? ", rebooted" : ""}`;
+    case "link.down":
+      return `${host}: lost (${fact.reason}); its presence in etcd runs out unless it comes back`;
+    case "link.replaced":
+      return `${host}: answers as machine ${fact.machine}, was ${fact.was}`;
+    case "fleet.registered":
+      return `${host}: registered`;
+    case "fleet.presence-lost":
+      return `${host}: presence cannot be written; its components stop`;
+    case "fleet.engine-leader":
+      return `${host}: leads the engine`;
+    case "fleet.engine-lost":
+      return `${host}: no longer leads the engine`;
+    case "fleet.scheduled":
+      return `${host}: schedules ${fact.unit} to ${fact.machine} (${fact.reason})`;
+    case "fleet.unscheduled":
+      return `${host}: takes ${fact.unit} from ${fact.machine} (${fact.reason})`;
+    case "fleet.task":
+      return `${host}: ${fact.task} ${fact.unit} (${fact.reason})`;
+    case "fleet.task-failed":
+      return `${host}: ${fact.task} ${fact.unit} failed: ${fact.error}`;
+    case "fleet.unit-state":
+      return `${host}: ${fact.unit} is ${fact.active} (${fact.sub})`;
+    case "fleet.unloaded-all":
+      return `${host}: its machine object is gone; unloads ${fact.units} units`;
+    case "fleet.fenced":
+      return `${host}: stops ${fact.units} units before its presence expires`;
+    case "fleet.exited":
+      return `${host}: fleetd exited with ${fact.code}`;
+    default:
+      return unreachable(fact);
+  }
+}
+
+/** Prints what drive does, or would do, on standard output, and its news on standard error. */
+export class DrivePrinter {
+  readonly #apply: boolean;
+  readonly #json: boolean;
+  readonly #reasons = new Reasons();
+  readonly #seen = new Set<string>();
+  readonly #reached = new Set<string>();
+  #repeats = 0;
+
+  constructor({ apply, json }: { readonly apply: boolean; readonly json: boolean }) {
+    this.#apply = apply;
+    this.#json = json;
+  }
+
+  /** How many hosts have been reached at some time. */
+  get reached(): number {
+    return this.#reached.size;
+  }
+
+  heard(host: string, fact: FleetFact | LinkFact): void {
+    this.#reasons.heard(host, fact);
+    if (fact.kind === "link.up") this.#reached.add(host);
+    const news = newsOf(host, fact);
+    if (news !== null) console.error(news);
+  }
+
+  /** A deed is printed when it is first met; beats and renewals repeat it. */
+  asked(host: string, effect: FleetEffect): void {
+    const deed = deedOf(host, effect, this.#reasons.of(host, effect));
+    if (deed === null) return;
+    const key = `${host} ${deed.what.replace(/ if at index \d+/, "")}`;
+    if (this.#seen.has(key)) {
+      this.#repeats++;
+      return;
+    }
+    this.#seen.add(key);
+    if (this.#json) console.log(JSON.stringify({ ...deed, applied: this.#apply }));
+    else
+      console.log(
+        `${this.#apply ? "" : "would "}${host} ${deed.target} ${deed.what}  # ${deed.why}`,
+      );
+  }
+
+  summary(): void {
+    const verb = this.#apply ? "done" : "would be done; nothing was changed";
+    const again = this.#repeats === 0 ? "" : `, and ${this.#repeats} repetitions of them`;
+    console.error(`${this.#seen.size} deeds${again} ${verb}`);
+  }
+}

@@ -4,7 +4,7 @@ import { UPDATE_BLOCK } from "./schema.js";
 
 const GO_NAMES = { reboot_strategy: "RebootStrategy", group: "Group", server: "Server" } as const;
 
-const valueOf = (update: Update): Readonly<Record<string, string>> => ({
+const optionsOf = (update: Update): Readonly<Record<string, string>> => ({
   reboot_strategy: update.rebootStrategy,
   group: update.group,
   server: update.server,
@@ -13,7 +13,7 @@ const valueOf = (update: Update): Readonly<Record<string, string>> => ({
 /** What is wrong with `coreos.update`, in coreos-cloudinit's words; the only block checked when applied. */
 export function checkUpdate(update: Update): string | null {
   if (UPDATE_BLOCK.kind !== "struct") return null;
-  const values = valueOf(update);
+  const values = optionsOf(update);
   for (const field of UPDATE_BLOCK.fields) {
     const value = values[field.name] ?? "";
     if (field.valid === undefined || value === "" || field.valid.pattern.test(value)) continue;

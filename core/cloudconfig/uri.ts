@@ -3,7 +3,7 @@
  * Host and port are checked as Go checks them, percent escapes must be whole.
  */
 export function isRequestUri(text: string): boolean {
-  if (text === "" || /[\u0000-\u001f\u007f]/u.test(text)) return false;
+  if (text === "" || hasControl(text)) return false;
   if (text === "*") return true;
   const scheme = schemeOf(text);
   if (scheme === null) return false;
@@ -17,6 +17,14 @@ export function isRequestUri(text: string): boolean {
   // A request URI without a scheme has a path, not an authority.
   if (scheme === "") return hasWholeEscapes(rest);
   return isAuthority(authority) && hasWholeEscapes(rest.slice(2 + authority.length));
+}
+
+function hasControl(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x20 || unit === 0x7f) return true;
+  }
+  return false;
 }
 
 /** The scheme, "" if there is none, null if the text begins with a colon or breaks off in one. */

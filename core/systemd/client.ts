@@ -48,6 +48,8 @@ export type SystemdRequest =
       readonly call: "enable" | "disable" | "mask" | "unmask";
       readonly unit: string;
       readonly runtime?: boolean;
+      /** `mask` only: a file of that name in the directory gives way. */
+      readonly force?: boolean;
     }
   /** Reload: systemctl daemon-reload. */
   | { readonly call: "daemon-reload" }

@@ -1,3 +1,8 @@
+export { BASE_UNITS } from "./base-units.js";
 export * from "./client.js";
+export { UNIT_DIRECTORIES } from "./files.js";
+export { systemd } from "./manager.js";
 export * from "./process.js";
+export type { Job, ServiceRuntime, ServiceState, SystemdState, Unit } from "./state.js";
 export * from "./types.js";
+export { parseUnitFile, type UnitFile, type UnitOption } from "./unitfile.js";

@@ -10,7 +10,7 @@ export interface ExecProcess {
   readonly pid: number;
   readonly unit: string;
   /** Which line of the unit: ExecStart is `main`. */
-  readonly role: "pre" | "main" | "post" | "reload" | "stop" | "stop-post";
+  readonly role: "condition" | "pre" | "main" | "post" | "reload" | "stop" | "stop-post";
   /** The command line after specifiers and variables; argv[0] is a path. */
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
@@ -31,7 +31,10 @@ export interface ProcessExited {
   readonly signal: string | null;
 }
 
-/** sd_notify(READY=1). */
+/**
+ * sd_notify(READY=1). Of a Type=forking service it says that the parent exited with status 0 and left
+ * a daemon behind, which goes on under the same pid here.
+ */
 export interface ProcessReady {
   readonly kind: "process-ready";
   readonly pid: number;

@@ -33,6 +33,8 @@ export interface Boot {
   /** `%b`. */
   readonly bootId: string;
   readonly vendorUnits: readonly { readonly name: string; readonly text: string }[];
+  /** Vendor units whose [Install] section is followed in /usr/lib: what the image has enabled. */
+  readonly vendorEnabled?: readonly string[];
 }
 
 /** A file that units refer to (EnvironmentFile=, ConditionPathExists=) now holds `text`; null: it is gone. */
@@ -76,7 +78,7 @@ export type SystemdEffect =
   | TimerEffect
   | ShutdownComplete;
 
-/** ActiveState, written out in facts as systemd prints it. */
+/** What a job is to do. */
 export type JobType = "start" | "verify-active" | "stop" | "reload" | "restart" | "nop";
 
 /** How a job ended, in systemd's words (JobRemoved). */

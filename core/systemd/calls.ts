@@ -1,0 +1,181 @@
+import { unreachable } from "../kernel/index.js";
+import type { SystemdReply, SystemdRequest, UnitStatus } from "./client.js";
+import { activeState, type Dispatch, subState } from "./context.js";
+import { collectGarbage, loadUnit, reloadUnits } from "./graph.js";
+import {
+  disableUnit,
+  ETC,
+  enableUnit,
+  type InstallResult,
+  isSearched,
+  maskUnit,
+  RUN,
+  removeUnitFile,
+  unitFilesIn,
+  unmaskUnit,
+} from "./install.js";
+import type { RequestedJobType } from "./job.js";
+import { parseUnitName } from "./names.js";
+import { serviceOf, setState } from "./service.js";
+import type { Unit } from "./state.js";
+import { addJob, canReload } from "./transaction.js";
+
+const DONE: SystemdReply = { ok: true, call: "done" };
+
+const failure = (error: string, message: string): SystemdReply => ({ ok: false, error, message });
+
+const invalidName = (name: string) =>
+  failure("org.freedesktop.DBus.Error.InvalidArgs", `Unit name ${name} is not valid.`);
+
+/** Carries out one call; the answer. Jobs are queued, not yet run. */
+export function call(dispatch: Dispatch, request: SystemdRequest): SystemdReply {
+  const { state } = dispatch;
+  switch (request.call) {
+    case "write-unit":
+      return writeUnit(dispatch, request);
+    case "write-drop-in": {
+      const { unit, name, text, directory = RUN } = request;
+      if (parseUnitName(unit) === null) return invalidName(unit);
+      state.files.set(`${directory}/${unit}.d/${name}`, text);
+      return DONE;
+    }
+    case "remove-unit":
+      resetFailed(dispatch, request.unit);
+      removeUnitFile(state, request.unit, request.directory ?? RUN);
+      return DONE;
+    case "enable":
+    case "disable":
+    case "mask":
+    case "unmask":
+      return install(dispatch, request);
+    case "daemon-reload":
+      reloadUnits(dispatch);
+      collectGarbage(state);
+      dispatch.out.facts.push({ kind: "systemd.reloaded" });
+      return DONE;
+    case "start":
+    case "stop":
+    case "restart":
+    case "try-restart":
+    case "reload":
+    case "reload-or-restart":
+      return queue(dispatch, request);
+    case "reset-failed":
+      return resetFailed(dispatch, request.unit);
+    case "list-units":
+      return { ok: true, call: "units", units: listUnits(dispatch, request.units) };
+    case "read-units":
+      return { ok: true, call: "files", files: unitFilesIn(state, request.directory) };
+    default:
+      return unreachable(request);
+  }
+}
+
+type Request<Call extends SystemdRequest["call"]> = Extract<
+  SystemdRequest,
+  { readonly call: Call }
+>;
+
+function writeUnit(dispatch: Dispatch, request: Request<"write-unit">): SystemdReply {
+  const { unit, text, directory = RUN, link = false } = request;
+  if (parseUnitName(unit) === null) return invalidName(unit);
+  const { files, links } = dispatch.state;
+  const path = `${directory}/${unit}`;
+  links.delete(path);
+  files.set(path, text);
+  if (link && !isSearched(directory)) links.set(`${RUN}/${unit}`, path);
+  return DONE;
+}
+
+type InstallRequest = Extract<SystemdRequest, { readonly runtime?: boolean }>;
+
+function install(dispatch: Dispatch, request: InstallRequest): SystemdReply {
+  const { state } = dispatch;
+  const directory = request.runtime === true ? RUN : ETC;
+  const result = ((): InstallResult => {
+    switch (request.call) {
+      case "enable":
+        return enableUnit(state, request.unit, directory);
+      case "disable":
+        return disableUnit(state, request.unit, directory);
+      case "mask":
+        return maskUnit(state, request.unit, directory, request.force === true);
+      case "unmask":
+        return unmaskUnit(state, request.unit, directory);
+    }
+  })();
+  return result.ok ? DONE : failure(result.error, result.message);
+}
+
+type QueueRequest = Extract<SystemdRequest, { readonly mode: unknown }>;
+
+function queue(dispatch: Dispatch, request: QueueRequest): SystemdReply {
+  const unit = loadUnit(dispatch, request.unit);
+  if (unit === null) return invalidName(request.unit);
+  const type = jobTypeOf(request.call, unit);
+  const refused = refusal(unit, type);
+  if (refused !== null) return refused;
+  const added = addJob(dispatch, type, unit, request.mode);
+  return added.ok
+    ? { ok: true, call: "queued", job: added.job }
+    : failure(added.error, added.message);
+}
+
+function jobTypeOf(name: QueueRequest["call"], unit: Unit): RequestedJobType {
+  if (name !== "reload-or-restart") return name;
+  return canReload(unit) ? "reload-or-start" : "restart";
+}
+
+const ERROR = "org.freedesktop.systemd1";
+
+function refusal(unit: Unit, type: RequestedJobType): SystemdReply | null {
+  const missing = unit.load === "not-found" || unit.load === "error" || unit.load === "bad-setting";
+  if (type === "stop" && missing && activeState(unit) === "inactive") {
+    return failure(`${ERROR}.NoSuchUnit`, `Unit ${unit.name} not loaded.`);
+  }
+  const starts = type !== "stop" && type !== "reload" && type !== "try-restart";
+  const stops = type === "stop" || type === "restart" || type === "try-restart";
+  const { refuseManualStart, refuseManualStop } = unit.config;
+  if ((starts && refuseManualStart) || (stops && refuseManualStop)) {
+    return failure(
+      `${ERROR}.OnlyByDependency`,
+      `Operation refused, unit ${unit.name} may be requested by dependency only (it is configured to refuse manual start/stop).`,
+    );
+  }
+  return null;
+}
+
+/** ResetFailedUnit: failed becomes dead, and the start limit counts from nothing. */
+function resetFailed(dispatch: Dispatch, name: string): SystemdReply {
+  const unit = dispatch.state.units.get(name);
+  if (unit === undefined) return failure(`${ERROR}.NoSuchUnit`, `Unit ${name} not loaded.`);
+  unit.limitBegin = null;
+  unit.limitCount = 0;
+  const service = serviceOf(dispatch, unit);
+  if (service === null) return DONE;
+  const { runtime } = service;
+  runtime.restarts = 0;
+  if (runtime.state === "failed") setState(service, "dead");
+  runtime.result = "success";
+  runtime.reloadResult = "success";
+  return DONE;
+}
+
+/** The loaded units by name; units that are asked for are loaded first, as ListUnitsByNames does. */
+function listUnits(dispatch: Dispatch, names: readonly string[] | undefined): UnitStatus[] {
+  for (const name of names ?? []) loadUnit(dispatch, name);
+  const wanted = names ?? [...dispatch.state.units.keys()];
+  const rows: UnitStatus[] = [];
+  for (const name of [...new Set(wanted)].sort()) {
+    const unit = dispatch.state.units.get(name);
+    if (unit === undefined) continue;
+    rows.push({
+      name,
+      description: unit.config.description,
+      loadState: unit.load,
+      activeState: activeState(unit),
+      subState: subState(unit),
+    });
+  }
+  return rows;
+}

@@ -1,0 +1,122 @@
+import { parseUnitName, templateOf, type UnitName } from "./names.js";
+import type { SystemdState } from "./state.js";
+
+/** Where unit files lie, the first having the last word. */
+export const UNIT_DIRECTORIES = [
+  "/etc/systemd/system",
+  "/run/systemd/system",
+  "/usr/lib/systemd/system",
+] as const;
+
+/** What the search for a unit's files found. */
+export interface UnitFiles {
+  readonly load: "loaded" | "not-found" | "masked";
+  /** Path of the main file; "" when there is none. */
+  readonly fragment: string;
+  /** The fragment and the drop-ins, in the order in which they are read. */
+  readonly paths: readonly string[];
+  /** Units pulled in by links in `.wants/` and `.requires/`. */
+  readonly wants: readonly string[];
+  readonly requires: readonly string[];
+}
+
+/** Follows links; null when nothing lies there, `/dev/null` for a mask. */
+export function resolvePath(state: SystemdState, path: string): string | null {
+  let at = path;
+  for (let hops = 0; hops < 16; hops++) {
+    if (at === "/dev/null") return at;
+    const target = state.links.get(at);
+    if (target === undefined) return state.files.has(at) ? at : null;
+    at = target;
+  }
+  return null;
+}
+
+/** Finds the files of a unit (shared/unit-file.c, shared/dropin.c). */
+export function findUnitFiles(state: SystemdState, name: UnitName): UnitFiles {
+  const names = [name.name];
+  const template = templateOf(name);
+  if (template !== null) names.push(template);
+  const found = findFragment(state, names);
+  const wants = linksIn(state, names, ".wants");
+  const requires = linksIn(state, names, ".requires");
+  if (found === "masked") {
+    return { load: "masked", fragment: "", paths: [], wants: [], requires: [] };
+  }
+  const dropIns = findDropIns(state, name, names);
+  if (found === null && dropIns.length === 0 && wants.length + requires.length === 0) {
+    return { load: "not-found", fragment: "", paths: [], wants, requires };
+  }
+  const fragment = found ?? "";
+  return {
+    // Drop-ins alone do not make a service; systemd has nothing to start then.
+    load: found === null ? "not-found" : "loaded",
+    fragment,
+    paths: fragment === "" ? dropIns : [fragment, ...dropIns],
+    wants,
+    requires,
+  };
+}
+
+function findFragment(state: SystemdState, names: readonly string[]): string | "masked" | null {
+  for (const name of names) {
+    for (const directory of UNIT_DIRECTORIES) {
+      const path = resolvePath(state, `${directory}/${name}`);
+      if (path === null) continue;
+      // An empty file masks as a link to /dev/null does.
+      if (path === "/dev/null" || state.files.get(path) === "") return "masked";
+      return path;
+    }
+  }
+  return null;
+}
+
+/** `foo-bar.service` also takes the drop-ins of `foo-.service.d`, and every service those of `service.d`. */
+function dropInFolders(name: UnitName, names: readonly string[]): string[] {
+  const folders = names.map((candidate) => `${candidate}.d`);
+  let stem = name.prefix;
+  for (let dash = stem.lastIndexOf("-", stem.length - 2); dash > 0; ) {
+    stem = stem.slice(0, dash);
+    folders.push(`${stem}-.${name.type}.d`);
+    dash = stem.lastIndexOf("-", stem.length - 1);
+  }
+  return [...folders, `${name.type}.d`];
+}
+
+function findDropIns(state: SystemdState, name: UnitName, names: readonly string[]): string[] {
+  const byFile = new Map<string, string | null>();
+  for (const folder of dropInFolders(name, names)) {
+    for (const directory of UNIT_DIRECTORIES) {
+      const prefix = `${directory}/${folder}/`;
+      for (const path of pathsUnder(state, prefix)) {
+        const file = path.slice(prefix.length);
+        if (!file.endsWith(".conf") || file.includes("/") || byFile.has(file)) continue;
+        const target = resolvePath(state, path);
+        byFile.set(file, target === "/dev/null" ? null : target);
+      }
+    }
+  }
+  return [...byFile.keys()].sort().flatMap((file) => byFile.get(file) ?? []);
+}
+
+function linksIn(state: SystemdState, names: readonly string[], suffix: string): string[] {
+  const units = new Set<string>();
+  for (const name of names) {
+    for (const directory of UNIT_DIRECTORIES) {
+      const prefix = `${directory}/${name}${suffix}/`;
+      for (const path of pathsUnder(state, prefix)) {
+        const unit = path.slice(prefix.length);
+        if (parseUnitName(unit) !== null && state.links.get(path) !== "/dev/null") units.add(unit);
+      }
+    }
+  }
+  return [...units].sort();
+}
+
+/** Files and links whose path begins with `prefix`, in the order of their names. */
+export function pathsUnder(state: SystemdState, prefix: string): string[] {
+  const paths: string[] = [];
+  for (const path of state.files.keys()) if (path.startsWith(prefix)) paths.push(path);
+  for (const path of state.links.keys()) if (path.startsWith(prefix)) paths.push(path);
+  return paths.sort();
+}

@@ -1,0 +1,237 @@
+import type { LoadState } from "./client.js";
+import { emptyConfig, readConfig, type UnitConfig } from "./config.js";
+import { activeState, type Dispatch, edges } from "./context.js";
+import { findUnitFiles, type UnitFiles } from "./files.js";
+import { parseUnitName, type UnitName } from "./names.js";
+import type { Assignment } from "./reader.js";
+import { DEPENDENCIES, type Dependency, type SystemdState, type Unit } from "./state.js";
+import { parseUnitFile } from "./unitfile.js";
+
+/** Loads a unit and everything it refers to; the unit itself, or null for an impossible name. */
+export function loadUnit(dispatch: Dispatch, name: string): Unit | null {
+  const { state } = dispatch;
+  const known = state.units.get(name);
+  if (known !== undefined && known.load !== "not-found") return known;
+  const parsed = parseUnitName(name);
+  if (parsed === null || parsed.instance === "") return null;
+  const queue: string[] = [name];
+  if (known !== undefined && findUnitFiles(state, parsed).load === "not-found") return known;
+  if (known === undefined) state.units.set(name, stub(parsed));
+  while (queue.length > 0) {
+    const next = queue.shift();
+    if (next !== undefined) loadOne(dispatch, next, queue);
+  }
+  addTargetOrder(state);
+  return state.units.get(name) ?? null;
+}
+
+function stub(name: UnitName): Unit {
+  return {
+    name: name.name,
+    load: "not-found",
+    config: emptyConfig(name.name),
+    fragment: "",
+    edges: new Map(),
+    job: 0,
+    service:
+      name.type === "service"
+        ? {
+            state: "dead",
+            result: "success",
+            reloadResult: "success",
+            mainPid: 0,
+            controlPid: 0,
+            mainCommand: 0,
+            controlCommand: 0,
+            mainCode: null,
+            mainSignal: null,
+            forbidRestart: false,
+            restarts: 0,
+            flushRestarts: false,
+            ready: false,
+          }
+        : null,
+    timer: name.type === "timer" ? { state: "dead", next: null, lastTrigger: null } : null,
+    active: "inactive",
+    limitBegin: null,
+    limitCount: 0,
+    activeEnter: null,
+    inactiveEnter: null,
+    announced: "",
+  };
+}
+
+function loadOne(dispatch: Dispatch, name: string, queue: string[]): void {
+  const { state, out } = dispatch;
+  const parsed = parseUnitName(name);
+  const unit = state.units.get(name);
+  if (parsed === null || unit === undefined) return;
+  const files = findUnitFiles(state, parsed);
+  const read = readUnit(state, parsed, files);
+  unit.load = read.load;
+  unit.config = read.config;
+  unit.fragment = files.fragment;
+  for (const what of read.config.unsupported) {
+    out.facts.push({ kind: "systemd.unsupported", unit: name, what });
+  }
+  for (const { file, line, found } of read.config.ignored) {
+    out.facts.push({ kind: "systemd.unit-file-ignored-line", unit: name, file, line, found });
+  }
+  if (unit.load !== "loaded") return;
+  const add = (kind: Dependency, other: string) => addEdge(state, unit, kind, other, queue);
+  for (const { kind, unit: other } of read.config.dependencies) add(kind, other);
+  for (const other of files.requires) add("requires", other);
+  for (const other of files.wants) add("wants", other);
+  if (unit.timer !== null && read.config.timer !== null) {
+    add("triggers", read.config.timer.unit);
+    add("before", read.config.timer.unit);
+  }
+  addDefaults(unit, parsed, add);
+  dispatch.touched.add(name);
+}
+
+function readUnit(
+  state: SystemdState,
+  name: UnitName,
+  files: UnitFiles,
+): { load: LoadState; config: UnitConfig } {
+  if (files.load !== "loaded") return { load: files.load, config: emptyConfig(name.name) };
+  const assignments: Assignment[] = [];
+  const ignored: { file: string; line: number; found: string }[] = [];
+  for (const path of files.paths) {
+    const file = parseUnitFile(state.files.get(path) ?? "", path);
+    if (file.refused) return { load: "error", config: emptyConfig(name.name) };
+    for (const option of file.options) assignments.push({ ...option, file: path });
+    for (const { position, found } of file.diagnostics) {
+      ignored.push({ file: path, line: position.line, found });
+    }
+  }
+  const timeouts = { start: state.timeoutStart, stop: state.timeoutStop };
+  const config = readConfig(assignments, name, state, timeouts);
+  return {
+    load: config.bad === "" ? "loaded" : "bad-setting",
+    config: { ...config, ignored: [...ignored, ...config.ignored] },
+  };
+}
+
+/** What every unit gets unless it says DefaultDependencies=no (systemd.service(5), systemd.target(5)). */
+function addDefaults(
+  unit: Unit,
+  name: UnitName,
+  add: (kind: Dependency, other: string) => void,
+): void {
+  if (!unit.config.defaultDependencies || unit.name === "shutdown.target") return;
+  add("conflicts", "shutdown.target");
+  add("before", "shutdown.target");
+  if (name.type !== "service") return;
+  add("requires", "sysinit.target");
+  add("after", "sysinit.target");
+  add("after", "basic.target");
+}
+
+/** Adds an edge and its inverse; a unit that is not loaded yet is queued to be. */
+function addEdge(
+  state: SystemdState,
+  unit: Unit,
+  kind: Dependency,
+  name: string,
+  queue: string[],
+): void {
+  if (name === unit.name) return;
+  const parsed = parseUnitName(name);
+  if (parsed === null || parsed.instance === "") return;
+  let other = state.units.get(name);
+  if (other === undefined) {
+    other = stub(parsed);
+    state.units.set(name, other);
+    queue.push(name);
+  }
+  edgeSet(unit, kind).add(name);
+  edgeSet(other, DEPENDENCIES[kind]).add(unit.name);
+}
+
+function edgeSet(unit: Unit, kind: Dependency): Set<string> {
+  const present = unit.edges.get(kind);
+  if (present !== undefined) return present;
+  unit.edges.set(kind, new Set());
+  // Taken from the map again: under immer it is the draft, not the set put in.
+  return unit.edges.get(kind) ?? new Set();
+}
+
+/** A target comes after what it pulls in, unless either side declines or it is ordered before it. */
+function addTargetOrder(state: SystemdState): void {
+  for (const target of state.units.values()) {
+    if (target.load !== "loaded" || !target.name.endsWith(".target")) continue;
+    if (!target.config.defaultDependencies) continue;
+    for (const kind of ["requires", "wants"] as const) {
+      for (const name of target.edges.get(kind) ?? []) {
+        const other = state.units.get(name);
+        if (other === undefined || other.load !== "loaded") continue;
+        if (!other.config.defaultDependencies) continue;
+        if (target.edges.get("before")?.has(name) === true) continue;
+        if (target.edges.get("after")?.has(name) === true) continue;
+        edgeSet(target, "after").add(name);
+        edgeSet(other, "before").add(target.name);
+      }
+    }
+  }
+}
+
+/** Reads every unit anew, as daemon-reload does; what runs goes on running. */
+export function reloadUnits(dispatch: Dispatch): void {
+  const { state } = dispatch;
+  const names = [...state.units.keys()].sort();
+  for (const name of names) {
+    const unit = state.units.get(name);
+    if (unit !== undefined) unit.edges = new Map();
+  }
+  const queue = names;
+  while (queue.length > 0) {
+    const next = queue.shift();
+    if (next !== undefined) loadOne(dispatch, next, queue);
+  }
+  addTargetOrder(state);
+}
+
+const REFERENCES: readonly Dependency[] = [
+  "requires",
+  "requisite",
+  "wants",
+  "bindsTo",
+  "partOf",
+  "conflicts",
+  "before",
+  "after",
+  "onFailure",
+  "onSuccess",
+  "triggers",
+  "propagatesReloadTo",
+  "reloadPropagatedFrom",
+];
+
+/** Unloads what is down, has no job and is named by nothing that stays (unit_gc_sweep). */
+export function collectGarbage(state: SystemdState): void {
+  const kept = new Set<string>();
+  const queue: string[] = [];
+  for (const unit of state.units.values()) {
+    if (unit.job !== 0 || activeState(unit) !== "inactive") queue.push(unit.name);
+  }
+  for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+    if (kept.has(name)) continue;
+    kept.add(name);
+    const unit = state.units.get(name);
+    if (unit === undefined) continue;
+    for (const kind of REFERENCES) for (const other of edges(unit, kind)) queue.push(other);
+  }
+  for (const name of [...state.units.keys()]) {
+    if (kept.has(name)) continue;
+    const unit = state.units.get(name);
+    if (unit === undefined) continue;
+    for (const [kind, others] of unit.edges) {
+      for (const other of others) {
+        state.units.get(other)?.edges.get(DEPENDENCIES[kind])?.delete(name);
+      }
+    }
+    state.units.delete(name);
+  }
+}

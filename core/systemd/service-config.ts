@@ -1,0 +1,322 @@
+import type { Micros } from "../kernel/index.js";
+import type { Command } from "./command.js";
+import { type Assignment, type Reader, readStartLimit, type Values } from "./reader.js";
+import { FOREVER, parseSignal, parseSpan } from "./value.js";
+
+export const SERVICE_TYPES = [
+  "simple",
+  "exec",
+  "forking",
+  "oneshot",
+  "dbus",
+  "notify",
+  "idle",
+] as const;
+export type ServiceType = (typeof SERVICE_TYPES)[number];
+
+export const RESTARTS = [
+  "no",
+  "on-success",
+  "on-failure",
+  "on-abnormal",
+  "on-watchdog",
+  "on-abort",
+  "always",
+] as const;
+export type Restart = (typeof RESTARTS)[number];
+
+export const KILL_MODES = ["control-group", "mixed", "process", "none"] as const;
+export type KillMode = (typeof KILL_MODES)[number];
+
+/** The phases in which a service runs commands. */
+export type CommandList =
+  | "ExecCondition"
+  | "ExecStartPre"
+  | "ExecStart"
+  | "ExecStartPost"
+  | "ExecReload"
+  | "ExecStop"
+  | "ExecStopPost";
+
+/** Exit codes and signals, as in SuccessExitStatus=. */
+export interface ExitStatuses {
+  readonly codes: readonly number[];
+  readonly signals: readonly string[];
+}
+
+/** The [Service] section. Spans in microseconds; FOREVER stands for infinity. */
+export interface ServiceConfig {
+  readonly type: ServiceType;
+  readonly commands: Readonly<Record<CommandList, readonly Command[]>>;
+  readonly restart: Restart;
+  readonly restartDelay: Micros;
+  readonly timeoutStart: Micros;
+  readonly timeoutStop: Micros;
+  readonly runtimeMax: Micros;
+  readonly remainAfterExit: boolean;
+  readonly guessMainPid: boolean;
+  readonly killMode: KillMode;
+  readonly killSignal: "SIGTERM" | "SIGKILL" | "SIGHUP" | "SIGINT";
+  readonly sendSigkill: boolean;
+  readonly sendSighup: boolean;
+  readonly success: ExitStatuses;
+  readonly restartPrevent: ExitStatuses;
+  readonly restartForce: ExitStatuses;
+  /** Environment=, later ones first to be looked up. */
+  readonly environment: readonly (readonly [string, string])[];
+  readonly environmentFiles: readonly { readonly path: string; readonly optional: boolean }[];
+}
+
+const NO_STATUSES: ExitStatuses = { codes: [], signals: [] };
+
+export function zeroService(timeouts: {
+  readonly start: Micros;
+  readonly stop: Micros;
+}): ServiceConfig {
+  return {
+    type: "simple",
+    commands: {
+      ExecCondition: [],
+      ExecStartPre: [],
+      ExecStart: [],
+      ExecStartPost: [],
+      ExecReload: [],
+      ExecStop: [],
+      ExecStopPost: [],
+    },
+    restart: "no",
+    restartDelay: 100_000,
+    timeoutStart: timeouts.start,
+    timeoutStop: timeouts.stop,
+    runtimeMax: FOREVER,
+    remainAfterExit: false,
+    guessMainPid: true,
+    killMode: "control-group",
+    killSignal: "SIGTERM",
+    sendSigkill: true,
+    sendSighup: false,
+    success: NO_STATUSES,
+    restartPrevent: NO_STATUSES,
+    restartForce: NO_STATUSES,
+    environment: [],
+    environmentFiles: [],
+  };
+}
+
+/** Directives that change nothing a model of processes shows. */
+const HARMLESS =
+  /^(User|Group|WorkingDirectory|RootDirectory|Standard(Input|Output|Error)|Syslog\w*|Limit\w+|Nice|OOM\w+|CPU\w+|Memory\w*|IO\w+|Block\w+|Tasks\w+|UMask|Private\w+|Protect\w+|ReadWritePaths|ReadOnlyPaths|Capability\w*|AmbientCapabilities|NoNewPrivileges|Runtime(Directory\w*)|State(Directory\w*)|Cache(Directory\w*)|Logs(Directory\w*)|Slice|Delegate|NotifyAccess|PIDFile|BusName|TTY\w+|SupplementaryGroups|System\w+|Restrict\w+|Lock\w+|X-.*)$/;
+
+type Draft = { -readonly [Key in keyof ServiceConfig]: ServiceConfig[Key] };
+
+/** Reads a [Service] section. `bad` says why systemd refuses the service; "" when it does not. */
+export function readService(
+  before: ServiceConfig,
+  assignments: readonly Assignment[],
+  values: Values,
+  reader: Reader,
+  unit: { startLimitInterval: Micros; startLimitBurst: number },
+): { service: ServiceConfig; bad: string } {
+  const draft: Draft = { ...before };
+  let typeGiven = false;
+  let startGiven = false;
+  let bad = "";
+  for (const at of assignments) {
+    if (at.key === "Type") typeGiven = true;
+    if (at.key === "TimeoutStartSec" || at.key === "TimeoutSec") startGiven = true;
+    if (isCommandList(at.key)) {
+      const commands = values.commands(at, draft.commands[at.key]);
+      if (commands === null) {
+        if (!at.value.startsWith("-")) bad = `${at.key}=${at.value}`;
+      } else draft.commands = { ...draft.commands, [at.key]: commands };
+      continue;
+    }
+    if (readStartLimit(unit, at, values)) continue;
+    if (readLifecycle(draft, at, values) || readEnvironment(draft, at, values)) continue;
+    if (!HARMLESS.test(at.key)) reader.unsupported.push(`${at.key}=`);
+  }
+  // Without Type= and with nothing to start, a service is a oneshot.
+  if (!typeGiven && draft.commands.ExecStart.length === 0) draft.type = "oneshot";
+  if (draft.type === "oneshot" && !startGiven) draft.timeoutStart = FOREVER;
+  return { service: draft, bad: bad === "" ? verify(draft) : bad };
+}
+
+/** What service_verify refuses (core/service.c). */
+function verify(service: ServiceConfig): string {
+  const { commands, type } = service;
+  if (commands.ExecStart.length === 0 && commands.ExecStop.length === 0) {
+    return "Service has no ExecStart=, ExecStop=, or SuccessAction=.";
+  }
+  if (type !== "oneshot" && commands.ExecStart.length === 0) {
+    return "Service has no ExecStart= setting, which is only allowed for Type=oneshot services.";
+  }
+  if (!service.remainAfterExit && commands.ExecStart.length === 0) {
+    return "Service has no ExecStart= setting, which is only allowed for RemainAfterExit=yes services.";
+  }
+  if (type !== "oneshot" && commands.ExecStart.length > 1) {
+    return "Service has more than one ExecStart= setting, which is only allowed for Type=oneshot services.";
+  }
+  if (type === "oneshot" && (service.restart === "always" || service.restart === "on-success")) {
+    return "Service has Restart= set to either always or on-success, which isn't allowed for Type=oneshot services.";
+  }
+  return "";
+}
+
+const COMMAND_LISTS: ReadonlySet<string> = new Set<CommandList>([
+  "ExecCondition",
+  "ExecStartPre",
+  "ExecStart",
+  "ExecStartPost",
+  "ExecReload",
+  "ExecStop",
+  "ExecStopPost",
+]);
+
+function isCommandList(key: string): key is CommandList {
+  return COMMAND_LISTS.has(key);
+}
+
+/** 0 means no limit here. */
+function timeout(at: Assignment, values: Values, before: Micros): Micros {
+  const span = values.span(at, before);
+  return span === 0 ? FOREVER : span;
+}
+
+function readLifecycle(draft: Draft, at: Assignment, values: Values): boolean {
+  switch (at.key) {
+    case "Type":
+      draft.type = values.oneOf(at, SERVICE_TYPES, draft.type);
+      return true;
+    case "Restart":
+      draft.restart = values.oneOf(at, RESTARTS, draft.restart);
+      return true;
+    case "RestartSec":
+      draft.restartDelay = values.span(at, draft.restartDelay);
+      return true;
+    case "TimeoutStartSec":
+      draft.timeoutStart = timeout(at, values, draft.timeoutStart);
+      return true;
+    case "TimeoutStopSec":
+      draft.timeoutStop = timeout(at, values, draft.timeoutStop);
+      return true;
+    case "TimeoutSec":
+      if (parseSpan(at.value) === null) values.ignore(at);
+      else {
+        draft.timeoutStart = timeout(at, values, draft.timeoutStart);
+        draft.timeoutStop = draft.timeoutStart;
+      }
+      return true;
+    case "RuntimeMaxSec":
+      draft.runtimeMax = timeout(at, values, draft.runtimeMax);
+      return true;
+    case "RemainAfterExit":
+      draft.remainAfterExit = values.boolean(at, draft.remainAfterExit);
+      return true;
+    case "GuessMainPID":
+      draft.guessMainPid = values.boolean(at, draft.guessMainPid);
+      return true;
+    default:
+      return readKill(draft, at, values) || readStatuses(draft, at, values);
+  }
+}
+
+const KILL_SIGNALS = ["SIGTERM", "SIGKILL", "SIGHUP", "SIGINT"] as const;
+
+function readKill(draft: Draft, at: Assignment, values: Values): boolean {
+  switch (at.key) {
+    case "KillMode":
+      draft.killMode = values.oneOf(at, KILL_MODES, draft.killMode);
+      return true;
+    case "KillSignal": {
+      const signal = KILL_SIGNALS.find((candidate) => candidate === parseSignal(at.value));
+      if (signal === undefined) values.ignore(at);
+      draft.killSignal = signal ?? draft.killSignal;
+      return true;
+    }
+    case "SendSIGKILL":
+      draft.sendSigkill = values.boolean(at, draft.sendSigkill);
+      return true;
+    case "SendSIGHUP":
+      draft.sendSighup = values.boolean(at, draft.sendSighup);
+      return true;
+    default:
+      return false;
+  }
+}
+
+const STATUS_KEYS: Readonly<Record<string, "success" | "restartPrevent" | "restartForce">> = {
+  SuccessExitStatus: "success",
+  RestartPreventExitStatus: "restartPrevent",
+  RestartForceExitStatus: "restartForce",
+};
+
+/** Names systemd has for exit codes (shared/exit-status.c) that one meets in SuccessExitStatus=. */
+const STATUS_NAMES: Readonly<Record<string, number>> = {
+  SUCCESS: 0,
+  FAILURE: 1,
+  INVALIDARGUMENT: 2,
+  NOTIMPLEMENTED: 3,
+  NOPERMISSION: 4,
+  NOTINSTALLED: 5,
+  NOTCONFIGURED: 6,
+  NOTRUNNING: 7,
+  USAGE: 64,
+  DATAERR: 65,
+  NOINPUT: 66,
+  UNAVAILABLE: 69,
+  SOFTWARE: 70,
+  OSERR: 71,
+  IOERR: 74,
+  TEMPFAIL: 75,
+  PROTOCOL: 76,
+  NOPERM: 77,
+  CONFIG: 78,
+  EXEC: 203,
+};
+
+function readStatuses(draft: Draft, at: Assignment, values: Values): boolean {
+  const field = STATUS_KEYS[at.key];
+  if (field === undefined) return false;
+  if (at.value === "") {
+    draft[field] = NO_STATUSES;
+    return true;
+  }
+  const codes = [...draft[field].codes];
+  const signals = [...draft[field].signals];
+  for (const word of values.words(at) ?? []) {
+    const code = /^[0-9]{1,3}$/.test(word) ? Number(word) : STATUS_NAMES[word];
+    const signal = parseSignal(word);
+    if (code !== undefined && code <= 255) codes.push(code);
+    else if (signal !== null) signals.push(signal);
+    else values.ignore(at);
+  }
+  draft[field] = { codes, signals };
+  return true;
+}
+
+function readEnvironment(draft: Draft, at: Assignment, values: Values): boolean {
+  if (at.key === "Environment") {
+    if (at.value === "") {
+      draft.environment = [];
+      return true;
+    }
+    const pairs = (values.words(at) ?? []).flatMap((word): (readonly [string, string])[] => {
+      const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(word);
+      if (match === null) values.ignore(at);
+      return match === null ? [] : [[match[1] ?? "", match[2] ?? ""]];
+    });
+    draft.environment = [...draft.environment, ...pairs];
+    return true;
+  }
+  if (at.key !== "EnvironmentFile") return false;
+  if (at.value === "") {
+    draft.environmentFiles = [];
+    return true;
+  }
+  const text = values.text(at) ?? "";
+  const optional = text.startsWith("-");
+  const path = optional ? text.slice(1) : text;
+  if (!path.startsWith("/")) values.ignore(at);
+  else draft.environmentFiles = [...draft.environmentFiles, { path, optional }];
+  return true;
+}

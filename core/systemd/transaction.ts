@@ -1,0 +1,485 @@
+import type { JobMode } from "./client.js";
+import {
+  activeState,
+  type Dispatch,
+  edges,
+  isActiveOrActivating,
+  isInactiveOrFailed,
+} from "./context.js";
+import { loadUnit } from "./graph.js";
+import {
+  collapseType,
+  compareJobs,
+  conflicting,
+  finishJob,
+  installJob,
+  isRedundant,
+  jobOf,
+  mergeTypes,
+  type RequestedJobType,
+} from "./job.js";
+import type { Dependency, Unit } from "./state.js";
+import type { JobType } from "./types.js";
+
+/** A job of a transaction: planned, not installed. */
+interface Planned {
+  readonly id: number;
+  readonly unit: string;
+  type: JobType;
+  ignoreOrder: boolean;
+  /** Ids of the jobs this one pulled in, and whether it fails without them. */
+  readonly needs: Map<number, { readonly matters: boolean; readonly conflicts: boolean }>;
+  /** Ids of the jobs that pulled this one in. */
+  readonly neededBy: Set<number>;
+  matters: boolean;
+}
+
+/** Why a transaction cannot be applied: a D-Bus error name and its text. */
+export interface TransactionError {
+  readonly error: string;
+  readonly message: string;
+}
+
+export type TransactionResult =
+  | { readonly ok: true; readonly job: number }
+  | ({ readonly ok: false } & TransactionError);
+
+const ERROR = "org.freedesktop.systemd1";
+
+class Refused extends Error {
+  readonly error: string;
+  /** The job type does not apply to the unit: whoever pulled it in goes on without it. */
+  readonly soft: boolean;
+  constructor(error: string, message: string, soft = false) {
+    super(message);
+    this.error = error;
+    this.soft = soft;
+  }
+}
+
+/** A change to the job queue: the plan of one call, made consistent before any of it is applied. */
+class Transaction {
+  readonly #dispatch: Dispatch;
+  readonly #planned = new Map<number, Planned>();
+  readonly #byUnit = new Map<string, Set<number>>();
+  #next = 1;
+  anchor = 0;
+
+  constructor(dispatch: Dispatch) {
+    this.#dispatch = dispatch;
+  }
+
+  /** transaction_add_job_and_dependencies */
+  add(
+    type: RequestedJobType,
+    name: string,
+    by: Planned | null,
+    link: { readonly matters: boolean; readonly conflicts: boolean },
+    flags: { readonly ignoreRequirements: boolean; readonly ignoreOrder: boolean },
+  ): void {
+    const unit = loadUnit(this.#dispatch, name);
+    if (unit === null) throw new Refused(`${ERROR}.NoSuchUnit`, `Unit ${name} not found.`);
+    const plain = collapseType(type, activeState(unit));
+    if (plain !== "stop") checkLoaded(unit);
+    checkApplicable(unit, plain);
+    const { job, isNew } = this.#plan(plain, name);
+    job.ignoreOrder ||= flags.ignoreOrder;
+    if (by === null) this.anchor = job.id;
+    else {
+      const before = by.needs.get(job.id);
+      by.needs.set(job.id, {
+        matters: link.matters || before?.matters === true,
+        conflicts: link.conflicts || before?.conflicts === true,
+      });
+      job.neededBy.add(by.id);
+    }
+    if (!isNew || flags.ignoreRequirements || plain === "nop") return;
+    this.#addDependencies(job, unit, flags);
+  }
+
+  #addDependencies(
+    job: Planned,
+    unit: Unit,
+    flags: { readonly ignoreRequirements: boolean; readonly ignoreOrder: boolean },
+  ): void {
+    const pull = (
+      kinds: readonly Dependency[],
+      type: RequestedJobType,
+      matters: boolean,
+      conflicts = false,
+    ) => {
+      for (const kind of kinds) {
+        // The graph may grow while it is walked: units are loaded as they are met.
+        for (const other of [...edges(unit, kind)]) {
+          try {
+            this.add(type, other, job, { matters, conflicts }, flags);
+          } catch (error) {
+            if (!(error instanceof Refused)) throw error;
+            if (matters && !error.soft) throw error;
+          }
+        }
+      }
+    };
+    if (job.type === "start" || job.type === "restart") {
+      pull(["requires", "bindsTo"], "start", true);
+      pull(["wants"], "start", false);
+      pull(["requisite"], "verify-active", true);
+      pull(["conflicts"], "stop", true, true);
+      pull(["conflictedBy"], "stop", false);
+    }
+    if (job.type === "stop" || job.type === "restart") {
+      const type = job.type === "restart" ? "try-restart" : "stop";
+      pull(["requiredBy", "requisiteOf", "boundBy", "consistsOf"], type, true);
+    }
+    if (job.type === "reload") pull(["propagatesReloadTo"], "try-reload", false);
+  }
+
+  #plan(type: JobType, unit: string): { job: Planned; isNew: boolean } {
+    const ids = this.#byUnit.get(unit) ?? new Set<number>();
+    for (const id of ids) {
+      const job = this.#planned.get(id);
+      if (job?.type === type) return { job, isNew: false };
+    }
+    const job: Planned = {
+      id: this.#next++,
+      unit,
+      type,
+      ignoreOrder: false,
+      needs: new Map(),
+      neededBy: new Set(),
+      matters: false,
+    };
+    this.#planned.set(job.id, job);
+    ids.add(job.id);
+    this.#byUnit.set(unit, ids);
+    return { job, isNew: true };
+  }
+
+  /** Stops everything that is not part of the transaction (transaction_add_isolate_jobs). */
+  addIsolation(): void {
+    const anchor = this.#planned.get(this.anchor);
+    if (anchor === undefined) return;
+    for (const unit of [...this.#dispatch.state.units.values()]) {
+      if (unit.config.ignoreOnIsolate || this.#byUnit.has(unit.name)) continue;
+      if (isInactiveOrFailed(activeState(unit)) && unit.job === 0) continue;
+      const link = { matters: true, conflicts: false };
+      this.add("stop", unit.name, anchor, link, { ignoreRequirements: false, ignoreOrder: false });
+    }
+  }
+
+  /** transaction_activate; the id of the anchor's job. */
+  activate(mode: JobMode, irreversible: boolean): number {
+    this.#markWhatMatters(this.anchor);
+    if (mode === "fail") this.#minimizeImpact();
+    this.#dropRedundant();
+    do {
+      if (mode !== "isolate") this.#collectGarbage();
+    } while (this.#breakOneCycle());
+    while (!this.#merge()) {
+      if (mode !== "isolate") this.#collectGarbage();
+    }
+    this.#dropRedundant();
+    this.#checkDestructive(mode);
+    return this.#apply(mode, irreversible);
+  }
+
+  #markWhatMatters(id: number): void {
+    const job = this.#planned.get(id);
+    if (job === undefined || job.matters) return;
+    job.matters = true;
+    for (const [needed, link] of job.needs) if (link.matters) this.#markWhatMatters(needed);
+  }
+
+  #unit(job: Planned): Unit | undefined {
+    return this.#dispatch.state.units.get(job.unit);
+  }
+
+  /** Mode `fail`: what does not matter neither stops what runs nor changes a queued job. */
+  #minimizeImpact(): void {
+    for (const job of [...this.#planned.values()]) {
+      const unit = this.#unit(job);
+      if (job.matters || unit === undefined || !this.#planned.has(job.id)) continue;
+      const stops = job.type === "stop" && isActiveOrActivating(activeState(unit));
+      const queued = jobOf(this.#dispatch, job.unit);
+      if (stops || (queued !== null && conflicting(job.type, queued.type))) {
+        this.#delete(job, true);
+      }
+    }
+  }
+
+  #dropRedundant(): void {
+    for (const ids of [...this.#byUnit.values()]) {
+      const jobs = this.#jobs(ids);
+      if (jobs.length === 0 || jobs.some((job) => !this.#isDroppable(job))) continue;
+      for (const job of jobs) this.#delete(job, false);
+    }
+  }
+
+  #isDroppable(job: Planned): boolean {
+    const unit = this.#unit(job);
+    if (job.id === this.anchor || unit === undefined) return false;
+    if (!isRedundant(job.type, activeState(unit))) return false;
+    const queued = jobOf(this.#dispatch, job.unit);
+    return queued === null || !conflicting(job.type, queued.type);
+  }
+
+  #collectGarbage(): void {
+    const pending = [...this.#planned.values()];
+    for (let job = pending.pop(); job !== undefined; job = pending.pop()) {
+      if (job.id === this.anchor || job.neededBy.size > 0 || !this.#planned.has(job.id)) continue;
+      const needs = this.#jobs(job.needs.keys());
+      this.#delete(job, false);
+      pending.push(...needs);
+    }
+  }
+
+  #jobs(ids: Iterable<number>): Planned[] {
+    const jobs: Planned[] = [];
+    for (const id of ids) {
+      const job = this.#planned.get(id);
+      if (job !== undefined) jobs.push(job);
+    }
+    return jobs;
+  }
+
+  /** Takes a job out, and with `dependents` every job that fails without it. */
+  #delete(job: Planned, dependents: boolean): void {
+    if (!this.#planned.delete(job.id)) return;
+    this.#byUnit.get(job.unit)?.delete(job.id);
+    if (this.#byUnit.get(job.unit)?.size === 0) this.#byUnit.delete(job.unit);
+    for (const needed of this.#jobs(job.needs.keys())) needed.neededBy.delete(job.id);
+    for (const dependent of this.#jobs(job.neededBy)) {
+      const matters = dependent.needs.get(job.id)?.matters === true;
+      dependent.needs.delete(job.id);
+      if (matters && dependents) this.#delete(dependent, true);
+    }
+  }
+
+  /** Looks for an ordering cycle and drops a unit on it that does not matter; false when there is none. */
+  #breakOneCycle(): boolean {
+    const cleared = new Set<string>();
+    for (const unit of [...this.#byUnit.keys()]) {
+      const cycle = this.#findCycle(unit, [], new Set(), cleared);
+      if (cycle === null) continue;
+      const victim = cycle.findLast((name) => this.#canLose(name));
+      if (victim === undefined) {
+        const message = "Transaction order is cyclic. See system logs for details.";
+        throw new Refused(`${ERROR}.TransactionOrderIsCyclic`, message);
+      }
+      const { facts } = this.#dispatch.out;
+      facts.push({ kind: "systemd.cycle-broken", unit: victim, cycle });
+      for (const job of this.#jobs([...(this.#byUnit.get(victim) ?? [])])) this.#delete(job, true);
+      return true;
+    }
+    return false;
+  }
+
+  #canLose(unit: string): boolean {
+    const jobs = this.#jobs(this.#byUnit.get(unit) ?? []);
+    return jobs.length > 0 && jobs.every((job) => !job.matters);
+  }
+
+  /** Depth first along "has to go before"; the units of a cycle in that order. */
+  #findCycle(
+    unit: string,
+    path: string[],
+    onPath: Set<string>,
+    cleared: Set<string>,
+  ): string[] | null {
+    if (cleared.has(unit)) return null;
+    if (onPath.has(unit)) return path.slice(path.indexOf(unit));
+    path.push(unit);
+    onPath.add(unit);
+    for (const next of this.#mustFollow(unit)) {
+      const cycle = this.#findCycle(next, path, onPath, cleared);
+      if (cycle !== null) return cycle;
+    }
+    path.pop();
+    onPath.delete(unit);
+    cleared.add(unit);
+    return null;
+  }
+
+  /** Units with a job, planned or queued, that has to wait for this unit's. */
+  *#mustFollow(name: string): Iterable<string> {
+    const unit = this.#dispatch.state.units.get(name);
+    const job = this.#firstJob(name);
+    if (unit === undefined || job === null) return;
+    for (const kind of ["before", "after"] as const) {
+      for (const other of edges(unit, kind)) {
+        const theirs = this.#firstJob(other);
+        if (theirs !== null && compareJobs(job, theirs, kind) < 0) yield other;
+      }
+    }
+  }
+
+  #firstJob(unit: string): { type: JobType; ignoreOrder: boolean } | null {
+    return this.#jobs(this.#byUnit.get(unit) ?? [])[0] ?? jobOf(this.#dispatch, unit);
+  }
+
+  /** Merges the jobs of each unit into one. False when one had to be dropped: garbage is left behind. */
+  #merge(): boolean {
+    for (const ids of [...this.#byUnit.values()]) {
+      const jobs = this.#jobs(ids);
+      if (jobs.length < 2 || this.#mergedType(jobs) !== null) continue;
+      this.#dropUnmergeable(jobs);
+      return false;
+    }
+    for (const ids of [...this.#byUnit.values()]) this.#mergeInto(this.#jobs(ids));
+    return true;
+  }
+
+  #mergedType(jobs: readonly Planned[]): JobType | null {
+    const first = jobs[0];
+    const unit = first === undefined ? undefined : this.#unit(first);
+    if (first === undefined || unit === undefined) return null;
+    const state = activeState(unit);
+    return jobs.reduce<JobType | null>(
+      (type, job) => (type === null ? null : mergeTypes(type, job.type, state)),
+      first.type,
+    );
+  }
+
+  /** delete_one_unmergeable_job: rather a stop than a start, unless a conflict asks for the stop. */
+  #dropUnmergeable(jobs: readonly Planned[]): void {
+    for (const [index, a] of jobs.entries()) {
+      for (const b of jobs.slice(index + 1)) {
+        if (!conflicting(a.type, b.type)) continue;
+        const victim = this.#weaker(a, b);
+        if (victim === null) {
+          throw new Refused(
+            `${ERROR}.TransactionJobsConflicting`,
+            `Transaction contains conflicting jobs '${a.type}' and '${b.type}' for ${a.unit}. Probably contradicting requirement dependencies configured.`,
+          );
+        }
+        this.#delete(victim, true);
+        return;
+      }
+    }
+  }
+
+  #weaker(a: Planned, b: Planned): Planned | null {
+    if (a.matters && b.matters) return null;
+    if (a.matters) return b;
+    if (b.matters) return a;
+    const stop = a.type === "stop" ? a : b;
+    const other = stop === a ? b : a;
+    return this.#jobs(stop.neededBy).some((job) => job.needs.get(stop.id)?.conflicts === true)
+      ? other
+      : stop;
+  }
+
+  #mergeInto(jobs: readonly Planned[]): void {
+    const type = this.#mergedType(jobs);
+    const kept = jobs.find((job) => job.id === this.anchor) ?? jobs[0];
+    if (kept === undefined || type === null) return;
+    kept.type = type;
+    for (const job of jobs) {
+      if (job === kept) continue;
+      kept.ignoreOrder ||= job.ignoreOrder;
+      kept.matters ||= job.matters;
+      for (const dependent of this.#jobs(job.neededBy)) {
+        const link = dependent.needs.get(job.id);
+        if (link !== undefined) dependent.needs.set(kept.id, link);
+        kept.neededBy.add(dependent.id);
+      }
+      this.#delete(job, false);
+    }
+  }
+
+  #checkDestructive(mode: JobMode): void {
+    for (const job of this.#planned.values()) {
+      const queued = jobOf(this.#dispatch, job.unit);
+      if (queued === null || !conflicting(queued.type, job.type)) continue;
+      if (mode !== "fail" && !queued.irreversible) continue;
+      const anchor = this.#planned.get(this.anchor);
+      throw new Refused(
+        `${ERROR}.TransactionIsDestructive`,
+        `Transaction for ${anchor?.unit}/${anchor?.type} is destructive (${job.unit} has '${queued.type}' job queued, but '${job.type}' is included in transaction).`,
+      );
+    }
+  }
+
+  #apply(mode: JobMode, irreversible: boolean): number {
+    const { state } = this.#dispatch;
+    if (mode === "isolate") {
+      for (const job of [...state.jobs.values()]) {
+        if (!this.#byUnit.has(job.unit)) finishJob(this.#dispatch, job, "canceled", false);
+      }
+    }
+    let anchor = 0;
+    for (const job of this.#planned.values()) {
+      const unit = this.#unit(job);
+      if (unit === undefined || job.type === "nop") continue;
+      const { ignoreOrder } = job;
+      const id = installJob(this.#dispatch, unit, job.type, { irreversible, ignoreOrder });
+      if (job.id === this.anchor) anchor = id;
+    }
+    // A job that does nothing has an id all the same.
+    return anchor === 0 ? state.nextJob++ : anchor;
+  }
+}
+
+function checkLoaded(unit: Unit): void {
+  switch (unit.load) {
+    case "loaded":
+      return;
+    case "not-found":
+      throw new Refused(`${ERROR}.NoSuchUnit`, `Unit ${unit.name} not found.`);
+    case "masked":
+      throw new Refused(`${ERROR}.UnitMasked`, `Unit ${unit.name} is masked.`);
+    case "bad-setting":
+      throw new Refused(
+        `${ERROR}.BadUnitSetting`,
+        `Unit ${unit.name} has a bad unit file setting.`,
+      );
+    case "error":
+      throw new Refused(`${ERROR}.LoadFailed`, `Unit ${unit.name} failed to load properly.`);
+  }
+}
+
+function checkApplicable(unit: Unit, type: JobType): void {
+  if (type !== "reload" || canReload(unit)) return;
+  throw new Refused(
+    `${ERROR}.JobTypeNotApplicable`,
+    `Job type ${type} is not applicable for unit ${unit.name}.`,
+    true,
+  );
+}
+
+/** Whether a unit has something to do on reload. */
+export function canReload(unit: Unit): boolean {
+  return (unit.config.service?.commands.ExecReload.length ?? 0) > 0;
+}
+
+/** Queues a job with everything it entails (manager_add_job). */
+export function addJob(
+  dispatch: Dispatch,
+  type: RequestedJobType,
+  unit: Unit,
+  mode: JobMode,
+  irreversible = false,
+): TransactionResult {
+  const error = (name: string, message: string): TransactionResult => ({
+    ok: false,
+    error: name,
+    message,
+  });
+  if (mode === "isolate" && type !== "start") {
+    return error("org.freedesktop.DBus.Error.InvalidArgs", "Isolate is only valid for start.");
+  }
+  if (mode === "isolate" && !unit.config.allowIsolate && !irreversible) {
+    return error(`${ERROR}.NoIsolation`, "Operation refused, unit may not be isolated.");
+  }
+  const transaction = new Transaction(dispatch);
+  const ignore = mode === "ignore-dependencies";
+  const flags = { ignoreRequirements: ignore, ignoreOrder: ignore };
+  try {
+    transaction.add(type, unit.name, null, { matters: true, conflicts: false }, flags);
+    if (mode === "isolate") transaction.addIsolation();
+    return { ok: true, job: transaction.activate(mode, irreversible) };
+  } catch (refused) {
+    if (!(refused instanceof Refused)) throw refused;
+    return error(refused.error, refused.message);
+  }
+}

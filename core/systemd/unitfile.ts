@@ -1,0 +1,175 @@
+import type { Diagnostic } from "../kernel/index.js";
+
+/** One assignment of a unit file. `line` is where it begins, from 1. */
+export interface UnitOption {
+  readonly section: string;
+  readonly key: string;
+  readonly value: string;
+  readonly line: number;
+}
+
+/** A unit file taken apart. */
+export interface UnitFile {
+  readonly options: readonly UnitOption[];
+  readonly diagnostics: readonly Diagnostic[];
+  /** A section header is broken: systemd refuses the whole file (load state `error`). */
+  readonly refused: boolean;
+}
+
+/** LONG_LINE_MAX: a longer line, continued ones included, makes systemd refuse the file. */
+const LINE_MAX = 1024 * 1024;
+
+const BLANK = " \t\n\r";
+
+/**
+ * systemd's parser of unit files (252, shared/conf-parser.c):
+ *
+ * - lines end in LF, CR, CRLF or NUL; a byte order mark is skipped;
+ * - `#` and `;` begin comment lines, also between continued lines, and so do blank ones;
+ * - a backslash at the end of a line becomes a space and the next line follows;
+ * - what stands before the first section, or has no `=`, is ignored with a warning;
+ * - a broken section header makes the file unusable.
+ *
+ * Resets by empty assignment, quoting and specifiers depend on the key and are left to its reader.
+ *
+ * @param file - the file's name in diagnostics
+ */
+export function parseUnitFile(text: string, file: string): UnitFile {
+  const parser = new Parser(file);
+  const lines = splitLines(text.startsWith("\uFEFF") ? text.slice(1) : text);
+  let continued: string[] | null = null;
+  let length = 0;
+  let begun = 0;
+  for (const [index, line] of lines.entries()) {
+    const first = firstCharacter(line);
+    if (first === "" || first === "#" || first === ";") continue;
+    length = (continued === null ? 0 : length) + line.length;
+    if (length > LINE_MAX) {
+      parser.refuse(index + 1, "a line of more than 1 MiB", "shorter lines");
+      return parser.result();
+    }
+    if (continued === null) begun = index + 1;
+    if (endsEscaped(line)) {
+      continued ??= [];
+      continued.push(`${line.slice(0, -1)} `);
+      continue;
+    }
+    const whole: string = continued === null ? line : continued.join("") + line;
+    continued = null;
+    if (!parser.line(whole, begun)) return parser.result();
+  }
+  if (continued !== null) parser.line(continued.join(""), begun);
+  if (text.includes("\0")) {
+    const at = lines.length;
+    parser.warn(Math.min(at, 1), "a NUL character", "text", "NUL ends a line here; remove it.");
+  }
+  return parser.result();
+}
+
+function splitLines(text: string): string[] {
+  const lines = text.split(/\r\n|\n\r|\n|\r|\0/);
+  if (lines.at(-1) === "") lines.pop();
+  return lines;
+}
+
+function firstCharacter(line: string): string {
+  let at = 0;
+  while (at < line.length && BLANK.includes(line.charAt(at))) at++;
+  return line.charAt(at);
+}
+
+/** Whether an odd number of backslashes ends the line. */
+function endsEscaped(line: string): boolean {
+  let at = line.length;
+  while (at > 0 && line.charAt(at - 1) === "\\") at--;
+  return (line.length - at) % 2 === 1;
+}
+
+/** Without blanks on either side; only ASCII blanks count. */
+export function strip(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && BLANK.includes(text.charAt(start))) start++;
+  while (end > start && BLANK.includes(text.charAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+class Parser {
+  readonly #file: string;
+  readonly #options: UnitOption[] = [];
+  readonly #diagnostics: Diagnostic[] = [];
+  #section: string | null = null;
+  #refused = false;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  result(): UnitFile {
+    return { options: this.#options, diagnostics: this.#diagnostics, refused: this.#refused };
+  }
+
+  /** False when the file is refused. */
+  line(raw: string, number: number): boolean {
+    const line = strip(raw);
+    if (line === "") return true;
+    if (line.startsWith("[")) return this.#header(line, number);
+    if (this.#section === null) {
+      this.warn(number, show(line), "a section such as [Unit] first", "The line is ignored.");
+      return true;
+    }
+    const equals = line.indexOf("=");
+    if (equals < 0) {
+      this.warn(number, show(line), "Key=value", "The line is ignored.");
+      return true;
+    }
+    this.#options.push({
+      section: this.#section,
+      key: strip(line.slice(0, equals)),
+      value: strip(line.slice(equals + 1)),
+      line: number,
+    });
+    return true;
+  }
+
+  #header(line: string, number: number): boolean {
+    const name = line.slice(1, -1);
+    if (!line.endsWith("]") || line.length < 2 || hasControl(name)) {
+      this.refuse(number, show(line), "a section header such as [Service]");
+      return false;
+    }
+    this.#section = name;
+    return true;
+  }
+
+  refuse(line: number, found: string, expected: string): void {
+    this.#refused = true;
+    this.#report("error", line, found, expected, "systemd refuses the whole file.");
+  }
+
+  warn(line: number, found: string, expected: string, advice: string): void {
+    this.#report("warning", line, found, expected, advice);
+  }
+
+  #report(
+    severity: Diagnostic["severity"],
+    line: number,
+    found: string,
+    expected: string,
+    advice: string,
+  ): void {
+    const position = { file: this.#file, line, column: 1 };
+    this.#diagnostics.push({ code: "E_UNIT_FILE", severity, position, found, expected, advice });
+  }
+}
+
+function hasControl(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x20 || unit === 0x7f || unit === 0x22 || unit === 0x27 || unit === 0x5c)
+      return true;
+  }
+  return false;
+}
+
+const show = (line: string) => (line.length > 80 ? `${line.slice(0, 80)}…` : line);

@@ -1,0 +1,195 @@
+import type { Micros } from "../kernel/index.js";
+
+const TRUE = new Set(["1", "yes", "y", "true", "t", "on"]);
+const FALSE = new Set(["0", "no", "n", "false", "f", "off"]);
+
+/** A boolean (basic/parse-util.c); null when it is none. */
+export function parseBoolean(text: string): boolean | null {
+  const lower = text.toLowerCase();
+  if (TRUE.has(lower)) return true;
+  return FALSE.has(lower) ? false : null;
+}
+
+/** "For ever", where systemd has USEC_INFINITY. */
+export const FOREVER: Micros = Number.MAX_SAFE_INTEGER;
+
+const SPAN_UNITS: Readonly<Record<string, Micros>> = {
+  us: 1,
+  usec: 1,
+  µs: 1,
+  μs: 1,
+  ms: 1_000,
+  msec: 1_000,
+  "": 1_000_000,
+  s: 1_000_000,
+  sec: 1_000_000,
+  second: 1_000_000,
+  seconds: 1_000_000,
+  m: 60_000_000,
+  min: 60_000_000,
+  minute: 60_000_000,
+  minutes: 60_000_000,
+  h: 3_600_000_000,
+  hr: 3_600_000_000,
+  hour: 3_600_000_000,
+  hours: 3_600_000_000,
+  d: 86_400_000_000,
+  day: 86_400_000_000,
+  days: 86_400_000_000,
+  w: 604_800_000_000,
+  week: 604_800_000_000,
+  weeks: 604_800_000_000,
+  M: 2_629_800_000_000,
+  month: 2_629_800_000_000,
+  months: 2_629_800_000_000,
+  y: 31_557_600_000_000,
+  year: 31_557_600_000_000,
+  years: 31_557_600_000_000,
+};
+
+/** A time span such as `90`, `1min 30s`, `1.5h` or `infinity` in microseconds (parse_sec); null when it is none. */
+export function parseSpan(text: string): Micros | null {
+  const trimmed = text.trim();
+  if (trimmed === "infinity") return FOREVER;
+  if (!/^([0-9]+(\.[0-9]*)?|\.[0-9]+)\s*[a-zA-Zµμ]*(\s*[0-9.]+\s*[a-zA-Zµμ]*)*$/.test(trimmed)) {
+    return null;
+  }
+  let total = 0;
+  for (const match of trimmed.matchAll(/([0-9]*)(\.[0-9]*)?\s*([a-zA-Zµμ]*)/g)) {
+    const [part, whole = "", fraction = "", unit = ""] = match;
+    if (part.trim() === "") continue;
+    const factor = SPAN_UNITS[unit];
+    if (factor === undefined || (whole === "" && fraction.length < 2)) return null;
+    total += Number(whole || "0") * factor + Math.floor(Number(`0${fraction || ".0"}`) * factor);
+    if (!Number.isSafeInteger(total)) return FOREVER;
+  }
+  return total;
+}
+
+/** A non-negative integer; null when it is none. */
+export function parseCount(text: string): number | null {
+  const value = /^[0-9]{1,15}$/.test(text) ? Number(text) : null;
+  return value;
+}
+
+/** Words of a value: split at blanks, `"…"` and `'…'` kept together, C escapes undone. Null when a quote is left open. */
+export function splitWords(text: string): string[] | null {
+  const words: string[] = [];
+  let word = "";
+  let inWord = false;
+  let quote = "";
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charAt(at);
+    if (character === "\\") {
+      const escape = unescape(text, at);
+      if (escape === null) return null;
+      word += escape.text;
+      at += escape.length - 1;
+      inWord = true;
+    } else if (quote !== "") {
+      if (character === quote) quote = "";
+      else word += character;
+    } else if (character === '"' || character === "'") {
+      quote = character;
+      inWord = true;
+    } else if (" \t\n\r".includes(character)) {
+      if (inWord) words.push(word);
+      word = "";
+      inWord = false;
+    } else {
+      word += character;
+      inWord = true;
+    }
+  }
+  if (quote !== "") return null;
+  if (inWord) words.push(word);
+  return words;
+}
+
+const SIMPLE_ESCAPES: Readonly<Record<string, string>> = {
+  a: "\x07",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  v: "\v",
+  s: " ",
+  "\\": "\\",
+  '"': '"',
+  "'": "'",
+};
+
+/** The escape that begins at `at`; unknown ones stay as they are, a cut one is an error. */
+function unescape(text: string, at: number): { text: string; length: number } | null {
+  const letter = text.charAt(at + 1);
+  if (letter === "") return null;
+  const simple = SIMPLE_ESCAPES[letter];
+  if (simple !== undefined) return { text: simple, length: 2 };
+  const coded = /^\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3}))/.exec(
+    text.slice(at, at + 10),
+  );
+  if (coded === null) return { text: `\\${letter}`, length: 2 };
+  const [whole, x, u, U, octal] = coded;
+  const code =
+    octal === undefined ? Number.parseInt(x ?? u ?? U ?? "0", 16) : Number.parseInt(octal, 8);
+  if (code === 0 || code > 0x10_ffff) return null;
+  return { text: String.fromCodePoint(code), length: whole.length };
+}
+
+const SIGNALS = new Map([
+  ["HUP", 1],
+  ["INT", 2],
+  ["QUIT", 3],
+  ["ILL", 4],
+  ["TRAP", 5],
+  ["ABRT", 6],
+  ["BUS", 7],
+  ["FPE", 8],
+  ["KILL", 9],
+  ["USR1", 10],
+  ["SEGV", 11],
+  ["USR2", 12],
+  ["PIPE", 13],
+  ["ALRM", 14],
+  ["TERM", 15],
+  ["XCPU", 24],
+  ["XFSZ", 25],
+  ["SYS", 31],
+]);
+
+/** A signal's name with `SIG`, from its name or number; null when there is none. */
+export function parseSignal(text: string): string | null {
+  const name = text.replace(/^SIG/, "");
+  if (SIGNALS.has(name)) return `SIG${name}`;
+  for (const [known, number] of SIGNALS) if (String(number) === text) return `SIG${known}`;
+  return null;
+}
+
+const CORE_DUMPING: ReadonlySet<string> = new Set(
+  "QUIT ILL TRAP ABRT BUS FPE SEGV XCPU XFSZ SYS".split(" ").map((name) => `SIG${name}`),
+);
+
+/** Whether the default action of a signal leaves a core dump (result `core-dump`). */
+export function dumpsCore(signal: string): boolean {
+  return CORE_DUMPING.has(signal);
+}
+
+/** Assignments of EnvironmentFile=: `KEY=value` lines, `#` and `;` comments, quotes around values. */
+export function parseEnvironmentFile(text: string): (readonly [string, string])[] {
+  const variables: (readonly [string, string])[] = [];
+  for (const line of text.replace(/\\\r?\n/g, "").split(/\r?\n/)) {
+    const match = /^[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*=(.*)$/.exec(line);
+    if (match === null) continue;
+    variables.push([match[1] ?? "", unquoteValue((match[2] ?? "").trim())]);
+  }
+  return variables;
+}
+
+function unquoteValue(value: string): string {
+  if (value.length >= 2 && value.startsWith("'") && value.endsWith("'")) return value.slice(1, -1);
+  if (value.length >= 2 && value.startsWith('"') && value.endsWith('"')) {
+    return value.slice(1, -1).replace(/\\(["\\$`])/g, "$1");
+  }
+  return value.replace(/\\(.)/g, "$1");
+}

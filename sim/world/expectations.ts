@@ -3,7 +3,7 @@ import type { HostFact, HostState } from "../../core/host/index.js";
 import type { Micros } from "../../core/kernel/index.js";
 import type { Span } from "../faults/plan.js";
 import { globMatches } from "../scenario/names.js";
-import type { Expectation, Scenario } from "../scenario/scenario.js";
+import type { Expectation, Moment, Scenario } from "../scenario/scenario.js";
 import type { Network } from "./network.js";
 
 /** An expectation that was decided. */
@@ -54,18 +54,7 @@ export class ExpectationMonitor {
 
   /** True times at which something is to be looked at even if nothing happens. */
   moments(): readonly Micros[] {
-    return this.#scenario.expect.flatMap(({ when }) => {
-      switch (when.kind) {
-        case "by":
-        case "at":
-          return [when.time];
-        case "throughout":
-        case "sometime":
-          return [when.from, when.until];
-        case "end":
-          return [];
-      }
-    });
+    return this.#scenario.expect.flatMap(({ when }) => momentsOf(when));
   }
 
   /** Takes note of a fact that the hosts' states do not show. */
@@ -260,6 +249,19 @@ export class ExpectationMonitor {
     const ids = raft === null ? [] : raft.tracker.config.incoming;
     const voters = ids.map((id) => this.#hosts.findIndex((host) => host.member?.run?.id === id));
     return { voters };
+  }
+}
+
+function momentsOf(when: Moment): readonly Micros[] {
+  switch (when.kind) {
+    case "by":
+    case "at":
+      return [when.time];
+    case "throughout":
+    case "sometime":
+      return [when.from, when.until];
+    case "end":
+      return [];
   }
 }
 

@@ -30,14 +30,14 @@ export class FaultInjector {
 
   begin(fault: Fault): void {
     const world = this.#world;
-    const draws = createGenerator(fault.id, `fault ${fault.kind}`);
     switch (fault.kind) {
       case "partition":
         this.cut(fault.from, fault.to, fault.oneWay, 1);
         return;
       case "link": {
         const disturbance = {
-          latencyExtra: drawSpan(draws, fault.delay),
+          delayLow: fault.delay.low,
+          delayHigh: fault.delay.high,
           lossPpm: fault.lossPpm,
           duplicatePpm: fault.duplicatePpm,
         };
@@ -63,7 +63,11 @@ export class FaultInjector {
         world.clocks[fault.host]?.addDrift(world.at, fault.ppm);
         return;
       case "slow-disk":
-        this.#slowDisks.set(fault.id, { node: fault.host, delay: fault.delay, draws });
+        this.#slowDisks.set(fault.id, {
+          node: fault.host,
+          delay: fault.delay,
+          draws: createGenerator(fault.id, "slow-disk"),
+        });
         return;
       case "update-down":
         world.services.setUp("update", false);
@@ -148,7 +152,8 @@ export class FaultInjector {
     const defect = release?.defects.find((candidate) => candidate.kind === "network");
     if (defect === undefined || defect.kind !== "network") return;
     const disturbance = {
-      latencyExtra: drawSpan(createGenerator(node, "network defect"), defect.delay),
+      delayLow: defect.delay.low,
+      delayHigh: defect.delay.high,
       lossPpm: defect.lossPpm,
       duplicatePpm: 0,
     };

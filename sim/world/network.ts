@@ -10,9 +10,11 @@ export interface LinkModel {
   readonly bandwidth: number | null;
 }
 
-/** A disturbance of some links while a fault lasts. Latency adds up; probabilities do too. */
+/** A disturbance of some links while a fault lasts. Delays add up; probabilities do too. */
 export interface LinkDisturbance {
-  readonly latencyExtra: Micros;
+  /** Added to each packet's latency, drawn from this range. */
+  readonly delayLow: Micros;
+  readonly delayHigh: Micros;
   readonly lossPpm: number;
   readonly duplicatePpm: number;
 }
@@ -21,8 +23,10 @@ export interface LinkDisturbance {
 export const LOST = -1;
 
 /**
- * The links between nodes, one model per direction. Delays are drawn independently, so packets
- * overtake each other. A cut link also swallows what is under way on it.
+ * The links between nodes, one model per direction. A link keeps the order of what is sent over it,
+ * as the TCP streams between real peers do, except while a fault disturbs it: then delays are drawn
+ * for each packet on its own and packets overtake each other. A cut link also swallows what is
+ * under way on it.
  */
 export class Network {
   readonly #nodes: number;
@@ -30,6 +34,7 @@ export class Network {
   readonly #cuts: Int32Array;
   readonly #disturbances: (readonly LinkDisturbance[] | undefined)[];
   readonly #busyUntil: Float64Array;
+  readonly #lastArrival: Float64Array;
   readonly #generator: Generator;
 
   constructor(nodes: number, link: (from: number, to: number) => LinkModel, generator: Generator) {
@@ -37,6 +42,7 @@ export class Network {
     this.#generator = generator;
     this.#cuts = new Int32Array(nodes * nodes);
     this.#busyUntil = new Float64Array(nodes * nodes);
+    this.#lastArrival = new Float64Array(nodes * nodes);
     this.#disturbances = new Array<undefined>(nodes * nodes).fill(undefined);
     this.#models = Array.from({ length: nodes * nodes }, (_, i) =>
       link(Math.floor(i / nodes), i % nodes),
@@ -49,23 +55,47 @@ export class Network {
     const model = this.#models[index];
     if (model === undefined) throw new RangeError(`no link ${from} -> ${to}`);
     if ((this.#cuts[index] as number) > 0) return LOST;
-    let extra = 0;
+    const disturbances = this.#disturbances[index];
+    if (disturbances !== undefined)
+      return this.#disturbedDelay(index, model, disturbances, bytes, at);
+    if (chance(this.#generator, model.lossPpm)) return LOST;
+    const arrival = at + this.#latency(model) + this.#queueing(index, model, bytes, at);
+    const inOrder = Math.max(arrival, this.#lastArrival[index] as number);
+    this.#lastArrival[index] = inOrder;
+    return inOrder - at;
+  }
+
+  #disturbedDelay(
+    index: number,
+    model: LinkModel,
+    disturbances: readonly LinkDisturbance[],
+    bytes: number,
+    at: Micros,
+  ): number {
     let loss = model.lossPpm;
-    for (const disturbance of this.#disturbances[index] ?? []) {
-      extra += disturbance.latencyExtra;
-      loss += disturbance.lossPpm;
+    let extra = 0;
+    for (const { lossPpm, delayLow, delayHigh } of disturbances) {
+      loss += lossPpm;
+      extra +=
+        delayLow +
+        (delayHigh > delayLow ? nextBelow(this.#generator, delayHigh - delayLow + 1) : 0);
     }
     if (chance(this.#generator, loss)) return LOST;
+    return this.#latency(model) + extra + this.#queueing(index, model, bytes, at);
+  }
+
+  #latency(model: LinkModel): Micros {
     const spread = model.latencyMax - model.latencyMin;
-    const latency = model.latencyMin + (spread > 0 ? nextBelow(this.#generator, spread + 1) : 0);
-    return latency + extra + this.#queueing(index, model, bytes, at);
+    return model.latencyMin + (spread > 0 ? nextBelow(this.#generator, spread + 1) : 0);
   }
 
   /** Whether a packet sent now arrives twice. */
   duplicates(from: number, to: number): boolean {
     const index = from * this.#nodes + to;
     let ppm = this.#models[index]?.duplicatePpm ?? 0;
-    for (const disturbance of this.#disturbances[index] ?? []) ppm += disturbance.duplicatePpm;
+    const disturbances = this.#disturbances[index];
+    if (disturbances !== undefined)
+      for (const { duplicatePpm } of disturbances) ppm += duplicatePpm;
     return chance(this.#generator, ppm);
   }
 

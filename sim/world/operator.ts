@@ -1,4 +1,3 @@
-import type { V2Request } from "../../core/etcd/client.js";
 import type { ClientReply, ClientRequest } from "../../core/etcd/index.js";
 import { type FleetctlCommand, fleetctl } from "../../core/fleet/index.js";
 import { type Packet, packetBytes } from "../../core/host/index.js";
@@ -9,7 +8,7 @@ import {
   type LocksmithctlCommand,
   locksmithctl,
 } from "../../core/update/index.js";
-import type { Action } from "../scenario/scenario.js";
+import type { Action, Scenario } from "../scenario/scenario.js";
 import type { Simulation } from "./simulation.js";
 
 /** A client gives up on an answer after this long and asks the next host. */
@@ -121,7 +120,7 @@ export class Operator {
     const prefix = "/_coreos.com/fleet";
     for (const unit of action.units) {
       const command = action.kind.slice("fleet-".length) as FleetctlCommand;
-      const text = scenario.units.find((candidate) => candidate.name === unit)?.text ?? null;
+      const text = unitText(scenario, unit);
       this.#run(fleetctl(prefix, command, unit, text), action.via, `${command} ${unit}`);
     }
   }
@@ -195,6 +194,13 @@ export class Operator {
   }
 }
 
+/** The text of a unit: its own, or its template's. */
+function unitText(scenario: Scenario, unit: string): string | null {
+  const template = unit.replace(/@[^.]*\./, "@.");
+  const named = (name: string) => scenario.units.find((candidate) => candidate.name === name);
+  return (named(unit) ?? named(template))?.text ?? null;
+}
+
 /** Errors that pass: nobody there, no leader, too busy. */
 function isTransient(reply: ClientReply): boolean {
   if (reply.ok) return false;
@@ -250,5 +256,3 @@ function describeAction(action: Action, world: Simulation): Record<string, unkno
   });
   return { do: kind, ...Object.fromEntries(named) };
 }
-
-export type { V2Request };

@@ -1,0 +1,3 @@
+import { simulateDay } from "./simulation.js";
+
+simulateDay();

@@ -1,0 +1,23 @@
+import { benchQueue } from "./queue.js";
+import { machine } from "./report.js";
+import { benchDay, benchSimulation } from "./simulation.js";
+
+/** `npm run bench [-- NAME …]`: figures with the machine they were taken on. */
+const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
+  queue: benchQueue,
+  simulation: benchSimulation,
+  memory: benchDay,
+};
+
+const names = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
+const unknown = names.filter((name) => BENCHES[name] === undefined);
+if (unknown.length > 0) {
+  console.error(
+    `no benchmark ${unknown.join(", ")}; there are: ${Object.keys(BENCHES).join(", ")}`,
+  );
+  process.exit(2);
+}
+console.log(machine());
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (names.length === 0 || names.includes(name)) await bench();
+}

@@ -287,6 +287,22 @@ test("a server's poll interval is kept within 45 minutes and 4 hours, and used o
   expect([60, 7_200, 86_400].map(interval)).toEqual([45 * 60, 7_200, 4 * 3_600]);
 });
 
+test("an interval out of the ordinary is spread by half of itself to either side", () => {
+  const updateCheck = { status: "noupdate" } as const;
+  const delays = Array.from({ length: 200 }, (_, seed) => {
+    const bench = new Bench({ seed });
+    bench.check({
+      ok: true,
+      response: { appId: "", appStatus: "ok", updateCheck, pollIntervalSeconds: 7_200 },
+    });
+    return bench.last("arm-timer").delay;
+  });
+  expect(Math.min(...delays)).toBeGreaterThanOrEqual(HOUR);
+  expect(Math.min(...delays)).toBeLessThan(HOUR + 5 * MINUTE);
+  expect(Math.max(...delays)).toBeLessThanOrEqual(3 * HOUR);
+  expect(Math.max(...delays)).toBeGreaterThan(3 * HOUR - 5 * MINUTE);
+});
+
 test("an operator's check does not move the timer that is armed", () => {
   const bench = new Bench();
   const before = bench.effects.filter((e) => e.kind === "arm-timer" && e.timer === "check").length;

@@ -30,7 +30,10 @@ export interface LocksmithConfig {
   readonly etcdTimeout: Micros;
   /** Ours: an own lock is released only after `healthy`, not merely 5 s after the daemon started. */
   readonly healthGate: boolean;
-  /** Ours: the lock is taken only after `quorum-checked` said yes. */
+  /**
+   * Ours: before each try for the lock the host asks whether the quorum can spare it. Asking comes
+   * before locking, so with more than one permit two hosts may hear yes for the same spare member.
+   */
   readonly quorumGate: boolean;
 }
 

@@ -23,6 +23,12 @@ import {
 
 const HOUR_NS = 3_600_000_000_000;
 
+/** Texts of what JSON escapes, what UTF-8 and UTF-16 order differently, and what neither allows. */
+const text = fc.string({
+  unit: fc.constantFrom(...'ab<&>"\\\n\u0000\u007f\u2028é\uffff😀\ue000', "\ud800", "\udc00"),
+});
+const wellFormed = (value: string) => value.replace(/\p{Surrogate}/gu, "\ufffd");
+
 type Operation = readonly ["lock" | "unlock", string] | readonly ["setMax", number];
 
 const operation: fc.Arbitrary<Operation> = fc.oneof(
@@ -58,26 +64,22 @@ test("permits and holders always add up to the maximum, and holders stay sorted 
   );
 });
 
-test("a semaphore survives its JSON", () => {
+test("a semaphore survives its JSON, and JavaScript reads it alike", () => {
   fc.assert(
-    fc.property(
-      fc.integer(),
-      fc.integer(),
-      fc.array(fc.string({ unit: "binary" })),
-      (n, max, h) => {
-        const holders = h.map((text) => text.replace(/\p{Surrogate}/gu, "\ufffd"));
-        const s = { semaphore: n, max, holders };
-        expect(decodeSemaphore(encodeSemaphore(s))).toEqual(s);
-      },
-    ),
+    fc.property(fc.integer(), fc.integer(), fc.array(text), (semaphore, max, names) => {
+      const s = { semaphore, max, holders: names.map(wellFormed) };
+      const encoded = encodeSemaphore(s);
+      expect(decodeSemaphore(encoded)).toEqual(s);
+      expect(JSON.parse(encoded)).toEqual(s);
+    }),
   );
 });
 
 test("the order of holders is that of their UTF-8 bytes", () => {
   fc.assert(
-    fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (a, b) => {
-      const order = Buffer.from(a).compare(Buffer.from(b));
-      expect(Math.sign(compareUtf8(a, b))).toBe(order);
+    fc.property(text, text, (left, right) => {
+      const [a, b] = [wellFormed(left), wellFormed(right)];
+      expect(Math.sign(compareUtf8(a, b))).toBe(Buffer.from(a).compare(Buffer.from(b)));
     }),
   );
 });
@@ -177,6 +179,19 @@ test("where clocks change, a period still starts at the window's wall-clock time
       const wanted = window.hour * 60 + window.minute;
       expect([0, 60]).toContain((minutes - wanted + 1_440) % 1_440);
     }),
+  );
+});
+
+test("a start that the clocks skip comes an hour later, of one that comes twice the second is meant in the east", () => {
+  const window = { dayOfWeek: -1, hour: 2, minute: 30, lengthNs: 0 };
+  const zone = zoneOf(SUMMER);
+  const [spring, autumn] = [1_711_846_800, 1_729_990_800];
+  // 01:30 UTC is 03:30 in summer time; the clock never showed 02:30.
+  expect(nextPeriod(window, (spring - 7_200) * 1_000_000, zone).start).toBe(
+    (spring + 1_800) * 1_000_000,
+  );
+  expect(nextPeriod(window, (autumn - 7_200) * 1_000_000, zone).start).toBe(
+    (autumn + 1_800) * 1_000_000,
   );
 });
 

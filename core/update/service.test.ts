@@ -296,6 +296,17 @@ test("a completion is believed, and the version with it, before the host shows i
   });
 });
 
+test("a check within five minutes of the last one is not written down again, unless the version changed", () => {
+  const d = desk();
+  d.check("a", { version: NEW });
+  const first = d.now;
+  d.now += 5 * MINUTE;
+  d.check("a", { version: NEW });
+  expect(d.instance("a").lastCheck).toBe(first);
+  d.check("a", { version: "3000.0.1" });
+  expect(d.instance("a").lastCheck).toBe(d.now);
+});
+
 test("events of hosts that are not updating are dropped", () => {
   const d = desk();
   d.event("stranger", FAILED);

@@ -122,8 +122,9 @@ function weekday(day: number): number {
 
 /**
  * Go's time.Date of a day and the window's clock. The wall-clock seconds are first taken for UTC to
- * find an offset, then the offset at the time so found decides: in the gap of a change to daylight
- * saving the clock moves on, in the overlap the first of the two instants is meant, mostly.
+ * find an offset; the offset at the instant so found decides. A time that a change to daylight
+ * saving skips therefore falls an hour later on the clock; of a time that comes twice the first is
+ * meant west of Greenwich, and the second east of it.
  */
 function startOn(window: RebootWindow, day: number, zone: Zone): Micros {
   const wall = day * DAY_SECONDS + window.hour * 3_600 + window.minute * 60;

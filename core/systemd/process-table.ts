@@ -11,11 +11,11 @@ const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 function exitVariables(runtime: ServiceRuntime): Record<string, string> {
   const variables: Record<string, string> = { SERVICE_RESULT: runtime.result };
   if (runtime.mainSignal !== null) {
-    variables["EXIT_CODE"] = "killed";
-    variables["EXIT_STATUS"] = runtime.mainSignal.replace(/^SIG/, "");
+    variables.EXIT_CODE = "killed";
+    variables.EXIT_STATUS = runtime.mainSignal.replace(/^SIG/, "");
   } else if (runtime.mainCode !== null) {
-    variables["EXIT_CODE"] = "exited";
-    variables["EXIT_STATUS"] = String(runtime.mainCode);
+    variables.EXIT_CODE = "exited";
+    variables.EXIT_STATUS = String(runtime.mainCode);
   }
   return variables;
 }
@@ -34,8 +34,8 @@ function environmentOf(
     if (text === undefined && !optional) return null;
     for (const [name, value] of parseEnvironmentFile(text ?? "")) environment[name] = value;
   }
-  if (service.type === "notify") environment["NOTIFY_SOCKET"] = "/run/systemd/notify";
-  if (runtime.mainPid > 0 && role !== "main") environment["MAINPID"] = String(runtime.mainPid);
+  if (service.type === "notify") environment.NOTIFY_SOCKET = "/run/systemd/notify";
+  if (runtime.mainPid > 0 && role !== "main") environment.MAINPID = String(runtime.mainPid);
   if (role === "stop" || role === "stop-post") Object.assign(environment, exitVariables(runtime));
   return environment;
 }

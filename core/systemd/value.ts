@@ -81,10 +81,10 @@ export function splitWords(text: string): string[] | null {
   for (let at = 0; at < text.length; at++) {
     const character = text.charAt(at);
     if (character === "\\") {
-      const escape = unescape(text, at);
-      if (escape === null) return null;
-      word += escape.text;
-      at += escape.length - 1;
+      const escaped = readEscape(text, at);
+      if (escaped === null) return null;
+      word += escaped.text;
+      at += escaped.length - 1;
       inWord = true;
     } else if (quote !== "") {
       if (character === quote) quote = "";
@@ -121,7 +121,7 @@ const SIMPLE_ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /** The escape that begins at `at`; unknown ones stay as they are, a cut one is an error. */
-function unescape(text: string, at: number): { text: string; length: number } | null {
+function readEscape(text: string, at: number): { text: string; length: number } | null {
   const letter = text.charAt(at + 1);
   if (letter === "") return null;
   const simple = SIMPLE_ESCAPES[letter];

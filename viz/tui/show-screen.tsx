@@ -11,7 +11,7 @@ import { enterAlternateScreen } from "./terminal.js";
  * large screens are drawn less often, so that a replay leaves half of one core alone.
  */
 const FPS = 15;
-const FPS_LARGE = 12;
+const FPS_LARGE = 13;
 const LARGE_CELLS = 5_000;
 
 export interface ShowOptions {

@@ -175,7 +175,7 @@ function start(
 }
 
 function timerFired(state: UpdateState, running: SlotName, timer: string, out: UpdateOut): void {
-  switch (timer as UpdateTimer) {
+  switch (timer) {
     case "check":
       state.schedule.scheduled = false;
       beginCheck(state, running, out);

@@ -155,7 +155,7 @@ function healthy(state: LocksmithState, out: LocksmithOut): void {
 }
 
 function timerFired(state: LocksmithState, timer: string, out: LocksmithOut): void {
-  switch (timer as Timer) {
+  switch (timer) {
     case "release":
       if (state.phase === "running" && state.releasing) beginAttempt(state, "release", out);
       return;

@@ -80,10 +80,11 @@ export interface Application {
 }
 
 /**
- * `faithful`: Nebraska as read, defects N1–N13 included. `fixed`: statuses stick for hosts never
- * granted before, denials answer `noupdate`, the first failure of a rollout halts it, a version a
- * host came back from is not offered to it again, a granted host obeys policy and channel, and
- * silent hosts keep counting as in progress.
+ * `faithful`: Nebraska as read, its defects included. `fixed`: denials answer `noupdate`; counting
+ * and granting are one step; a granted host goes on obeying policy and channel, and holds its place
+ * until it is known what became of it, however silent; the running version proves an update, not
+ * an event that may be lost; the first failure of a rollout halts it; a version that a host came
+ * back from is not offered to it again.
  */
 export type ServiceProfile = "faithful" | "fixed";
 

@@ -130,9 +130,9 @@ function currentUnits(step: Step): Map<string, CurrentUnit> {
 }
 
 function beginTask(step: Step): void {
-  const { agent } = step.state;
+  const { agent, server } = step.state;
   const [task] = agent.tasks;
-  if (task === undefined) {
+  if (task === undefined || server.fenced) {
     agent.failure = "";
     endPass(step);
     return;

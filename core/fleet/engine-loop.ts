@@ -271,10 +271,15 @@ function reconcile(step: Step): void {
 
 /** The world has said in which order Go walks its maps. */
 export function ordered(step: Step, id: number, orders: readonly (readonly number[])[]): void {
-  const { engine } = step.state;
-  if (engine.step !== "order" || engine.orderId !== id) return;
+  const { engine, phase } = step.state;
+  if (phase !== "running" || engine.step !== "order" || engine.orderId !== id) return;
   engine.orderId = 0;
-  beginTasks(step, reconcilePass(clusterState(step.state), passOrder(orders)));
+  const cluster = clusterState(step.state);
+  const counts = orderCounts(cluster);
+  if (counts.some((count, nth) => orders[nth]?.length !== count)) {
+    throw new RangeError(`not the permutations asked for, of ${counts.join(", ")} items`);
+  }
+  beginTasks(step, reconcilePass(cluster, passOrder(orders)));
 }
 
 function clusterState(state: FleetState): ClusterState {

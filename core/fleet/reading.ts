@@ -2,9 +2,11 @@ import type { EtcdReply, V2Node, V2Request } from "../etcd/client.js";
 import {
   baseName,
   isNotFound,
-  jobDirectories,
+  type JobDirectory,
   parseJobObject,
   parseUnitValue,
+  readJobDirectory,
+  readTarget,
   readUnitFile,
   readUnitFiles,
 } from "./registry.js";
@@ -33,14 +35,23 @@ export function takeJobs(
   const { cache, config } = state;
   const missing = new Set<string>();
   const { entries } = read;
-  for (const { object, targetState } of jobDirectories(reply.node)) {
+  const directory: JobDirectory = { object: null, targetState: "" };
+  for (const node of reply.node.nodes ?? []) {
+    readJobDirectory(node, directory);
+    const { object, targetState } = directory;
     if (object === null || !TARGET_STATES.has(targetState)) continue;
-    const model = cache.objects.get(object) ?? parseJobObject(object);
-    if (model === null) continue;
-    cache.objects.set(object, model);
+    let model = cache.objects.get(object);
+    if (model === undefined) {
+      const parsed = parseJobObject(object);
+      if (parsed === null) continue;
+      model = parsed;
+      cache.objects.set(object, model);
+    }
     entries.push({ name: model.name, hash: model.hash, targetState, machine: null });
     if (!cache.units.has(model.hash)) missing.add(model.hash);
   }
+  // By name, whatever the answer's order: the second read relies on it.
+  if (!isSorted(entries)) entries.sort((left, right) => (left.name < right.name ? -1 : 1));
   const [first] = entries;
   if (first === undefined) return null;
   forgetUnused(state, entries);
@@ -48,6 +59,15 @@ export function takeJobs(
   return missing.size > 1
     ? readUnitFiles(config.keyPrefix)
     : readUnitFile(config.keyPrefix, wanted);
+}
+
+function isSorted(entries: readonly JobEntry[]): boolean {
+  let last = "";
+  for (const { name } of entries) {
+    if (name < last) return false;
+    last = name;
+  }
+  return true;
 }
 
 /** The answer to reading unit files. Jobs whose file is not there are dropped; false on an error. */
@@ -73,21 +93,22 @@ function takeUnitFile(state: FleetState, wanted: ReadonlySet<string>, node: V2No
   state.cache.units.set(hash, { text: unitText(unit), global: isGlobalUnit(unit), install });
 }
 
-/** The second read of `/job`, for what fleet calls Schedule; false on an error. */
+/**
+ * The second read of `/job`, for what fleet calls Schedule; false on an error. Both reads list the
+ * directories by key, so that one walk along both is enough.
+ */
 export function takeSchedule(read: UnitsRead, reply: EtcdReply): boolean {
-  if (!reply.ok) {
-    if (!isNotFound(reply)) return false;
-    read.entries = read.entries.map((entry) => ({ ...entry, machine: null }));
-    return true;
+  if (!reply.ok) return isNotFound(reply);
+  const { entries } = read;
+  let at = 0;
+  for (const node of reply.node.nodes ?? []) {
+    const target = readTarget(node);
+    if (target === null) continue;
+    const name = baseName(node.key);
+    let entry = entries[at];
+    while (entry !== undefined && entry.name < name) entry = entries[++at];
+    if (entry?.name === name) entry.machine = target;
   }
-  const targets = new Map<string, string>();
-  for (const { name, target } of jobDirectories(reply.node)) {
-    if (target !== null && target !== "") targets.set(name, target);
-  }
-  read.entries = read.entries.map((entry) => ({
-    ...entry,
-    machine: targets.get(entry.name) ?? null,
-  }));
   return true;
 }
 

@@ -2,11 +2,12 @@ import { expect, test } from "vitest";
 import {
   createUnitFile,
   isTrigger,
-  jobDirectories,
   parseJobObject,
   parseLease,
   parseMachine,
   parseUnitValue,
+  readJobDirectory,
+  readTarget,
   unschedule,
   writeJob,
   writeMachine,
@@ -66,18 +67,27 @@ test("a machine of which only metadata is left has no ID", () => {
 });
 
 test("a job's directory is read as far as it is written", () => {
-  const jobs = directory("/f/job", [
-    directory("/f/job/a.service", [node("/f/job/a.service/object", "o")]),
-    directory("/f/job/b.service", [
-      node("/f/job/b.service/target-state", "launched"),
-      node("/f/job/b.service/target", "A"),
-      node("/f/job/b.service/job-state", "A"),
-    ]),
-  ]);
-  expect(jobDirectories(jobs)).toEqual([
-    { name: "a.service", object: "o", targetState: "", target: null },
-    { name: "b.service", object: null, targetState: "launched", target: "A" },
-  ]);
+  const read = (nodes: object[]) => {
+    const into = { object: null, targetState: "" };
+    const job = directory("/f/job/a.service", nodes);
+    readJobDirectory(job, into);
+    return { ...into, target: readTarget(job) };
+  };
+  const object = node("/f/job/a.service/object", "o");
+  const state = node("/f/job/a.service/target-state", "launched");
+  const target = node("/f/job/a.service/target", "A");
+  const beat = node("/f/job/a.service/job-state", "A");
+  expect(read([object])).toEqual({ object: "o", targetState: "", target: null });
+  expect(read([beat, target, state])).toEqual({
+    object: null,
+    targetState: "launched",
+    target: "A",
+  });
+  expect(read([state, beat, object])).toEqual({
+    object: "o",
+    targetState: "launched",
+    target: null,
+  });
 });
 
 test("a lease that is not JSON belongs to the machine it names, at version 0", () => {

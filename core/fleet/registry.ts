@@ -23,7 +23,7 @@ export function readUnitFiles(prefix: string): V2Request {
 
 /** One unit file, read through the log. */
 export function readUnitFile(prefix: string, hash: string): V2Request {
-  return { op: "get", key: `${prefix}/unit/${hash}`, recursive: true, quorum: true };
+  return { op: "get", key: `${prefix}/unit/${hash}`, quorum: true };
 }
 
 export function readMachines(prefix: string): V2Request {
@@ -241,30 +241,36 @@ export function isExisting(reply: EtcdReply): boolean {
   return !reply.ok && "errorCode" in reply && reply.errorCode === EXISTS;
 }
 
-/** A job's directory, as far as it could be read. */
+/** What a job's directory holds, as far as it has been written. */
 export interface JobDirectory {
-  readonly name: string;
   /** Value of `object`, null if it is not there. */
-  readonly object: string | null;
+  object: string | null;
   /** "" if there is none. */
-  readonly targetState: string;
-  readonly target: string | null;
+  targetState: string;
 }
 
-/** The directories below `/job`. */
-export function jobDirectories(node: V2Node): JobDirectory[] {
-  return (node.nodes ?? []).map((directory) => {
-    let object: string | null = null;
-    let targetState = "";
-    let target: string | null = null;
-    for (const { key, value } of directory.nodes ?? []) {
-      if (value === undefined) continue;
-      if (key.endsWith("/target-state")) targetState = value;
-      else if (key.endsWith("/target")) target = value;
-      else if (key.endsWith("/object")) object = value;
-    }
-    return { name: baseName(directory.key), object, targetState, target };
-  });
+/**
+ * Reads a directory below `/job` into `into`. Runs for every unit of the cluster in every pass of
+ * every host, hence without allocating.
+ */
+export function readJobDirectory(directory: V2Node, into: JobDirectory): void {
+  into.object = null;
+  into.targetState = "";
+  const start = directory.key.length + 1;
+  for (const { key, value } of directory.nodes ?? []) {
+    if (value === undefined) continue;
+    if (key.startsWith("object", start)) into.object = value;
+    else if (key.startsWith("target-state", start)) into.targetState = value;
+  }
+}
+
+/** The machine a directory below `/job` is scheduled to, null if none. */
+export function readTarget(directory: V2Node): string | null {
+  const start = directory.key.length + 1;
+  for (const { key, value } of directory.nodes ?? []) {
+    if (key.length === start + 6 && key.startsWith("target", start) && value) return value;
+  }
+  return null;
 }
 
 /** Name and hash out of a job's `object`; null when it is not fleet's JSON. */

@@ -125,12 +125,20 @@ function startComponents(step: Step): void {
   if (!config.disableEngine) runEngine(step);
 }
 
-/** The monitor's tick: a round of beats begins. */
+/** The monitor's tick: a round of beats begins, or follows the one under way. */
 export function monitorTick(step: Step): void {
-  const { agentTtl } = step.state.config;
-  arm(step, "beat", Math.floor(agentTtl / 2));
-  arm(step, "beat-limit", Math.floor(agentTtl / 3));
-  step.state.server.beatLimitPassed = false;
+  const { config, server } = step.state;
+  arm(step, "beat", Math.floor(config.agentTtl / 2));
+  if (server.beating) server.beatDue = true;
+  else beginBeating(step);
+}
+
+function beginBeating(step: Step): void {
+  const { config, server } = step.state;
+  server.beating = true;
+  server.beatDue = false;
+  server.beatLimitPassed = false;
+  arm(step, "beat-limit", Math.floor(config.agentTtl / 3));
   beat(step);
 }
 
@@ -144,6 +152,8 @@ export function beatReplied(step: Step, reply: EtcdReply, created: boolean): voi
   if (reply.ok) {
     disarm(step, "beat-limit");
     presenceHeld(step);
+    server.beating = false;
+    if (server.beatDue) beginBeating(step);
   } else if (!created) {
     writePresence(step, "beat-create", false);
   } else if (server.beatLimitPassed) {
@@ -167,6 +177,7 @@ function loseNode(step: Step): void {
   disarm(step, "beat-retry");
   step.out.facts.push({ kind: "fleet.presence-lost", machine: state.config.machineId });
   state.phase = "stopping";
+  state.server.beating = false;
   stopComponents(step);
   arm(step, "shutdown", SHUTDOWN_LIMIT);
 }

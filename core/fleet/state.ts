@@ -71,6 +71,10 @@ export interface ServerState {
   presenceSentAt: Micros;
   /** The time the current round of beats may take is over. */
   beatLimitPassed: boolean;
+  /** A round of beats is under way. */
+  beating: boolean;
+  /** The next round was due meanwhile. */
+  beatDue: boolean;
   /** Profile `fixed`: units are stopped until presence is back. */
   fenced: boolean;
   /** What is left to take down. */
@@ -89,7 +93,7 @@ export interface JobEntry {
   readonly hash: string;
   readonly targetState: string;
   /** Filled in by the second read. */
-  readonly machine: string | null;
+  machine: string | null;
 }
 
 /** The part of a pass that reads units: jobs, then unit files that are not known. */
@@ -209,6 +213,8 @@ export function createState(config: FleetConfig): FleetState {
       backoff: 0,
       presenceSentAt: 0,
       beatLimitPassed: false,
+      beating: false,
+      beatDue: false,
       fenced: false,
       purge: [],
     },

@@ -10,6 +10,7 @@ import {
 import type { LiveWorld, Seat } from "../live/index.js";
 import { SshConnection, type SshOptions, type SshTarget } from "../ssh/index.js";
 import { LiveSystemd } from "../systemd/index.js";
+import type { StartGate } from "./gate.js";
 import { LINK_DEFAULTS, type LinkEffect, type LinkFact, type LinkStimulus, link } from "./link.js";
 import { FleetPerformer } from "./perform.js";
 import type { EtcdPort, SystemdPort } from "./ports.js";
@@ -28,6 +29,7 @@ export interface DriveSetting {
   readonly etcd: EtcdPort;
   /** What a host's real systemd is seen through: itself, or a shadow in a dry run. */
   readonly view: (host: string, systemd: SystemdPort) => SystemdPort;
+  readonly gate: StartGate;
   readonly fleet: Omit<FleetConfig, "machineId" | "publicIp">;
   /** Sees every effect of a host's fleetd before it is performed. */
   readonly asked: (host: string, effect: FleetEffect) => void;
@@ -109,6 +111,7 @@ export class HostSession {
       this.#connection = connection;
       const [machine = "", boot = ""] = (await ssh.exec(IDENTITY)).split("\n");
       if (!/^[0-9a-f]{32}$/.test(machine)) throw new Error("the host has no /etc/machine-id");
+      await this.#setting.gate.arrive(this.#host.name);
       this.#link.deliver({ kind: "reached", machine, boot }, cause);
       const lost = (reason: string): void => {
         if (this.#connection !== connection) return;
@@ -121,6 +124,7 @@ export class HostSession {
     } catch (error) {
       this.#connection = null;
       ssh?.close();
+      void this.#setting.gate.arrive(this.#host.name);
       const reason = error instanceof Error ? error.message : String(error);
       this.#link.deliver({ kind: "lost", reason }, cause);
     }

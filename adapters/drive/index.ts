@@ -1,4 +1,5 @@
 export * from "./etcd-shadow.js";
+export * from "./gate.js";
 export * from "./host.js";
 export * from "./link.js";
 export * from "./perform.js";

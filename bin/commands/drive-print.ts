@@ -60,36 +60,25 @@ function shorten(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}…` : text);
 }
 
-/**
- * Why a fleetd does things: the last fact that names the unit, or the part of fleetd whose business
- * a key is. Facts come before or together with the effects they explain.
- */
-export class Reasons {
-  readonly #units = new Map<string, string>();
+/** Whose business a key is, for the writes that no fact explains. */
+function purposeOf(key: string): string {
+  const found = PURPOSES.find(([pattern]) => pattern.test(key));
+  return found?.[1] ?? "";
+}
 
-  heard(host: string, fact: FleetFact | LinkFact): void {
-    if ("unit" in fact && "reason" in fact && fact.unit !== "") {
-      this.#units.set(`${host}/${fact.unit}`, fact.reason);
-    }
-  }
+const PURPOSES: readonly (readonly [RegExp, string])[] = [
+  [/\/machines\/[^/]+\/object$/, "presence of the machine"],
+  [/\/lease\/engine-leader$/, "engine leadership"],
+  [/\/engine\/version$/, "engine version"],
+  [/\/job-state$/, "heartbeat of a unit that is loaded here"],
+  [/\/states?\/[^/]+(\/[^/]+)?$/, "published state of a unit"],
+];
 
-  of(host: string, effect: FleetEffect): string {
-    if (effect.kind === "systemd-call") {
-      const { request } = effect;
-      if (!("unit" in request)) return "unit files changed";
-      return this.#units.get(`${host}/${request.unit}`) ?? "the agent's pass over its units";
-    }
-    if (effect.kind !== "etcd-call") return "";
-    const { key } = effect.request;
-    const [, area = "", name = "", leaf = ""] = /\/([^/]+)\/([^/]+)(?:\/([^/]+))?$/.exec(key) ?? [];
-    if (key.includes("/machines/")) return "presence of the machine";
-    if (key.includes("/lease/")) return "engine leadership";
-    if (key.includes("/engine/")) return "engine version";
-    const unit = area === "job" || area === "states" ? name : area === "state" ? name : leaf;
-    if (leaf === "job-state") return "heartbeat of a unit that runs here";
-    if (key.includes("/states/") || key.includes("/state/")) return "state of a unit";
-    return this.#units.get(`${host}/${unit}`) ?? "the engine's pass over all units";
-  }
+/** The unit that a deed is about, "" for the daemon-reload; null when no fact will explain it. */
+function unitOf(effect: FleetEffect): string | null {
+  if (effect.kind === "systemd-call") return "unit" in effect.request ? effect.request.unit : "";
+  if (effect.kind !== "etcd-call") return null;
+  return /\/job\/([^/]+)\/target$/.exec(effect.request.key)?.[1] ?? null;
 }
 
 /** A fact that a person wants to hear of while it happens; null for the rest. */
@@ -134,9 +123,10 @@ export function newsOf(host: string, fact: FleetFact | LinkFact): string | null 
 export class DrivePrinter {
   readonly #apply: boolean;
   readonly #json: boolean;
-  readonly #reasons = new Reasons();
   readonly #seen = new Set<string>();
   readonly #reached = new Set<string>();
+  /** Deeds by host and unit whose reason is not told yet: fleetd tells it when the deed is done. */
+  readonly #unexplained = new Map<string, Deed[]>();
   #repeats = 0;
 
   constructor({ apply, json }: { readonly apply: boolean; readonly json: boolean }) {
@@ -150,15 +140,17 @@ export class DrivePrinter {
   }
 
   heard(host: string, fact: FleetFact | LinkFact): void {
-    this.#reasons.heard(host, fact);
     if (fact.kind === "link.up") this.#reached.add(host);
+    const reason = "reason" in fact ? fact.reason : "error" in fact ? fact.error : null;
+    if ("unit" in fact && reason !== null) this.#explain(`${host}/${fact.unit}`, reason);
     const news = newsOf(host, fact);
     if (news !== null) console.error(news);
   }
 
   /** A deed is printed when it is first met; beats and renewals repeat it. */
   asked(host: string, effect: FleetEffect): void {
-    const deed = deedOf(host, effect, this.#reasons.of(host, effect));
+    const purpose = effect.kind === "etcd-call" ? purposeOf(effect.request.key) : "";
+    const deed = deedOf(host, effect, purpose);
     if (deed === null) return;
     const key = `${host} ${deed.what.replace(/ if at index \d+/, "")}`;
     if (this.#seen.has(key)) {
@@ -166,16 +158,30 @@ export class DrivePrinter {
       return;
     }
     this.#seen.add(key);
-    if (this.#json) console.log(JSON.stringify({ ...deed, applied: this.#apply }));
-    else
-      console.log(
-        `${this.#apply ? "" : "would "}${host} ${deed.target} ${deed.what}  # ${deed.why}`,
-      );
+    const unit = unitOf(effect);
+    if (unit === null) {
+      this.#print(deed);
+      return;
+    }
+    const waiting = `${host}/${unit}`;
+    this.#unexplained.set(waiting, [...(this.#unexplained.get(waiting) ?? []), deed]);
   }
 
   summary(): void {
+    for (const key of [...this.#unexplained.keys()]) this.#explain(key, "under way when stopped");
     const verb = this.#apply ? "done" : "would be done; nothing was changed";
     const again = this.#repeats === 0 ? "" : `, and ${this.#repeats} repetitions of them`;
     console.error(`${this.#seen.size} deeds${again} ${verb}`);
+  }
+
+  #explain(key: string, why: string): void {
+    for (const deed of this.#unexplained.get(key) ?? []) this.#print({ ...deed, why });
+    this.#unexplained.delete(key);
+  }
+
+  #print(deed: Deed): void {
+    const { host, target, what, why } = deed;
+    if (this.#json) console.log(JSON.stringify({ ...deed, applied: this.#apply }));
+    else console.log(`${this.#apply ? "" : "would: "}${host} ${target} ${what}  # ${why}`);
   }
 }

@@ -3,9 +3,16 @@ import { basename } from "node:path";
 import { Command } from "commander";
 import { EtcdV2Client } from "../../adapters/etcd/index.js";
 import { FLEET_DEFAULTS, type FleetctlCommand, fleetctl } from "../../core/fleet/index.js";
-import { SECOND, SECOND } from "../../core/kernel/index.js";
+import { SECOND } from "../../core/kernel/index.js";
 import { probeV2 } from "./drive-probe.js";
-import { guarded, readEndpoints, readFileFlag, readTls, refuse, type TlsFlags } from "./live-flags.js";
+import {
+  guarded,
+  readEndpoints,
+  readFileFlag,
+  readTls,
+  refuse,
+  type TlsFlags,
+} from "./live-flags.js";
 
 const COMMANDS: readonly FleetctlCommand[] = [
   "submit",

@@ -5,6 +5,7 @@ import {
   type EtcdPort,
   EtcdShadow,
   HostSession,
+  StartGate,
   SystemdShadow,
 } from "../../adapters/drive/index.js";
 import { EtcdV2Client } from "../../adapters/etcd/index.js";
@@ -174,6 +175,7 @@ function runHosts(run: Run): Promise<number> {
       world,
       etcd,
       fleet,
+      gate: new StartGate(hosts.map(({ name }) => name)),
       view: (_host, systemd) => (apply ? systemd : new SystemdShadow(systemd)),
       asked: (host, effect) => printer.asked(host, effect),
       heard: (host, fact) => printer.heard(host, fact),

@@ -15,14 +15,14 @@ export interface V2Event {
 }
 
 /**
- * The last events, the one of index `i` at place `i mod 1000`. Every index is one event; null stands
+ * The last events, the one of index `i` at place `(i - 1) mod 1000`. Every index is one event; null stands
  * for one outside the keys (membership), which no watcher can see.
  */
 export type V2History = (V2Event | null)[];
 
 /** Remembers the event of `index`, which must follow the last one. */
 export function remember(history: V2History, index: Revision, event: V2Event | null): void {
-  history[index % V2_HISTORY_CAPACITY] = event;
+  history[(index - 1) % V2_HISTORY_CAPACITY] = event;
 }
 
 /** Index of the oldest event still remembered. */
@@ -47,7 +47,7 @@ export function scanHistory(
     return v2Failure(401, `the requested history has been cleared [${oldest}/${index}]`, lastIndex);
   }
   for (let i = index; i <= lastIndex; i++) {
-    const event = history[i % V2_HISTORY_CAPACITY] ?? null;
+    const event = history[(i - 1) % V2_HISTORY_CAPACITY] ?? null;
     if (event !== null && !event.refresh && concerns(event, key, recursive)) return event;
   }
   return null;

@@ -272,7 +272,9 @@ function place(
   const node = dir ? directoryNode(key, index) : fileNode(key, value, index);
   if (life.expiresAt !== null) setDeadline(store.expiry, node, life.expiresAt);
   parent.set(name, node);
-  const event: V2Event = { action, node: showNode(node, now), prevNode, refresh: life.refresh };
+  // A create that asks to refresh is a create all the same.
+  const refresh = action === "set" && life.refresh;
+  const event: V2Event = { action, node: showNode(node, now), prevNode, refresh };
   const status = prevNode === null ? 201 : 200;
   return conclude(store, event, status, notices);
 }

@@ -43,7 +43,6 @@ export interface DiscoveredPeer {
 export type DiscoveryError =
   | "invalid-url"
   | "bad-size-key"
-  | "size-not-found"
   | "token-not-found"
   | "duplicate-id"
   | "duplicate-name"

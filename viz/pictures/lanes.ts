@@ -109,7 +109,7 @@ export function unitLane(sheet: Sheet, name: string, y: number, height: number):
       }),
       tooltip(`${name} active on ${span.host} from ${formatTime(span.from)}`),
     ];
-    if (height >= 12 && width > span.host.length * TEXT_WIDTH + 8) {
+    if (height >= 14 && width > span.host.length * TEXT_WIDTH + 8) {
       children.push(
         label(span.host, { x: x + 5, y: y + height / 2 + 3.4, fill: INK, class: "small" }),
       );
@@ -119,11 +119,9 @@ export function unitLane(sheet: Sheet, name: string, y: number, height: number):
   for (const { span, x, width } of stretches(history.outages, scale, end, () => "outage")) {
     const length = formatDuration((span.to ?? end) - span.from);
     parts.push(
-      element(
-        "rect",
-        { x, y: y + height / 2 - 1.5, width: Math.max(1.5, width), height: 3, fill: VIOLATION },
-        [tooltip(`${name} active nowhere for ${length} from ${formatTime(span.from)}`)],
-      ),
+      element("rect", { x, y: y + height / 2 - 1.5, width, height: 3, fill: VIOLATION }, [
+        tooltip(`${name} active nowhere for ${length} from ${formatTime(span.from)}`),
+      ]),
     );
   }
   return parts;

@@ -1,5 +1,6 @@
 import { symbol, symbolTimes } from "d3";
 import {
+  compareNames,
   type FaultSpan,
   formatDuration,
   formatTime,
@@ -218,10 +219,10 @@ function more(sheet: Sheet, text: string, y: number): Svg {
 }
 
 function unitLanes(sheet: Sheet, top: number): Part {
-  const names = [...sheet.timeline.chronicle.units.keys()].sort();
+  const names = [...sheet.timeline.chronicle.units.keys()].sort(compareNames);
   if (names.length === 0) return { parts: [], height: 0 };
   const shown = names.slice(0, UNIT_LANES_MAX);
-  const lane = shown.length > 30 ? 9 : 17;
+  const lane = shown.length > 30 ? 12 : 17;
   const parts: Svg[] = [caption(sheet, "units", top + 10)];
   shown.forEach((name, i) => {
     parts.push(...unitLane(sheet, name, top + 16 + i * lane, lane));

@@ -1,5 +1,6 @@
 import type { Micros } from "../../core/kernel/index.js";
 import {
+  compareNames,
   downtimeAt,
   type Notice,
   roleLabel,
@@ -177,7 +178,7 @@ function leaderless(reigns: readonly ReportReign[], end: Micros): Micros {
 function units(timeline: Timeline): ReportUnit[] {
   const { chronicle, latest, duration } = timeline;
   return [...latest.units.values()]
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .sort((a, b) => compareNames(a.name, b.name))
     .map((unit) => {
       const outages = chronicle.units.get(unit.name)?.outages ?? [];
       const lengths = outages.map((outage) => (outage.to ?? duration) - outage.from);

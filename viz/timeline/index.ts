@@ -4,6 +4,7 @@ export * from "./diff.js";
 export * from "./fold.js";
 export { downtimeAt } from "./fold-units.js";
 export * from "./indexes.js";
+export * from "./names.js";
 export * from "./store.js";
 export * from "./time.js";
 export * from "./timeline.js";

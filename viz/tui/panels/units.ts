@@ -1,4 +1,10 @@
-import { downtimeAt, formatDuration, printable, type UnitView } from "../../timeline/index.js";
+import {
+  compareNames,
+  downtimeAt,
+  formatDuration,
+  printable,
+  type UnitView,
+} from "../../timeline/index.js";
 import { type Line, lineOf, type Span, type Style, span, toWidth } from "../cells.js";
 import { rule, type Scene } from "./scene.js";
 
@@ -42,7 +48,7 @@ export function unitLines(scene: Scene, width: number, height: number): Line[] {
 function downFirst(a: UnitView, b: UnitView): number {
   const left = a.downSince === null ? 1 : 0;
   const right = b.downSince === null ? 1 : 0;
-  return left - right || (a.name < b.name ? -1 : 1);
+  return left - right || compareNames(a.name, b.name);
 }
 
 function unitCell(unit: UnitView, at: number, width: number, whole: boolean): Span[] {

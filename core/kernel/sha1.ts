@@ -7,7 +7,13 @@
 export function sha1Hex(bytes: string): string {
   const words = pad(bytes);
   const w = new Array<number>(80).fill(0);
-  let [h0, h1, h2, h3, h4] = [0x6745_2301, 0xefcd_ab89 | 0, 0x98ba_dcfe | 0, 0x1032_5476, 0xc3d2_e1f0 | 0];
+  let [h0, h1, h2, h3, h4] = [
+    0x6745_2301,
+    0xefcd_ab89 | 0,
+    0x98ba_dcfe | 0,
+    0x1032_5476,
+    0xc3d2_e1f0 | 0,
+  ];
   for (let block = 0; block < words.length; block += 16) {
     for (let i = 0; i < 16; i++) w[i] = words[block + i] ?? 0;
     for (let i = 16; i < 80; i++) {

@@ -24,7 +24,7 @@ export type InvariantName =
   | "election-safety"
   | "log-matching"
   | "quorum-holds-committed"
-  | "up-to-date-holds-committed"
+  | "electable-holds-committed"
   | "leader-completeness"
   | "leader-committed-is-durable"
   | "committed-is-durable"
@@ -50,10 +50,18 @@ export interface InvariantOptions<D> {
 }
 
 /**
- * Every invariant that does not hold over the members given: TLA+'s eight, with two differences.
- * Leader completeness is about leaders whose term is at least that of the member that counts an entry
- * as committed, since TLA+'s wording fails for a deposed leader that has not noticed. And what
- * is committed must be on disk at a quorum, which is stronger than to be in a quorum's logs.
+ * Every invariant that does not hold over the members given: TLA+'s eight, worded so that they hold
+ * of etcd's implementation in all states and not only in those small enough to model:
+ *
+ * - leader completeness is about leaders whose term is at least that of the member that counts an
+ *   entry as committed: a deposed leader that has not noticed may lack it;
+ * - an up-to-date log holds what is committed (MoreUpToDateCorrectInv) if it is up to date for a
+ *   quorum: compared with a single follower that knows more to be committed than its log can
+ *   prove, a log of a deposed leader may look better and lack it;
+ * - what is committed is on disk at a quorum, which is stronger than to be in a quorum's logs;
+ * - a configuration counts only for a member that has applied all it has committed, since etcd's
+ *   configurations change when they are applied.
+ *
  * Members that were removed and then lost their disk must not be passed. Costs time in the length
  * of the logs; `invariant-history.ts` has what a hot loop can afford.
  */
@@ -77,11 +85,15 @@ interface LogView<D> {
   readonly id: RaftId;
   readonly term: Term;
   readonly leads: boolean;
-  /** null while it is down: what it would find configured, it does not know yet. */
+  /**
+   * The configuration as of `committed`; null if the member has not applied that far, or is down. What it
+   * has committed since may have been decided by voters it does not know of yet.
+   */
   readonly config: TrackerConfig | null;
   readonly compacted: LogIndex;
   readonly last: LogIndex;
   readonly committed: LogIndex;
+  readonly durableCompacted: LogIndex;
   readonly durableLast: LogIndex;
   termAt(index: LogIndex): Term | null;
   durableTermAt(index: LogIndex): Term | null;
@@ -91,6 +103,7 @@ interface LogView<D> {
 function viewOf<D, S>({ id, node, durable }: Replica<D, S>): LogView<D> {
   const number = (term: Term | "compacted" | "unavailable") =>
     typeof term === "number" ? term : null;
+  const durableCompacted = durable.compactedIndex;
   const durableLast = storageLastIndex(durable);
   const durableTermAt = (index: LogIndex) => number(storageTerm(durable, index));
   if (node === null) {
@@ -103,6 +116,7 @@ function viewOf<D, S>({ id, node, durable }: Replica<D, S>): LogView<D> {
       compacted: compactedIndex,
       last: durableLast,
       committed: Math.min(Math.max(hardState.commit, compactedIndex), durableLast),
+      durableCompacted,
       durableLast,
       termAt: durableTermAt,
       durableTermAt,
@@ -111,21 +125,25 @@ function viewOf<D, S>({ id, node, durable }: Replica<D, S>): LogView<D> {
   }
   const { log } = node;
   const { storage, unstable } = log;
+  const compacted = unstable.snapshot?.index ?? storage.compactedIndex;
   return {
     id,
     term: node.term,
     leads: node.role === "leader",
-    config: node.tracker.config,
-    compacted: unstable.snapshot?.index ?? storage.compactedIndex,
+    config: log.applied === log.committed ? node.tracker.config : null,
+    compacted,
     last: lastIndex(log),
     committed: log.committed,
+    durableCompacted,
     durableLast,
     termAt: (index) => number(termAt(log, index)),
     durableTermAt,
-    entryAt: (index) =>
-      index >= unstable.offset
-        ? (unstable.entries[index - unstable.offset] ?? null)
-        : (storage.entries[index - storage.compactedIndex - 1] ?? null),
+    entryAt: (index) => {
+      // What storage still holds below a snapshot that is not on disk yet no longer counts.
+      if (index <= compacted) return null;
+      if (index >= unstable.offset) return unstable.entries[index - unstable.offset] ?? null;
+      return storage.entries[index - storage.compactedIndex - 1] ?? null;
+    },
   };
 }
 
@@ -139,7 +157,7 @@ function holds<D>(log: LogView<D>, index: LogIndex, term: Term): boolean {
 }
 
 function holdsDurably<D>(log: LogView<D>, index: LogIndex, term: Term): boolean {
-  return index < log.compacted || log.durableTermAt(index) === term;
+  return index < log.durableCompacted || log.durableTermAt(index) === term;
 }
 
 /** What concerns one member's committed entries, and who holds them. */
@@ -174,6 +192,21 @@ function checkAlone<D>(
     const detail = `${id} has committed ${index}, which is not on disk at ${unwritten.join(", ")}`;
     violations.push({ invariant: "committed-is-durable", members: unwritten, index, term, detail });
   }
+  for (const candidate of logs) {
+    if (holds(candidate, index, term)) continue;
+    const supporters = logs.filter((voter) => upToDate(candidate, voter)).map(({ id }) => id);
+    if (!containsQuorum(config, supporters)) continue;
+    const detail = `${candidate.id} could be elected without ${index}, which ${id} has committed`;
+    const members = [candidate.id, id];
+    violations.push({ invariant: "electable-holds-committed", members, index, term, detail });
+  }
+}
+
+/** True if `voter` would find the candidate's log good enough. */
+function upToDate<D>(candidate: LogView<D>, voter: LogView<D>): boolean {
+  const term = candidate.termAt(candidate.last) ?? 0;
+  const own = voter.termAt(voter.last) ?? 0;
+  return term > own || (term === own && candidate.last >= voter.last);
 }
 
 /** True if `ids` could elect a leader and commit entries by themselves. */
@@ -216,25 +249,22 @@ function checkPair<D>(
       const detail = `${other.id} has ${index} of term ${one.term}, which its leader ${one.id} has not`;
       report("election-safety", index, one.term, detail);
     }
-    checkHolder(one, other, report);
+    checkLeader(one, other, report);
   }
 }
 
-/** What `one` must hold of what `other` counts as committed. */
-function checkHolder<D>(
+/** A leader must hold what `other` counts as committed. */
+function checkLeader<D>(
   one: LogView<D>,
   other: LogView<D>,
   report: (invariant: InvariantName, index: LogIndex, term: Term, detail: string) => void,
 ): void {
+  if (!one.leads || one.term < other.term) return;
   const index = other.committed;
   const term = other.termAt(index);
   if (term === null || holds(one, index, term)) return;
   const detail = `${one.id} lacks ${index} of term ${term}, which ${other.id} has committed`;
-  if (one.leads && one.term >= other.term) report("leader-completeness", index, term, detail);
-  const [oneTerm, otherTerm] = [one.termAt(one.last) ?? 0, other.termAt(other.last) ?? 0];
-  if (oneTerm > otherTerm || (oneTerm === otherTerm && one.last >= other.last)) {
-    report("up-to-date-holds-committed", index, term, detail);
-  }
+  report("leader-completeness", index, term, detail);
 }
 
 /** The highest index below one of the same term at which two logs differ. */

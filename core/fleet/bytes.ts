@@ -146,6 +146,11 @@ export function quote(bytes: ByteText): string {
   return `${text}"`;
 }
 
+/** Whether Go's strconv.IsPrint holds, up to the Unicode version. */
+export function isPrintable(rune: number): boolean {
+  return PRINTABLE.test(String.fromCodePoint(rune));
+}
+
 /** Go's `%q` of a rune: quoted with single quotes. */
 export function quoteRune(rune: number): string {
   return rune === 0x27 ? "'\\''" : `'${escapeRune(rune)}'`;

@@ -161,6 +161,11 @@ test("hashes are read from hex as Go reads them", () => {
     hash: "da39a3ee5e6b4b0d3255bfef95601890afd80709",
   });
   expect(parseUnitHash("abc")).toEqual({ ok: false, error: "encoding/hex: odd length hex string" });
+  expect(parseUnitHash("0'")).toEqual({
+    ok: false,
+    error: "encoding/hex: invalid byte: U+0027 '''",
+  });
+  expect(parseUnitHash("0\n")).toEqual({ ok: false, error: "encoding/hex: invalid byte: U+000A" });
   expect(parseUnitHash("zz")).toEqual({
     ok: false,
     error: "encoding/hex: invalid byte: U+007A 'z'",

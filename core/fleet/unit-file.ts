@@ -1,5 +1,5 @@
 import { sha1Hex } from "../kernel/index.js";
-import { type ByteText, fromBytes, quote, quoteRune, toBytes } from "./bytes.js";
+import { type ByteText, fromBytes, isPrintable, quote, toBytes } from "./bytes.js";
 import { lexUnitFile, type UnitOption } from "./unit-lexer.js";
 
 /** The values of each option of a section, in file order, by name. */
@@ -104,8 +104,7 @@ export function parseUnitHash(
     const byte = bad[0].charCodeAt(0);
     const code = byte.toString(16).toUpperCase().padStart(4, "0");
     // Go's %#U: the code point, and the character where it can be printed.
-    const shown =
-      quoteRune(byte).startsWith("'\\\\") && byte !== 0x5c ? "" : ` '${String.fromCharCode(byte)}'`;
+    const shown = isPrintable(byte) ? ` '${String.fromCharCode(byte)}'` : "";
     return { ok: false, error: `encoding/hex: invalid byte: U+${code}${shown}` };
   }
   if (bytes.length % 2 === 1) return { ok: false, error: "encoding/hex: odd length hex string" };

@@ -109,6 +109,7 @@ function heading(timeline: Timeline, title: string | undefined, width: number): 
     counted(latest.elections, "election"),
     counted(chronicle.faults.length, "fault"),
     counted(latest.violations, "violation"),
+    chronicle.dropped === 0 ? "" : `${chronicle.dropped} later changes are not shown`,
   ].filter((fact) => fact !== "");
   const verdict = latest.end?.verdict ?? "incomplete";
   const fill = verdict === "held" ? "#059669" : verdict === "violated" ? VIOLATION : FAINT;

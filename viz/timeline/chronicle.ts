@@ -74,12 +74,12 @@ export interface Notice {
 }
 
 /** Spans and notices kept, over all hosts; what comes later is counted in `dropped`. */
-export const CHRONICLE_ITEMS_MAX = 400_000;
+export const CHRONICLE_ITEMS_MAX = 1_000_000;
 
 /**
  * The whole run as spans: who led when, what each host ran, where each unit was active, which
  * faults held. It grows with the changes in a log, not with its length, and stops growing at
- * `CHRONICLE_ITEMS_MAX` (about 40 MB); pictures and reports then say that they are cut.
+ * `CHRONICLE_ITEMS_MAX` (about 100 MB); pictures and reports then say that they are cut.
  */
 export class Chronicle {
   readonly hosts: HostHistory[] = [];

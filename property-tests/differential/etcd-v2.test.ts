@@ -1,30 +1,73 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
-import { installedEtcd, startEtcd } from "./etcd-server.js";
-import { compareRuns, step } from "./etcd-v2.js";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { V2Request } from "../../core/etcd/index.js";
+import { type EtcdServer, installedEtcd, startEtcd } from "./etcd-server.js";
+import { compareRuns, expiringStep, SHORT_TTL, type Step, step } from "./etcd-v2.js";
 
-const installed = installedEtcd();
-const required = process.env.ORRERY_WITNESS_REQUIRED === "1";
+const missing = installedEtcd() === null && process.env.ORRERY_WITNESS_REQUIRED !== "1";
+const runs = Number(process.env.ORRERY_RUNS ?? 60);
 
-test.skipIf(installed === null && !required)(
+let server: EtcdServer | null = null;
+
+beforeAll(async () => {
+  if (!missing) server = await startEtcd();
+});
+
+afterAll(async () => {
+  await server?.stop();
+});
+
+function clientUrl(): string {
+  if (server === null) throw new Error("etcd must be on the PATH");
+  return server.clientUrl;
+}
+
+test.skipIf(missing)(
   "a real etcd and the v2 store give the same answers to the same requests",
   async () => {
-    expect(installed, "etcd must be on the PATH").not.toBeNull();
-    const server = await startEtcd();
-    try {
-      await fc.assert(
-        fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60 }), async (steps) => {
-          expect(await compareRuns(server.clientUrl, steps)).toEqual([]);
-        }),
-        {
-          numRuns: Number(process.env.ORRERY_RUNS ?? 60),
-          endOnFailure: false,
-          interruptAfterTimeLimit: 100_000,
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { minLength: 1, maxLength: 60, size: "max" }),
+        async (steps) => {
+          expect(await compareRuns(clientUrl(), steps)).toEqual([]);
         },
-      );
-    } finally {
-      await server.stop();
-    }
+      ),
+      { numRuns: runs },
+    );
+  },
+  600_000,
+);
+
+test.skipIf(missing)(
+  "a real etcd and the v2 store let the same keys expire, and tell the same watchers",
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(expiringStep, { minLength: 1, maxLength: 40, size: "max" }),
+        async (steps) => {
+          const wait = SHORT_TTL * 1000 + 1200;
+          expect(await compareRuns(clientUrl(), steps, wait)).toEqual([]);
+        },
+      ),
+      { numRuns: Math.ceil(runs / 20), endOnFailure: runs < 100 },
+    );
+  },
+  600_000,
+);
+
+test.skipIf(missing)(
+  "a real etcd and the v2 store forget the same changes",
+  async () => {
+    const watch = (back: number): Step => {
+      const request: Extract<V2Request, { readonly op: "watch" }> = { op: "watch", key: "/a" };
+      return { request, back };
+    };
+    const puts = Array.from(
+      { length: 1003 },
+      (): Step => ({ request: { op: "put", key: "/a", value: "x" } }),
+    );
+    const watches = [998, 999, 1000, 1001, 1002].map((back) => watch(back));
+    expect(await compareRuns(clientUrl(), [...puts, ...watches])).toEqual([]);
   },
   120_000,
 );

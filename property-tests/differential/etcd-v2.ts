@@ -8,6 +8,7 @@ import {
   type V2Request,
   type V2Response,
   type V2Store,
+  v2Expire,
   v2Get,
   v2Watch,
 } from "../../core/etcd/index.js";
@@ -42,6 +43,9 @@ const flag = fc.boolean();
 const value = fc.constantFrom("", "x", "y", "longer value & more=1");
 const ttl = fc.constantFrom<number | "">(1000, 5000, "");
 
+/** Seconds; runs out within a test. */
+export const SHORT_TTL = 2;
+
 function optional<T extends object>(
   record: { [K in keyof T]: fc.Arbitrary<T[K]> },
 ): fc.Arbitrary<Partial<T>> {
@@ -63,13 +67,11 @@ const putOptions = optional({
 const put = fc
   .tuple(key, putOptions)
   .map(([at, options]): Step => ({ request: { op: "put", key: at, ...options } }));
-const plainPut = fc
-  .tuple(key, value, flag)
-  .map(
-    ([at, text, dir]): Step => ({
-      request: { op: "put", key: at, ...(dir ? { dir } : { value: text }) },
-    }),
-  );
+const plainPut = fc.tuple(key, value, flag).map(
+  ([at, text, dir]): Step => ({
+    request: { op: "put", key: at, ...(dir ? { dir } : { value: text }) },
+  }),
+);
 const putIndexed = fc
   .tuple(key, value, fc.constantFrom<"current" | "other">("current", "other"))
   .map(
@@ -100,6 +102,17 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: removeIndexed },
   { weight: 3, arbitrary: get },
   { weight: 2, arbitrary: watch },
+);
+
+const shortPut = fc
+  .tuple(key, fc.record({ dir: flag, refresh: flag }, { requiredKeys: [] }))
+  .map(([at, options]): Step => ({ request: { op: "put", key: at, ttl: SHORT_TTL, ...options } }));
+
+/** One request, of which many let keys and directories expire soon. */
+export const expiringStep: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 2, arbitrary: shortPut },
+  { weight: 1, arbitrary: watch },
+  { weight: 2, arbitrary: step },
 );
 
 /** What both sides are brought to before they are compared. */
@@ -143,10 +156,14 @@ interface OpenWatch {
   readonly done: Promise<void>;
 }
 
-/** Runs steps on a server whose keys are removed first; returns every difference. */
+/**
+ * Runs steps on a server whose keys are removed first; returns every difference. With `expireMs` both
+ * sides then wait so long, which must be enough for every ttl of `SHORT_TTL` to run out.
+ */
 export async function compareRuns(
   clientUrl: string,
   steps: readonly Step[],
+  expireMs = 0,
 ): Promise<Difference[]> {
   await removeAllKeys(clientUrl);
   const base = await indexOf(clientUrl);
@@ -155,13 +172,21 @@ export async function compareRuns(
   const model: Model = { store, fired: new Map(), base };
   const open: OpenWatch[] = [];
   const differences: Difference[] = [];
-  for (const [at, item] of steps.entries()) {
-    const request = resolve(model, item);
+  const began = Date.now();
+  const compare = async (at: number, request: V2Request): Promise<void> => {
     const expected = runModel(model, at, request);
-    const { answer, watching } = await runServer(clientUrl, at, request);
+    const { answer: server, watching } = await runServer(clientUrl, at, request);
     if (watching !== null) open.push(watching);
-    const server = answer;
     if (!equal(server, expected)) differences.push({ at, request, server, model: expected });
+  };
+  for (const [at, item] of steps.entries()) await compare(at, resolve(model, item));
+  if (expireMs > 0) {
+    // On a machine too slow to finish the steps before the first key expires nothing can be said.
+    fc.pre(Date.now() - began < SHORT_TTL * 1000);
+    await pause(expireMs);
+    expireModel(model);
+    const all: V2Request = { op: "get", key: "/", recursive: true, quorum: true };
+    await compare(steps.length, all);
   }
   for (const watching of open) {
     const response = model.fired.get(watching.at);
@@ -174,6 +199,13 @@ export async function compareRuns(
     watching.abort.abort();
   }
   return differences;
+}
+
+function expireModel(model: Model): void {
+  const notices: V2Notice[] = [];
+  const now = Date.now() * 1000;
+  v2Expire(model.store, now, now, notices);
+  for (const { id, response } of notices) model.fired.set(id, response);
 }
 
 function resolve(model: Model, item: Step): V2Request {
@@ -190,7 +222,8 @@ function resolve(model: Model, item: Step): V2Request {
 }
 
 function runModel(model: Model, at: number, request: V2Request): Answer | "waiting" {
-  const now = Date.now() * 1000;
+  // No two requests at the same time: those that expire then would have no order.
+  const now = Date.now() * 1000 + at;
   const parsed = parseV2Request(request, now);
   if (!parsed.ok) return normalise(parsed.failure);
   const { command } = parsed;
@@ -336,7 +369,7 @@ function shape(node: ServerNode | V2Node, expirationMs: number | null): unknown 
     modifiedIndex: node.modifiedIndex ?? 0,
     createdIndex: node.createdIndex ?? 0,
     expires: expirationMs === null ? null : Math.round((expirationMs - Date.now()) / 100_000),
-    ttl: node.ttl === undefined ? null : Math.round(node.ttl / 100),
+    ttl: Math.round((node.ttl ?? 0) / 100) || null,
     nodes: children.sort((left, right) => (JSON.stringify(left) < JSON.stringify(right) ? -1 : 1)),
   };
 }

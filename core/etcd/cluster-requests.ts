@@ -1,6 +1,7 @@
 import { type Micros, SECOND, unreachable } from "../kernel/index.js";
 import { transferLeader } from "../raft/index.js";
 import type { ClusterRequest } from "./events.js";
+import { forward } from "./forward.js";
 import {
   listMembers,
   MEMBERSHIP_ERROR,
@@ -15,7 +16,6 @@ import { connectedSince } from "./messages.js";
 import { findProgress } from "./progress.js";
 import { newOrigin, proposeFor, requestTimeout } from "./propose.js";
 import { type EtcdOut, reply, SERVER_ERROR } from "./reply.js";
-import { forward } from "./requests.js";
 import type { Asker, EtcdState, Running } from "./state.js";
 
 /** A peer not heard for this long counts as unhealthy when membership is to change (etcd's HealthInterval). */

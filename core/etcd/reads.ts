@@ -3,8 +3,9 @@ import { readIndex } from "../raft/index.js";
 import type { LogData } from "./log-data.js";
 import { newOrigin } from "./propose.js";
 import { type EtcdOut, failRequest, reply, SERVER_ERROR, v3Answer } from "./reply.js";
-import type { Running, WaitingRead } from "./state.js";
-import { readRange } from "./v3-apply.js";
+import type { Asker, Running, WaitingRead } from "./state.js";
+import type { RangeRequest, TxnRequest } from "./v3-api.js";
+import { applyKv, readRange } from "./v3-apply.js";
 
 /** How long a round of reads waits for an index before it asks again. */
 const READ_RETRY: Micros = 500 * MILLISECOND;
@@ -45,12 +46,25 @@ export function answerRound(run: Running, now: Micros, out: EtcdOut): void {
   if (current === null || current.index === null) return;
   if (run.stores.applied.index < current.index) return;
   for (const { asker, request } of current.waiting) {
-    if (asker === null) continue;
-    const result = readRange(run.stores.mvcc, request);
-    reply(asker, "ok" in result ? result : v3Answer(run, result), true, out);
+    if (asker !== null) answerRead(run, asker, request, out);
   }
   run.reads.current = null;
   beginRound(run, now, out);
+}
+
+/** Answers a range, or a transaction of ranges only, from the member's own store. */
+export function answerRead(
+  run: Running,
+  asker: Asker,
+  request: RangeRequest | TxnRequest,
+  out: EtcdOut,
+): void {
+  const { mvcc, lessor } = run.stores;
+  const result =
+    request.op === "kv-range"
+      ? readRange(mvcc, request)
+      : applyKv(mvcc, lessor, request, { push: () => {} });
+  reply(asker, "ok" in result ? result : v3Answer(run, result), true, out);
 }
 
 /** Fails reads whose time is up, and asks again for a round that got no index. */

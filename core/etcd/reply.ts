@@ -17,6 +17,7 @@ export const SERVER_ERROR = {
   badTransferee: "etcdserver: bad leader transferee",
   unhealthy: "etcdserver: unhealthy cluster",
   notEnoughStarted: "etcdserver: re-configuration failed due to not enough started members",
+  notForLearner: "etcdserver: rpc not supported for learner",
   learnerNotReady: "etcdserver: can only promote a learner member which is in sync with leader",
 } as const;
 

@@ -3,23 +3,26 @@ import { STEP_ERROR_TEXT } from "../raft/index.js";
 import type { LeaseId, V2Request } from "./client.js";
 import { takeClusterRequest } from "./cluster-requests.js";
 import type { ClientRequest } from "./events.js";
+import { forward } from "./forward.js";
 import { LEASE_TTL_MAX, renewLease } from "./lease.js";
 import { newOrigin, proposeFor, requestTimeout } from "./propose.js";
-import { takeRead } from "./reads.js";
-import { type EtcdOut, reply, v2Answer, v3Answer } from "./reply.js";
+import { answerRead, takeRead } from "./reads.js";
+import { type EtcdOut, reply, SERVER_ERROR, v2Answer, v3Answer } from "./reply.js";
 import type { Asker, EtcdState, Running } from "./state.js";
 import { applyV2Command, parseV2Request } from "./v2-request.js";
 import { removeWatcher } from "./v2-watch.js";
 import { v2Watch } from "./v2store.js";
 import {
   type LeaseRequest,
+  type RangeRequest,
   type RequestOp,
   type TxnRequest,
+  type V3Request,
   type V3Write,
   v3Failure,
   type WatchRequest,
 } from "./v3-api.js";
-import { applyKv, KV_ERROR, readRange } from "./v3-apply.js";
+import { KV_ERROR } from "./v3-apply.js";
 import { checkKvRequest } from "./v3-check.js";
 import { startWatch } from "./watch.js";
 
@@ -44,20 +47,14 @@ export function takeRequest(
     case "kv-put":
     case "kv-delete-range":
     case "kv-txn":
-      takeKv(state, run, asker, request, now, out);
-      return;
     case "kv-compact":
-      proposeV3(state, run, asker, request, now, out);
-      return;
     case "lease-grant":
     case "lease-revoke":
     case "lease-keep-alive":
     case "lease-time-to-live":
     case "lease-list":
-      takeLease(state, run, asker, request, now, out);
-      return;
     case "kv-watch":
-      beginV3Watch(run, asker, request, out);
+      takeV3(state, run, asker, request, now, out);
       return;
     case "member-list":
     case "member-add":
@@ -105,6 +102,37 @@ function takeV2(
 /** Reads tell no watcher. */
 const NO_NOTICES = { push: (): void => {} };
 
+function takeV3(
+  state: EtcdState,
+  run: Running,
+  asker: Asker,
+  request: V3Request,
+  now: Micros,
+  out: EtcdOut,
+): void {
+  // A learner serves nothing but reads of its own store.
+  if (run.node.isLearner && (request.op !== "kv-range" || !isSerializable(request))) {
+    reply(asker, v3Failure("Unavailable", SERVER_ERROR.notForLearner), true, out);
+    return;
+  }
+  switch (request.op) {
+    case "kv-range":
+    case "kv-put":
+    case "kv-delete-range":
+    case "kv-txn":
+      takeKv(state, run, asker, request, now, out);
+      return;
+    case "kv-compact":
+      proposeV3(state, run, asker, request, now, out);
+      return;
+    case "kv-watch":
+      beginV3Watch(run, asker, request, out);
+      return;
+    default:
+      takeLease(state, run, asker, request, now, out);
+  }
+}
+
 function takeKv(
   state: EtcdState,
   run: Running,
@@ -118,29 +146,24 @@ function takeKv(
     reply(asker, malformed, true, out);
     return;
   }
-  if (request.op === "kv-range") {
-    if (request.serializable === true) {
-      const result = readRange(run.stores.mvcc, request);
-      reply(asker, "ok" in result ? result : v3Answer(run, result), true, out);
-      return;
-    }
+  if (request.op !== "kv-range" && (request.op !== "kv-txn" || !isReadOnly(request))) {
+    proposeV3(state, run, asker, request, now, out);
+  } else if (isSerializable(request)) {
+    answerRead(run, asker, request, out);
+  } else {
     takeRead(run, { asker, request, deadline: now + requestTimeout(state) }, now, out);
-    return;
   }
-  if (request.op === "kv-txn" && isSerializableRead(request)) {
-    const { mvcc, lessor } = run.stores;
-    const result = applyKv(mvcc, lessor, request, NO_NOTICES);
-    reply(asker, "ok" in result ? result : v3Answer(run, result), true, out);
-    return;
-  }
-  proposeV3(state, run, asker, request, now, out);
 }
 
-/** A transaction of serializable ranges only is read from the member's own store. */
-function isSerializableRead(txn: TxnRequest): boolean {
-  return [...txn.success, ...txn.failure].every(
-    (op) => op.op === "kv-range" && op.serializable === true,
-  );
+/** Only ranges; a nested transaction counts as a write. */
+function isReadOnly(txn: TxnRequest): boolean {
+  return [...txn.success, ...txn.failure].every((op) => op.op === "kv-range");
+}
+
+function isSerializable(request: RangeRequest | TxnRequest): boolean {
+  if (request.op === "kv-range") return request.serializable === true;
+  const ops = [...request.success, ...request.failure];
+  return ops.every((op) => op.op === "kv-range" && op.serializable === true);
 }
 
 function proposeV3(
@@ -218,24 +241,6 @@ function answerLease(
   const grantedTtl = lease?.ttl ?? 0;
   const keys = request.keys === true ? [...(lessor.keys.get(id) ?? [])].sort() : [];
   reply(asker, v3Answer(run, { op: "lease-time-to-live", id, ttl, grantedTtl, keys }), true, out);
-}
-
-/** Passes a request on to the leader. Without one the client waits until its time is up. */
-export function forward(
-  state: EtcdState,
-  run: Running,
-  asker: Asker,
-  purpose: "v3" | "cluster",
-  request: ClientRequest,
-  now: Micros,
-  out: EtcdOut,
-): void {
-  const id = newOrigin(run).request;
-  const deadline = now + requestTimeout(state);
-  run.requests.set(id, { asker, purpose, since: now, deadline });
-  const to = run.node.lead;
-  if (to === 0) return;
-  out.effects.push({ kind: "send", to, message: { type: "forward", id, request }, sizeBytes: 256 });
 }
 
 function beginV3Watch(run: Running, asker: Asker, request: WatchRequest, out: EtcdOut): void {

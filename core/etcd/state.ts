@@ -5,7 +5,7 @@ import { createDisk, type Disk } from "./disk.js";
 import type { ClientRequest, EtcdRole } from "./events.js";
 import type { LogData } from "./log-data.js";
 import type { StoreImage, Stores } from "./snapshot.js";
-import type { RangeRequest } from "./v3-api.js";
+import type { RangeRequest, TxnRequest } from "./v3-api.js";
 import type { Watchers } from "./watch.js";
 
 /** Who gets a reply: a client of this member, or another member that passed a request on. */
@@ -32,10 +32,10 @@ export interface UnsentProposal {
   readonly data: LogData;
 }
 
-/** A linearizable read. */
+/** A linearizable read: a range, or a transaction of ranges only. */
 export interface WaitingRead {
   asker: Asker | null;
-  readonly request: RangeRequest;
+  readonly request: RangeRequest | TxnRequest;
   readonly deadline: Micros;
 }
 

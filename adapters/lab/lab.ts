@@ -61,7 +61,8 @@ export async function labKill(settings: LabSettings, name: string): Promise<bool
     await sleep(50);
   }
   rmSync(join(labPaths(settings).host(name), "pid"), { force: true });
-  if (existsSync(`/sys/class/net/vb-${name}`)) run("ip", "link", "del", `vb-${name}`);
+  const link = `vb-${settings.instance}${name}`;
+  if (existsSync(`/sys/class/net/${link}`)) run("ip", "link", "del", link);
   return true;
 }
 
@@ -115,7 +116,7 @@ function boot(settings: LabSettings, host: LabHost): void {
       "--console=pipe",
       "--boot",
       `--directory=${paths.root}`,
-      `--machine=${host.name}`,
+      `--machine=${host.container}`,
       `--uuid=${host.machineId}`,
       `--network-bridge=${settings.bridge}`,
       `--bind-ro=${network}:/etc/systemd/network/10-host0.network`,
@@ -166,7 +167,7 @@ function alive(pid: number, settings: LabSettings, name: string): boolean {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
     return (
-      words.includes(`--machine=${name}`) &&
+      words.includes(`--machine=${settings.instance}${name}`) &&
       words.includes(`--directory=${labPaths(settings).root}`)
     );
   } catch {

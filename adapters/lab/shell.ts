@@ -20,7 +20,7 @@ export function run(program: string, ...args: readonly string[]): string {
 
 /** True when the program is on the PATH (sbin included: some users have it not). */
 export function hasProgram(name: string): boolean {
-  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  const folders = (process.env.PATH ?? "").split(delimiter);
   return [...folders, "/usr/sbin", "/sbin"].some((folder) => {
     try {
       accessSync(join(folder, name), constants.X_OK);

@@ -119,12 +119,12 @@ export class Rederiver {
 
   #create(record: LogRecord): Divergence | null {
     const { data, host } = record;
-    const name = isObject(data) ? data["machine"] : undefined;
+    const name = isObject(data) ? data.machine : undefined;
     const machine = typeof name === "string" ? this.#machines.get(name) : undefined;
     if (machine === undefined || !isObject(data)) {
       return diverge(record, null, `no machine called ${JSON.stringify(name)} is known`);
     }
-    const state = machine.create(data["config"]);
+    const state = machine.create(data.config);
     this.#seats.set(seatId(host, machine.name), { machine, state });
     return null;
   }

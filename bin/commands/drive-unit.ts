@@ -25,38 +25,45 @@ const COMMANDS: readonly FleetctlCommand[] = [
 
 /** `orrery drive unit`: what fleetctl would tell the cluster, through etcd alone. */
 export function driveUnitCommand(): Command {
-  return new Command("unit")
-    .description("submit, load, start, stop, unload or destroy a unit, as fleetctl does")
-    .argument("<what>", COMMANDS.join(", "))
-    .argument("<unit>", "a unit file, or the name of a unit that was submitted")
-    .requiredOption("--etcd <urls>", "client URLs of members, separated by commas")
-    .option("--cacert <file>", "authority that signed etcd's certificate (PEM)")
-    .option("--cert <file>", "client certificate (PEM)")
-    .option("--key <file>", "key of the client certificate (PEM)")
-    .addHelpText(
-      "after",
-      `
+  return (
+    new Command("unit")
+      .description("submit, load, start, stop, unload or destroy a unit, as fleetctl does")
+      .argument("<what>", COMMANDS.join(", "))
+      .argument("<unit>", "a unit file, or the name of a unit that was submitted")
+      .option("--etcd <urls>", "client URLs of members, separated by commas")
+      .option("--cacert <file>", "authority that signed etcd's certificate (PEM)")
+      .option("--cert <file>", "client certificate (PEM)")
+      .option("--key <file>", "key of the client certificate (PEM)")
+      .addHelpText(
+        "after",
+        `
 Examples:
   orrery drive unit start ./web.service --etcd http://127.0.0.1:2379
   orrery drive unit stop web.service --etcd http://127.0.0.1:2379`,
-    )
-    .action((what: string, unit: string, flags: TlsFlags & { readonly etcd: string }) =>
-      guarded(() => tellUnit(what, unit, flags)),
-    );
+      )
+      // Depending on how the program is set up, flags that `drive` has too are taken by `drive`.
+      .action((what: string, unit: string, _flags: UnitFlags, command: Command) =>
+        guarded(() => tellUnit(what, unit, command.optsWithGlobals<UnitFlags>())),
+      )
+  );
 }
 
-async function tellUnit(
-  what: string,
-  unit: string,
-  flags: TlsFlags & { readonly etcd: string },
-): Promise<number> {
+interface UnitFlags extends TlsFlags {
+  readonly etcd?: string;
+}
+
+async function tellUnit(what: string, unit: string, flags: UnitFlags): Promise<number> {
   const command = COMMANDS.find((known) => known === what);
   if (command === undefined) {
     refuse("E_FLAG", "unit", JSON.stringify(what), COMMANDS.join(", "), "Use one of these");
   }
-  const client = new EtcdV2Client({ endpoints: readEndpoints(flags.etcd), tls: readTls(flags) });
+  const { etcd } = flags;
+  if (etcd === undefined) {
+    refuse("E_FLAG", "--etcd", "nothing", "client URLs of etcd", "Add --etcd http://HOST:2379");
+  }
+  const client = new EtcdV2Client({ endpoints: readEndpoints(etcd), tls: readTls(flags) });
   try {
-    await probeV2(client, flags.etcd, FLEET_DEFAULTS.keyPrefix);
+    await probeV2(client, etcd, FLEET_DEFAULTS.keyPrefix);
     return await carryOut(client, command, unit);
   } finally {
     client.close();

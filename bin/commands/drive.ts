@@ -44,7 +44,6 @@ interface DriveFlags extends TlsFlags, SshFlags {
 export function driveCommand(): Command {
   return new Command("drive")
     .description("run fleet's engine and agents against a real etcd (v2) and real hosts' systemd")
-    .enablePositionalOptions()
     .option("--etcd <urls>", "client URLs of members, separated by commas")
     .option(
       "--host <name=url>",

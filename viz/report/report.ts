@@ -15,6 +15,8 @@ export interface ReportContext {
   readonly path?: string;
   /** Real time the run took, in microseconds. */
   readonly wall?: Micros;
+  /** Checksum of the log's last line, which stands for the whole log. */
+  readonly sum?: string;
   /** Stimuli processed; a run's log stores only part of what happened. */
   readonly events?: number;
 }
@@ -79,8 +81,10 @@ export interface Report {
   readonly seed: string | null;
   /** `held`, `violated`, `stopped`, or `incomplete` for a log without its end record. */
   readonly verdict: string;
-  /** Checksum of the whole log; null for an incomplete one. */
+  /** Checksum of the whole log; null if it is not known. */
   readonly sum: string | null;
+  /** Hash of the final state; null if the log does not hold it. */
+  readonly state: string | null;
   readonly records: number;
   readonly events: number | null;
   readonly duration: Micros;
@@ -126,9 +130,10 @@ export function reportOf(timeline: Timeline, context: ReportContext = {}): Repor
     scenario: name,
     seed,
     verdict: latest.end?.verdict ?? "incomplete",
-    sum: latest.end?.sum || null,
+    sum: context.sum ?? (latest.end?.sum || null),
+    state: latest.end?.hash || null,
     records: timeline.length,
-    events: context.events ?? null,
+    events: context.events ?? (latest.end?.events || null),
     duration,
     wall,
     speed: wall === null || wall === 0 ? null : Math.round((duration * 1000) / wall),

@@ -196,12 +196,13 @@ function tail(report: Report, tone: Toner): string[] {
       `${count(report.dropped)} spans and events were too many to keep: the lists are cut.`,
     );
   }
-  if (report.sum !== null) lines.push(`log hash  ${printable(report.sum)}`);
-  else
-    lines.push(
-      tone("the log has no end record: it was cut off, or is still being written", "warn"),
-    );
-  if (report.replay !== null) lines.push(`replay    ${report.replay}`);
+  if (report.sum !== null) lines.push(`log hash    ${printable(report.sum)}`);
+  if (report.state !== null) lines.push(`state hash  ${printable(report.state)}`);
+  if (report.verdict === "incomplete") {
+    const why = "the log has no end record: it was cut off, or is still being written";
+    lines.push(tone(why, "warn"));
+  }
+  if (report.replay !== null) lines.push(`replay      ${report.replay}`);
   return lines;
 }
 

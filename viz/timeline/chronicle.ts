@@ -3,6 +3,8 @@ import { describe } from "./describe.js";
 import type { Draft } from "./draft.js";
 import { fieldsOf, textOf, textsOf } from "./fields.js";
 import type { FoldRecord } from "./fold.js";
+import type { HostNames } from "./host-names.js";
+import { compareNames } from "./names.js";
 import { type HostView, type RoleLabel, roleLabel } from "./view.js";
 
 /** A stretch of time; `to` is null while it lasts. */
@@ -120,7 +122,7 @@ export class Chronicle {
     }
     for (const name of draft.touchedUnits) this.#unit(draft, name, at);
     this.#cluster(draft, at);
-    if (record.type === "fact") this.#notice(index, record);
+    if (record.type === "fact") this.#notice(draft, index, record);
   }
 
   #host(host: HostView, index: number, at: Micros): void {
@@ -193,14 +195,22 @@ export class Chronicle {
     }
   }
 
-  #notice(index: number, record: FoldRecord): void {
+  #notice(draft: Draft, index: number, record: FoldRecord): void {
     const target = this.#targetOf(record.kind);
     if (target !== null) {
       const { seq, at, host, kind, data } = record;
       const hosts = textsOf(fieldsOf(data), "hosts");
-      this.#add(target, { index, seq, at, host, kind, text: describe(kind, data), hosts });
+      this.#add(target, {
+        index,
+        seq,
+        at,
+        host,
+        kind,
+        text: describe(kind, data, draft.names),
+        hosts,
+      });
     } else if (record.kind === "fault.begin") {
-      this.#fault(record);
+      this.#fault(draft, record);
     } else if (record.kind === "fault.end") {
       const id = textOf(fieldsOf(record.data), "id");
       const span = this.#openFaults.get(id);
@@ -226,7 +236,7 @@ export class Chronicle {
     }
   }
 
-  #fault(record: FoldRecord): void {
+  #fault(draft: Draft, record: FoldRecord): void {
     const fields = fieldsOf(record.data);
     const fault = fieldsOf(fields.fault);
     const known = new Set(this.hosts.map((host) => host.name));
@@ -234,8 +244,8 @@ export class Chronicle {
     const span = this.#add<FaultSpan>(this.faults, {
       id,
       kind: textOf(fault, "kind") || "fault",
-      text: describe(record.kind, record.data),
-      hosts: [...namesIn(fault, known)].sort(),
+      text: describe(record.kind, record.data, draft.names),
+      hosts: [...new Set(namesIn(fault, known, draft.names))].sort(compareNames),
       from: record.at,
       to: null,
     });
@@ -281,13 +291,23 @@ function closeLast(spans: readonly Span[], at: Micros): void {
   if (last !== undefined && last.to === null) last.to = at;
 }
 
+/** Fields of a fault that hold indexes of nodes. */
+const FAULT_NODES: ReadonlySet<string> = new Set(["host", "hosts", "from", "to"]);
+
 /** Host names anywhere in a fault: its targets, the ends of its links, the sides of its partition. */
-function* namesIn(value: unknown, known: ReadonlySet<string>): Generator<string> {
+function* namesIn(value: unknown, known: ReadonlySet<string>, names: HostNames): Generator<string> {
   if (typeof value === "string") {
     if (known.has(value)) yield value;
   } else if (Array.isArray(value)) {
-    for (const item of value) yield* namesIn(item, known);
+    for (const item of value) yield* namesIn(item, known, names);
   } else if (typeof value === "object" && value !== null) {
-    for (const item of Object.values(value)) yield* namesIn(item, known);
+    for (const [field, item] of Object.entries(value)) {
+      const nodes = FAULT_NODES.has(field) ? (Array.isArray(item) ? item : [item]) : [];
+      for (const node of nodes) {
+        const name = typeof node === "number" ? names.ofNode(node) : "";
+        if (known.has(name)) yield name;
+      }
+      yield* namesIn(item, known, names);
+    }
   }
 }

@@ -1,4 +1,6 @@
 import { type Fields, fieldsOf, isFields, listOf, textOf } from "./fields.js";
+import { HostNames } from "./host-names.js";
+import { formatDuration } from "./time.js";
 
 const VALUE_LENGTH_MAX = 60;
 
@@ -6,7 +8,8 @@ const VALUE_LENGTH_MAX = 60;
 export function describeFields(fields: Fields, without: readonly string[] = []): string {
   const parts: string[] = [];
   for (const [name, value] of Object.entries(fields)) {
-    if (!without.includes(name)) parts.push(`${printable(name)}=${describeValue(value)}`);
+    if (value !== null && !without.includes(name))
+      parts.push(`${printable(name)}=${describeValue(value)}`);
   }
   return parts.join(" ");
 }
@@ -34,9 +37,35 @@ export function printable(text: string): string {
   return text.replace(UNPRINTABLE, "·");
 }
 
-/** What a record says, in one line, without its kind. Unknown kinds show their fields. */
-export function describe(kind: string, data: unknown): string {
-  const fields = fieldsOf(data);
+/** Fields of a fault that name nodes by index. */
+const NODES: readonly string[] = ["host", "hosts", "from", "to"];
+
+/** A fault in a few words: whom it hits, how long it lasts, then what else it says. */
+export function describeFault(fault: Fields, names: HostNames): string {
+  const parts: string[] = [];
+  for (const name of NODES) {
+    const value = fault[name];
+    const nodes = (Array.isArray(value) ? value : [value])
+      .filter((node) => typeof node === "number" || typeof node === "string")
+      .map((node) => (typeof node === "number" ? names.ofNode(node) : printable(node)));
+    if (nodes.length > 0) parts.push(name === "host" ? nodes.join() : `${name} ${nodes.join(",")}`);
+  }
+  const duration = fault.duration;
+  if (typeof duration === "number") parts.push(`for ${formatDuration(duration)}`);
+  parts.push(describeFields(fault, ["id", "kind", "at", "duration", ...NODES]));
+  return parts.filter((part) => part !== "").join(" ");
+}
+
+/**
+ * What a record says, in one line, without its kind. Unknown kinds show their fields.
+ *
+ * @param names - with it, machine IDs and indexes of nodes become names of hosts
+ */
+export function describe(kind: string, data: unknown, names: HostNames = new HostNames()): string {
+  return names.inText(describeFact(kind, fieldsOf(data), names));
+}
+
+function describeFact(kind: string, fields: Fields, names: HostNames): string {
   const text = (name: string) => printable(textOf(fields, name));
   switch (kind) {
     case "host.up":
@@ -74,7 +103,7 @@ export function describe(kind: string, data: unknown): string {
       return text("holder");
     case "fault.begin": {
       const fault = fieldsOf(fields.fault);
-      const about = describeFields(fault, ["kind"]);
+      const about = describeFault(fault, names);
       return `#${text("id")} ${printable(textOf(fault, "kind"))} ${about}`.trimEnd();
     }
     case "fault.end":
@@ -84,7 +113,9 @@ export function describe(kind: string, data: unknown): string {
     case "expectation.met":
     case "expectation.failed": {
       const name = text("expectation") || text("name");
-      const others = describeFields(fields, ["expectation", "name", "detail"]);
+      const found = text("found") === "" ? "" : `(found ${text("found")})`;
+      const rest = describeFields(fields, ["expectation", "name", "detail", "found", "line"]);
+      const others = [found, rest].filter(Boolean).join(" ");
       return [[name, text("detail")].filter(Boolean).join(": "), others].filter(Boolean).join(" ");
     }
     case "checkpoint": {

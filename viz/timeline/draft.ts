@@ -1,5 +1,6 @@
 import type { LogHeader, Micros } from "../../core/kernel/index.js";
-import { type Fields, fieldsOf, isFields, listOf, textOf } from "./fields.js";
+import { type Fields, fieldsOf, textOf } from "./fields.js";
+import { type HostNames, headerHosts, headerZones } from "./host-names.js";
 import type { ClusterView, HostView, UnitInstance, UnitView } from "./view.js";
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -10,7 +11,7 @@ export function initialView(header: LogHeader): ClusterView {
     index: -1,
     seq: -1,
     at: 0,
-    hosts: headerHosts(header).map((host) => newHost(host)),
+    hosts: headerHosts(header).map((host) => newHost(host, headerZones(header))),
     units: new Map(),
     leader: null,
     elections: 0,
@@ -29,27 +30,17 @@ export function initialView(header: LogHeader): ClusterView {
   };
 }
 
-/** The hosts of a header: those of its scenario, or those listed beside it. */
-function headerHosts(header: LogHeader): Fields[] {
-  const origin = fieldsOf(header.origin);
-  const scenario = listOf(fieldsOf(origin.scenario), "hosts");
-  const hosts = scenario.length > 0 ? scenario : listOf(origin, "hosts");
-  return hosts
-    .map((host) => (typeof host === "string" ? { name: host } : host))
-    .filter(isFields)
-    .filter((host) => textOf(host, "name") !== "");
-}
-
-function newHost(fields: Fields): HostView {
+function newHost(fields: Fields, zones: readonly unknown[] = []): HostView {
+  const zone = typeof fields.zone === "number" ? zones[fields.zone] : null;
   return {
     name: textOf(fields, "name"),
-    zone: textOf(fields, "zone"),
+    zone: typeof zone === "string" ? zone : textOf(fields, "zone"),
     group: textOf(fields, "group"),
     power: "down",
     since: 0,
     reason: "",
     boots: 0,
-    version: textOf(fieldsOf(fields.os), "version"),
+    version: textOf(fieldsOf(fields.os), "version") || textOf(fields, "osVersion"),
     slot: "",
     slots: [],
     etcd: null,
@@ -85,7 +76,14 @@ export class Draft {
   /** Cluster units the last record changed. Whoever applies records empties it. */
   readonly touchedUnits: string[] = [];
 
-  constructor(view: ClusterView) {
+  /**
+   * @param names - what hosts are called; it may learn more, and must be the same for all drafts
+   * of one log
+   */
+  constructor(
+    view: ClusterView,
+    readonly names: HostNames,
+  ) {
     this.cluster = { ...view };
     // Both are only written to once owned, and owning copies them.
     this.#hosts = view.hosts as HostView[];

@@ -1,6 +1,6 @@
 import type { Micros } from "../../core/kernel/index.js";
 import { type Draft, isActive, newUnit } from "./draft.js";
-import { type Fields, textOf } from "./fields.js";
+import { type Fields, textOf, textsOf } from "./fields.js";
 import type { UnitInstance, UnitView } from "./view.js";
 
 /** One unit on one host came to be in a state. */
@@ -69,12 +69,12 @@ export function unitScheduled(draft: Draft, fields: Fields, at: Micros): void {
   const name = textOf(fields, "unit");
   if (name === "") return;
   const unit = clusterUnit(draft, name, at);
-  const machine = textOf(fields, "machine");
+  const machine = draft.names.ofMachine(textOf(fields, "machine"));
   const moved = unit.machine !== machine && (unit.machine !== "" || unit.firstActive !== null);
   draft.setUnit({
     ...unit,
     machine,
-    reason: textOf(fields, "reason"),
+    reason: draft.names.inText(textOf(fields, "reason")),
     moves: unit.moves + (moved ? 1 : 0),
     wanted: true,
   });
@@ -103,8 +103,11 @@ function withoutOutage(unit: UnitView, at: Micros): UnitView {
 /** `operator.action` on a unit. */
 export function unitOperated(draft: Draft, fields: Fields, at: Micros): void {
   const action = textOf(fields, "do");
-  const name = textOf(fields, "unit");
-  if (name === "") return;
+  const names = [textOf(fields, "unit"), ...textsOf(fields, "units")].filter((name) => name !== "");
+  for (const name of names) operate(draft, name, action, at);
+}
+
+function operate(draft: Draft, name: string, action: string, at: Micros): void {
   const unit = draft.unit(name);
   if (unit === undefined) return;
   if (/destroy|unload|stop/.test(action)) draft.setUnit(withoutOutage(unit, at));

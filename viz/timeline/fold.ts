@@ -1,5 +1,5 @@
 import type { LogRecord, Micros } from "../../core/kernel/index.js";
-import { describeFields } from "./describe.js";
+import { describeFault } from "./describe.js";
 import { Draft } from "./draft.js";
 import { type Fields, fieldsOf, isFields, listOf, numberOf, textOf, textsOf } from "./fields.js";
 import {
@@ -12,14 +12,15 @@ import {
   updateFact,
 } from "./fold-host.js";
 import { unitOperated, unitPublished, unitScheduled, unitUnscheduled } from "./fold-units.js";
+import type { HostNames } from "./host-names.js";
 import type { ClusterView } from "./view.js";
 
 /** The part of a record a view depends on. */
 export type FoldRecord = Pick<LogRecord, "seq" | "at" | "host" | "type" | "kind" | "data">;
 
 /** The view after one more record. The view given stays as it was. */
-export function foldRecord(view: ClusterView, record: FoldRecord): ClusterView {
-  const draft = new Draft(view);
+export function foldRecord(view: ClusterView, record: FoldRecord, names: HostNames): ClusterView {
+  const draft = new Draft(view, names);
   applyRecord(draft, view.index + 1, record);
   return draft.freeze();
 }
@@ -56,7 +57,8 @@ function verdictOf(fields: Fields): ClusterView["end"] {
   return {
     verdict: textOf(fields, "verdict"),
     sum: textOf(fields, "sum"),
-    records: numberOf(fields, "records"),
+    hash: textOf(fields, "hash"),
+    events: numberOf(fields, "events"),
   };
 }
 
@@ -116,12 +118,14 @@ function hostFact(draft: Draft, host: number, kind: string, fields: Fields, at: 
 function fleetFact(draft: Draft, host: number, kind: string, fields: Fields, at: Micros): boolean {
   switch (kind) {
     case "fleet.engine-leader": {
-      const machine = textOf(fields, "machine") || (host < 0 ? "" : draft.host(host).name);
+      const machine =
+        draft.names.ofMachine(textOf(fields, "machine")) || (host < 0 ? "" : draft.host(host).name);
       if (draft.cluster.engine?.machine !== machine) draft.cluster.engine = { machine, since: at };
       return true;
     }
     case "fleet.engine-lost": {
-      const lost = textOf(fields, "machine") || (host < 0 ? "" : draft.host(host).name);
+      const lost =
+        draft.names.ofMachine(textOf(fields, "machine")) || (host < 0 ? "" : draft.host(host).name);
       if (lost === "" || draft.cluster.engine?.machine === lost) draft.cluster.engine = null;
       return true;
     }
@@ -139,6 +143,10 @@ function fleetFact(draft: Draft, host: number, kind: string, fields: Fields, at:
       if (host >= 0) draft.edit(host).registered = kind === "fleet.registered";
       return true;
     case "fleet.task":
+    case "fleet.task-failed":
+    case "fleet.unloaded-all":
+    case "fleet.fenced":
+    case "fleet.exited":
       return true;
     default:
       return false;
@@ -152,14 +160,22 @@ function clusterFact(draft: Draft, record: FoldRecord, fields: Fields): boolean 
     case "service.denied":
       return true;
     case "lock.acquired":
-      cluster.lock = { ...cluster.lock, holders: including(cluster.lock.holders, fields) };
+      cluster.lock = {
+        ...cluster.lock,
+        holders: including(cluster.lock.holders, holderOf(draft, fields)),
+      };
       return true;
     case "lock.released":
-      cluster.lock = { ...cluster.lock, holders: excluding(cluster.lock.holders, fields) };
+      cluster.lock = {
+        ...cluster.lock,
+        holders: excluding(cluster.lock.holders, holderOf(draft, fields)),
+      };
       return true;
     case "lock.semaphore":
       cluster.lock = {
-        holders: [...textsOf(fields, "holders")].sort(),
+        holders: textsOf(fields, "holders")
+          .map((holder) => draft.names.ofMachine(holder))
+          .sort(),
         max: numberOf(fields, "max", cluster.lock.max),
       };
       return true;
@@ -188,13 +204,15 @@ function clusterFact(draft: Draft, record: FoldRecord, fields: Fields): boolean 
   }
 }
 
-function including(holders: readonly string[], fields: Fields): readonly string[] {
-  const holder = textOf(fields, "holder");
+function holderOf(draft: Draft, fields: Fields): string {
+  return draft.names.ofMachine(textOf(fields, "holder"));
+}
+
+function including(holders: readonly string[], holder: string): readonly string[] {
   return holder === "" || holders.includes(holder) ? holders : [...holders, holder].sort();
 }
 
-function excluding(holders: readonly string[], fields: Fields): readonly string[] {
-  const holder = textOf(fields, "holder");
+function excluding(holders: readonly string[], holder: string): readonly string[] {
   return holders.filter((other) => other !== holder);
 }
 
@@ -202,7 +220,7 @@ function faultBegins(draft: Draft, fields: Fields, at: Micros): void {
   const fault = faultFields(fields);
   const id = textOf(fields, "id");
   const kind = textOf(fault, "kind") || "fault";
-  const text = describeFields(fault, ["kind"]);
+  const text = describeFault(fault, draft.names);
   const others = draft.cluster.faults.filter((active) => active.id !== id);
   draft.cluster.faults = [...others, { id, kind, text, since: at }];
   draft.cluster.faultsBegun++;

@@ -3,6 +3,7 @@ export * from "./describe.js";
 export * from "./diff.js";
 export * from "./fold.js";
 export { downtimeAt } from "./fold-units.js";
+export { HostNames } from "./host-names.js";
 export * from "./indexes.js";
 export * from "./names.js";
 export * from "./store.js";

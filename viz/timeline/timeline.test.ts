@@ -52,7 +52,7 @@ test("a view is the same whichever way one comes to it", () => {
   const straight: string[] = [];
   let view = new Timeline(log.header).latest;
   for (const record of log.records) {
-    view = foldRecord(view, record);
+    view = foldRecord(view, record, timeline.names);
     straight.push(plain(view));
   }
   expect(timeline.length).toBeGreaterThan(2 * timeline.keyframeDistance);
@@ -217,6 +217,41 @@ test("what changed at an event is told in words", () => {
   expect(diffViews(timeline.at(0), timeline.at(1))).toEqual([
     { subject: "a", field: "etcd", from: "none", to: "follower" },
   ]);
+});
+
+test("machine IDs and indexes of nodes are shown as the hosts they stand for", () => {
+  const id = (digit: string): string => digit.repeat(32);
+  const hosts = [
+    { name: "a", machineId: id("a"), zone: 1, osVersion: "1" },
+    { name: "b", machineId: id("b"), zone: 0, osVersion: "1" },
+  ];
+  const header: LogHeader = {
+    orrery: 1,
+    kind: "run",
+    origin: { scenario: { zones: ["east", "west"], hosts } },
+  };
+  const timeline = Timeline.of(
+    header,
+    facts(
+      ["a", "lock.acquired", { holder: id("b") }],
+      ["a", "fleet.scheduled", { unit: "w.service", machine: id("b"), reason: "" }],
+      ["a", "fleet.engine-leader", { machine: id("a") }],
+      ["", "fault.begin", { id: 0, fault: { id: 0, kind: "crash", host: 1, duration: 5_000_000 } }],
+      ["c", "fleet.registered", { machine: id("c") }],
+      ["", "lock.semaphore", { semaphore: 0, max: 1, holders: [id("c"), id("d")] }],
+    ),
+  );
+  const view = timeline.latest;
+  expect(view.hosts.map((host) => `${host.name} ${host.zone}`)).toEqual(["a west", "b east", "c "]);
+  expect(timeline.at(0).lock.holders).toEqual(["b"]);
+  expect(view.lock.holders).toEqual(["c", id("d")]);
+  expect(view.units.get("w.service")?.machine).toBe("b");
+  expect(view.engine?.machine).toBe("a");
+  expect(timeline.chronicle.faults[0]).toMatchObject({
+    hosts: ["b"],
+    text: "#0 crash b for 5.0 s",
+  });
+  expect(timeline.describe(1)).toBe("w.service to b");
 });
 
 test("services that are heard of are not hosts", () => {

@@ -1,7 +1,10 @@
 import type { LogHeader, LogRecord, Micros } from "../../core/kernel/index.js";
 import { Chronicle } from "./chronicle.js";
+import { describe } from "./describe.js";
 import { Draft, initialView } from "./draft.js";
+import { fieldsOf, textOf } from "./fields.js";
 import { applyRecord, type FoldRecord } from "./fold.js";
+import { HostNames } from "./host-names.js";
 import { Indexes } from "./indexes.js";
 import { RecordStore } from "./store.js";
 import type { ClusterView } from "./view.js";
@@ -31,6 +34,8 @@ export class Timeline {
   readonly header: LogHeader;
   readonly store = new RecordStore();
   readonly chronicle = new Chronicle();
+  /** What hosts are called. */
+  readonly names: HostNames;
   readonly marks: Marks = {
     violations: new Indexes(),
     faults: new Indexes(),
@@ -49,10 +54,11 @@ export class Timeline {
 
   constructor(header: LogHeader) {
     this.header = header;
+    this.names = HostNames.of(header);
     this.#initial = initialView(header);
-    this.#tail = new Draft(this.#initial);
+    this.#tail = new Draft(this.#initial, this.names);
     this.#keyframes = [this.#initial];
-    this.#reader = new Draft(this.#initial);
+    this.#reader = new Draft(this.#initial, this.names);
     this.#read = this.#initial;
     this.#readBefore = this.#initial;
   }
@@ -67,6 +73,9 @@ export class Timeline {
   /** Adds the next record of the log; a log that is still being written can be followed. */
   append(record: LogRecord): void {
     const index = this.store.append(record);
+    if (record.kind === "fleet.registered" && record.type === "fact") {
+      this.names.learn(textOf(fieldsOf(record.data), "machine"), record.host);
+    }
     applyRecord(this.#tail, index, record);
     this.chronicle.follow(this.#tail, index, record);
     this.#mark(index, record);
@@ -97,7 +106,7 @@ export class Timeline {
     const key = Math.floor((target + 1) / this.#every);
     const from = this.#read.index;
     if (target < from || key * this.#every - 1 > from) {
-      this.#reader = new Draft(this.#keyframes[key] ?? this.#initial);
+      this.#reader = new Draft(this.#keyframes[key] ?? this.#initial, this.names);
     }
     for (let i = this.#reader.cluster.index + 1; i <= target; i++) {
       applyRecord(this.#reader, i, this.#record(i));
@@ -110,6 +119,11 @@ export class Timeline {
   /** Index of the last record at or before a time; -1 if the log begins later. */
   seekTime(at: Micros): number {
     return this.store.indexUpToTime(at);
+  }
+
+  /** What the record of that index says, in one line. */
+  describe(index: number): string {
+    return describe(this.store.kind(index), this.store.data(index), this.names);
   }
 
   /** The next (or previous) record on a host, or -1. */

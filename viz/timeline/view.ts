@@ -94,8 +94,12 @@ export interface ActiveFault {
 
 export interface Verdict {
   readonly verdict: string;
+  /** Checksum the writer put into the end record; "" if it did not. */
   readonly sum: string;
-  readonly records: number;
+  /** Hash of the final state; "" if it was not written. */
+  readonly hash: string;
+  /** Stimuli processed; 0 if it was not written. */
+  readonly events: number;
 }
 
 /** The cluster after some prefix of the log. Never changes; views share what did not change. */

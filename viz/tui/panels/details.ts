@@ -1,6 +1,5 @@
 import {
   type Change,
-  describe,
   diffViews,
   formatDuration,
   formatTime,
@@ -35,7 +34,7 @@ function detailBody(scene: Scene, width: number): Line[] {
   const host = store.host(index);
   const lines: Line[] = wrapped(
     [span(`${host === "" ? "cluster" : printable(host)} ${printable(store.kind(index))}`, "bold")],
-    `  ${describe(store.kind(index), store.data(index))}`,
+    `  ${timeline.describe(index)}`,
     width,
   );
   const outside = store.cause(index) === null;
@@ -106,7 +105,7 @@ function relation(timeline: Timeline, from: number, to: number, sign: string, wi
       span(sign, "accent"),
       span(`#${store.seq(to)} ${formatTime(store.at(to))} `, "dim"),
       span(`${host} `, "bold"),
-      span(`${printable(store.kind(to))} ${describe(store.kind(to), store.data(to))}`),
+      span(`${printable(store.kind(to))} ${timeline.describe(to)}`),
       span(`  (${apart === 0 ? "at once" : when})`, "dim"),
     ],
     width,

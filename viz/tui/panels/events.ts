@@ -1,4 +1,4 @@
-import { describe, formatTime, printable, type Timeline } from "../../timeline/index.js";
+import { formatTime, printable, type Timeline } from "../../timeline/index.js";
 import { type Line, lineOf, restyle, type Style, span, toWidth } from "../cells.js";
 import type { Matches } from "../filter.js";
 import { rule, type Scene } from "./scene.js";
@@ -74,7 +74,7 @@ function eventLine(
       span(`${formatTime(store.at(index))} `, "dim"),
       span(`${toWidth(printable(store.host(index)) || "–", layout.host)} `, late ? "dim" : "bold"),
       span(`${toWidth(printable(kind), layout.kind)} `, late ? "dim" : style),
-      span(describe(kind, store.data(index)), late ? "dim" : style === "bad" ? style : "plain"),
+      span(scene.timeline.describe(index), late ? "dim" : style === "bad" ? style : "plain"),
     ],
     width,
   );

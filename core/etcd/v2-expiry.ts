@@ -1,7 +1,7 @@
 import type { Micros } from "../kernel/index.js";
 import { findNode, isFailure, type V2TreeNode } from "./v2-tree.js";
 
-/** One deadline. Out of date once the node at `key` no longer carries `seq`. */
+/** One deadline. Out of date once its number is no longer among the live ones. */
 interface Deadline {
   readonly at: Micros;
   readonly seq: number;
@@ -16,49 +16,46 @@ interface Deadline {
 export interface V2Expiry {
   heap: Deadline[];
   nextSeq: number;
-  /** How many nodes expire at all. */
-  live: number;
+  /** Numbers of the deadlines that count: one for each node that expires. */
+  live: Set<number>;
 }
 
 export function createExpiry(): V2Expiry {
-  return { heap: [], nextSeq: 1, live: 0 };
+  return { heap: [], nextSeq: 1, live: new Set() };
 }
 
 /** Gives the node a deadline, moves it, or (null) makes it permanent. */
 export function setDeadline(expiry: V2Expiry, node: V2TreeNode, at: Micros | null): void {
-  if (node.expiresAt !== null) expiry.live--;
+  if (node.expiresAt !== null) expiry.live.delete(node.ttlSeq);
   node.expiresAt = at;
   node.ttlSeq = 0;
   if (at === null) return;
-  expiry.live++;
   node.ttlSeq = expiry.nextSeq++;
+  expiry.live.add(node.ttlSeq);
   push(expiry.heap, { at, seq: node.ttlSeq, key: node.shown.key });
 }
 
-/** The live node whose deadline comes first, or null. */
+/** The node whose deadline comes first, or null if none expires. */
 export function firstToExpire(expiry: V2Expiry, root: V2TreeNode): V2TreeNode | null {
   for (;;) {
     const first = expiry.heap[0];
     if (first === undefined) return null;
-    const node = ownerOf(root, first);
-    if (node !== null) return node;
+    if (expiry.live.has(first.seq)) {
+      const node = findNode(root, first.key, 0);
+      return isFailure(node) ? null : node;
+    }
     pop(expiry.heap);
   }
 }
 
 /** Forgets out-of-date deadlines once they are most of the heap. */
-export function trimDeadlines(expiry: V2Expiry, root: V2TreeNode): void {
-  if (expiry.heap.length < 64 || expiry.heap.length < 2 * expiry.live) return;
+export function trimDeadlines(expiry: V2Expiry): void {
+  if (expiry.heap.length < 64 || expiry.heap.length < 2 * expiry.live.size) return;
   const kept: Deadline[] = [];
   for (const deadline of expiry.heap) {
-    if (ownerOf(root, deadline) !== null) push(kept, deadline);
+    if (expiry.live.has(deadline.seq)) push(kept, deadline);
   }
   expiry.heap = kept;
-}
-
-function ownerOf(root: V2TreeNode, deadline: Deadline): V2TreeNode | null {
-  const node = findNode(root, deadline.key, 0);
-  return isFailure(node) || node.ttlSeq !== deadline.seq ? null : node;
 }
 
 function before(left: Deadline, right: Deadline): boolean {

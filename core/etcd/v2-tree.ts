@@ -65,9 +65,18 @@ export function showNode(node: V2TreeNode, now: Micros): V2Node {
 }
 
 /** `shown` with its expiration, and its seconds left unless they round up to 0. */
-export function withExpiry(shown: V2Node, expiration: Micros, now: Micros): V2Node {
+function withExpiry(shown: V2Node, expiration: Micros, now: Micros): V2Node {
   const ttl = Math.ceil((expiration - now) / SECOND);
-  return ttl === 0 ? { ...shown, expiration } : { ...shown, expiration, ttl };
+  const { key, value, modifiedIndex, createdIndex } = shown;
+  // Literals and not spreads: listings of a thousand machines' states pass through here.
+  if (value === undefined) {
+    return ttl === 0
+      ? { key, dir: true, expiration, modifiedIndex, createdIndex }
+      : { key, dir: true, expiration, ttl, modifiedIndex, createdIndex };
+  }
+  return ttl === 0
+    ? { key, value, expiration, modifiedIndex, createdIndex }
+    : { key, value, expiration, ttl, modifiedIndex, createdIndex };
 }
 
 /**

@@ -218,7 +218,7 @@ export function v2Expire(
 
 /** Whether any node expires at all; only then does a leader propose expiry. */
 export function hasExpiringKeys(store: V2Store): boolean {
-  return store.expiry.live > 0;
+  return store.expiry.live.size > 0;
 }
 
 /**
@@ -369,7 +369,7 @@ function conclude(
   store.index++;
   remember(store.history, store.index, event);
   if (!event.refresh) notifyAll(store.watchers, event, notices);
-  trimDeadlines(store.expiry, store.root);
+  trimDeadlines(store.expiry);
   return answer(event.action, event.node, event.prevNode, status, store.index);
 }
 

@@ -32,9 +32,11 @@ export class SourceDocument {
   /** What each alias stands for. The library looks through the whole document for each of them. */
   readonly #aliases = new Map<unknown, unknown>();
   readonly #file: string;
+  readonly #text: string;
 
   constructor(text: string, file: string) {
     this.#file = file;
+    this.#text = text;
     this.#document = this.#parse(text);
   }
 
@@ -43,8 +45,7 @@ export class SourceDocument {
     if (this.#document === null || this.problems.length > 0) return undefined;
     this.#checkShape(this.#document.contents);
     if (this.problems.length > 0) return undefined;
-    // The walk has bounded what aliases expand to; the library's own count is about something else.
-    return this.#document.toJS({ maxAliasCount: -1 });
+    return this.#valueOf(this.#document.contents);
   }
 
   /** Reports a problem with the value at `path`, or with its key. */
@@ -64,6 +65,11 @@ export class SourceDocument {
       expected,
       advice,
     });
+  }
+
+  /** True when as many problems were found as are reported: looking for more is in vain. */
+  get isFull(): boolean {
+    return this.problems.length >= PROBLEMS_MAX;
   }
 
   /** Where the value (or key) at `path` stands; for what is absent, where its parent does. */
@@ -87,11 +93,41 @@ export class SourceDocument {
     return this.#at(offset);
   }
 
+  /**
+   * Where a place within the text at `path` stands in the file. Exact for block literals (`|`),
+   * which keep their lines; otherwise the place where the text begins.
+   */
+  positionWithin(path: Path, line: number, column: number): Position {
+    const start = this.position(path);
+    const node = this.#nodeAt(path);
+    if (!isScalar(node) || node.type !== "BLOCK_LITERAL") return start;
+    const content = this.#text.split("\n").slice(start.line);
+    const indent = content.find((each) => each.trim() !== "")?.search(/\S/) ?? 0;
+    return { file: start.file, line: start.line + line, column: column + indent };
+  }
+
+  #nodeAt(path: Path): unknown {
+    let node: unknown = this.#document?.contents ?? null;
+    for (const step of path) {
+      const container = this.#follow(node);
+      if (isMap(container)) {
+        node = container.items.find((item) => keyText(item.key) === String(step))?.value ?? null;
+      } else if (isSeq(container) && typeof step === "number") node = container.items[step];
+      else return null;
+    }
+    return node;
+  }
+
   #parse(text: string): Document.Parsed | null {
     let document: Document.Parsed;
     try {
-      // The library compares every key of a map with every other; the walk below does it with a set.
-      document = parseDocument(text, { lineCounter: this.#lines, uniqueKeys: false });
+      // Three things of the library take quadratic time: it compares every key of a map with every
+      // other, looks through the document for each alias, and quotes the line for each error.
+      document = parseDocument(text, {
+        lineCounter: this.#lines,
+        uniqueKeys: false,
+        prettyErrors: false,
+      });
     } catch (error) {
       const found =
         error instanceof RangeError ? "lists and maps nested too deeply" : String(error);
@@ -99,8 +135,8 @@ export class SourceDocument {
       return null;
     }
     for (const error of document.errors.slice(0, PROBLEMS_MAX)) {
-      const found = error.message.split(/ at line \d+, column \d+:?|\n/)[0] ?? error.message;
-      this.#problem(error.pos[0], "E_YAML_SYNTAX", found, "YAML 1.2", syntaxAdvice(error.code));
+      const advice = syntaxAdvice(error.code);
+      this.#problem(error.pos[0], "E_YAML_SYNTAX", excerpt(error.message), "YAML 1.2", advice);
     }
     if (this.problems.length === 0) this.#resolveAliases(document);
     return document;
@@ -144,6 +180,17 @@ export class SourceDocument {
     }
   }
 
+  /** Plain values of a node whose shape has been checked. */
+  #valueOf(written: unknown): unknown {
+    const node = this.#follow(written);
+    if (isScalar(node)) return node.value;
+    if (isSeq(node)) return node.items.map((item) => this.#valueOf(item));
+    if (!isMap(node)) return null;
+    const entries = node.items.map(({ key, value }) => [keyText(key), this.#valueOf(value)]);
+    // Unlike assignment, this makes a property of `__proto__` like of any other key.
+    return Object.fromEntries(entries);
+  }
+
   #checkKeys(map: YAMLMap): void {
     const seen = new Set<string>();
     for (const { key } of map.items) {
@@ -175,7 +222,7 @@ export class SourceDocument {
   }
 
   #push(diagnostic: Diagnostic): void {
-    if (this.problems.length < PROBLEMS_MAX) this.problems.push(diagnostic);
+    if (!this.isFull) this.problems.push(diagnostic);
   }
 
   #at(offset: number): Position {

@@ -11,14 +11,20 @@ export function reportIssues(
   values: unknown,
   issues: readonly Issue[],
 ): void {
-  for (const issue of issues) reportIssue(source, values, issue, issue.path);
+  for (const issue of issues) {
+    if (source.isFull) return;
+    reportIssue(source, values, issue, issue.path);
+  }
 }
 
 function reportIssue(source: SourceDocument, values: unknown, issue: Issue, path: Path): void {
   const value = at(values, path);
   switch (issue.code) {
     case "unrecognized_keys":
-      for (const key of issue.keys) reportUnknownKey(source, [...path, key], key, issue.message);
+      for (const key of issue.keys) {
+        if (source.isFull) return;
+        reportUnknownKey(source, [...path, key], key, issue.message);
+      }
       return;
     case "custom":
       if (isFieldProblem(issue.params)) {
@@ -199,7 +205,8 @@ function list(names: readonly string[]): string {
 export function nearest(written: string, names: readonly string[]): string | null {
   const text = plain(written.slice(0, 64));
   let best: string | null = null;
-  let least = Math.max(1, Math.floor(text.length / 3)) + 1;
+  // A name of which nothing is left is not a misspelling of it.
+  let least = Math.min(Math.max(1, Math.floor(text.length / 4)), text.length - 1) + 1;
   for (const name of names) {
     const distance = editDistance(text, plain(name));
     if (distance < least) {

@@ -64,7 +64,7 @@ export class Names {
     written.forEach((text, i) => {
       const matches = this.#matches(text, services);
       if (matches.length === 0) {
-        const names = [...this.#byName.keys(), ...this.#groups.keys()];
+        const names = [...this.#groups.keys(), ...this.#byName.keys()];
         if (services) names.push(...this.services.keys());
         this.unknown([...path, i], "host or group", text, names);
       }

@@ -1,5 +1,6 @@
 import type { Diagnostic, NodeIndex, Parsed } from "../../core/kernel/index.js";
 import { NO_SAFEGUARDS, type Safeguards } from "./catalogue.js";
+import { checkUnitFile } from "./check-texts.js";
 import { type Path, SourceDocument } from "./document.js";
 import { Includes, type ReadFile } from "./include.js";
 import { reportIssues } from "./issues.js";
@@ -62,8 +63,10 @@ export function parseScenario(text: string, options: ParseOptions): Parsed<Scena
   }
   const warnings: Diagnostic[] = [];
   const scenario = resolve(source, raw.data, options, warnings);
-  if (source.problems.length > 0) return { ok: false, diagnostics: inOrder(source.problems) };
-  return { ok: true, value: scenario, warnings };
+  if (source.problems.length > 0) {
+    return { ok: false, diagnostics: inOrder([...source.problems, ...warnings]) };
+  }
+  return { ok: true, value: scenario, warnings: inOrder(warnings) };
 }
 
 function resolve(
@@ -74,9 +77,9 @@ function resolve(
 ): Scenario {
   const noFiles: ReadFile = () => ({ ok: false, reason: "no files can be read here" });
   const includes = new Includes(source, options.readFile ?? noFiles);
-  const { hosts, zones } = resolveHosts(source, raw, includes);
+  const { hosts, zones } = resolveHosts(source, raw, includes, warnings);
   const releases = resolveReleases(source, raw);
-  const units = resolveUnits(raw, includes);
+  const units = resolveUnits(source, raw, includes);
   const services = new Map<string, NodeIndex>();
   const discovery = resolveDiscovery(raw, hosts.length, services);
   const update = resolveUpdate(raw, hosts.length + services.size, services);
@@ -200,12 +203,14 @@ function resolveReleases(source: SourceDocument, raw: RawScenario): Release[] {
   return [...releases.values()];
 }
 
-function resolveUnits(raw: RawScenario, includes: Includes): UnitSpec[] {
-  return Object.entries(raw.units).map(([name, unit]) => ({
-    name,
-    text:
-      typeof unit === "string" ? unit : (includes.file(["units", name, "file"], unit.file) ?? ""),
-  }));
+function resolveUnits(source: SourceDocument, raw: RawScenario, includes: Includes): UnitSpec[] {
+  return Object.entries(raw.units).map(([name, unit]) => {
+    const path: Path = ["units", name];
+    const inline = typeof unit === "string";
+    const text = inline ? unit : includes.file([...path, "file"], unit.file);
+    if (text !== null) checkUnitFile(source, inline ? path : [...path, "file"], text);
+    return { name, text: text ?? "" };
+  });
 }
 
 function resolveProcesses(raw: RawScenario): ProcessSpec[] {

@@ -92,6 +92,7 @@ export function readSpan(text: string, read: QuantityReader): Span | null {
 
 /** As `readSpan` for counts, but either end may be open: `3..`, `..1`. */
 export function readCountSpan(text: string): Span | null {
+  if (text === "..") return null;
   const open = text.replace(/^\.\./, "0..").replace(/\.\.$/, "..1000000");
   return readSpan(open, readCount);
 }

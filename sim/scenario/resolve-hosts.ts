@@ -1,4 +1,5 @@
-import { createGenerator, nextUint32 } from "../../core/kernel/index.js";
+import { createGenerator, type Diagnostic, nextUint32 } from "../../core/kernel/index.js";
+import { checkCloudConfig } from "./check-texts.js";
 import type { Path, SourceDocument } from "./document.js";
 import type { Includes } from "./include.js";
 import type { HostSpec } from "./scenario.js";
@@ -15,6 +16,7 @@ export function resolveHosts(
   source: SourceDocument,
   raw: RawScenario,
   includes: Includes,
+  warnings: Diagnostic[],
 ): { hosts: HostSpec[]; zones: string[] } {
   const zones: string[] = [];
   const hosts: HostSpec[] = [];
@@ -53,10 +55,31 @@ export function resolveHosts(
       );
       return;
     }
-    addGroup(source, path, group, name, members, raw, includes, zones, hosts);
+    const cloudConfig = groupCloudConfig(source, path, group, includes, warnings);
+    addGroup(source, path, group, name, members, raw, cloudConfig, zones, hosts);
   });
   reportTwins(source, hosts, raw);
   return { hosts, zones };
+}
+
+function groupCloudConfig(
+  source: SourceDocument,
+  path: Path,
+  group: RawHostGroup,
+  includes: Includes,
+  warnings: Diagnostic[],
+): string {
+  const text = includes.text(
+    path,
+    group.cloud_config,
+    "cloud_config",
+    group.cloud_config_file,
+    "cloud_config_file",
+  );
+  if (text === null || text === "") return "";
+  const key = group.cloud_config === undefined ? "cloud_config_file" : "cloud_config";
+  checkCloudConfig(source, [...path, key], text, group.cloud_config_file ?? null, warnings);
+  return text;
 }
 
 function addGroup(
@@ -66,7 +89,7 @@ function addGroup(
   name: string,
   members: number,
   raw: RawScenario,
-  includes: Includes,
+  cloudConfig: string,
   zones: string[],
   hosts: HostSpec[],
 ): void {
@@ -76,13 +99,6 @@ function addGroup(
     source.report([...path, "zones"], "E_SCENARIO_VALUE", found, `at most ${ZONES_MAX}`, "");
     return;
   }
-  const cloudConfig = includes.text(
-    path,
-    group.cloud_config,
-    "cloud_config",
-    group.cloud_config_file,
-    "cloud_config_file",
-  );
   const seats = raw.discovery?.size ?? HOSTS_MAX;
   let seated = hosts.filter((host) => host.member).length;
   for (let n = 0; n < members; n++) {
@@ -103,7 +119,7 @@ function addGroup(
       osVersion: group.os.version,
       updateGroup: group.update_group ?? raw.update?.group ?? "default",
       metadata: group.metadata,
-      cloudConfig: cloudConfig ?? "",
+      cloudConfig,
       boot: group.boot,
       disk: group.disk,
       clock: { offset: group.clock.offset, driftPpm: group.clock.drift },

@@ -34,6 +34,8 @@ export interface RaftLog<D, S> {
   applyingEntsPaused: boolean;
 }
 
+const NO_ENTRIES: readonly never[] = [];
+
 /** A log over what is stored, committed and applied up to the last compaction. */
 export function createLog<D, S>(
   storage: MemoryStorage<D, S>,
@@ -187,7 +189,8 @@ export function findConflictByTerm<D, S>(
 }
 
 /** A copy of the entries that wait to be written. */
-export function nextUnstableEntries<D, S>(log: RaftLog<D, S>): Entry<D>[] {
+export function nextUnstableEntries<D, S>(log: RaftLog<D, S>): readonly Entry<D>[] {
+  if (!hasNextUnstableEntries(log)) return NO_ENTRIES;
   const { entries, offset, offsetInProgress } = log.unstable;
   return entries.slice(offsetInProgress - offset);
 }
@@ -211,8 +214,11 @@ export function hasNextCommittedEntries<D, S>(log: RaftLog<D, S>, allowUnstable:
 }
 
 /** A copy of the committed entries to hand out, as far as the size limit goes. */
-export function nextCommittedEntries<D, S>(log: RaftLog<D, S>, allowUnstable: boolean): Entry<D>[] {
-  if (!hasNextCommittedEntries(log, allowUnstable)) return [];
+export function nextCommittedEntries<D, S>(
+  log: RaftLog<D, S>,
+  allowUnstable: boolean,
+): readonly Entry<D>[] {
+  if (!hasNextCommittedEntries(log, allowUnstable)) return NO_ENTRIES;
   const { maxApplyingEntsSize, applyingEntsSize } = log;
   const maxSize = maxApplyingEntsSize - applyingEntsSize;
   if (maxSize <= 0) {

@@ -40,6 +40,8 @@ export interface Ready<D, S> {
   readonly mustSync: boolean;
 }
 
+const NO_READS: readonly never[] = [];
+
 /** True if `ready` has something to hand out. Costs a few comparisons. */
 export function hasReady<D, S>(node: RawNode<D, S>): boolean {
   if (node.messages.length > 0 || node.messagesAfterAppend.length > 0) return true;
@@ -66,7 +68,7 @@ export function ready<D, S>(node: RawNode<D, S>): Ready<D, S> {
   const result = {
     softState: softChanged ? { lead: node.lead, role: node.role } : null,
     hardState: hardChanged ? hardStateOf(node) : null,
-    readStates: [...node.readStates],
+    readStates: node.readStates.length === 0 ? NO_READS : node.readStates,
     entries,
     snapshot: hasNextUnstableSnapshot(log) ? log.unstable.snapshot : null,
     committedEntries,

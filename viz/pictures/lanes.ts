@@ -1,5 +1,5 @@
 import { formatDuration, formatTime, type HostHistory, type Timeline } from "../timeline/index.js";
-import { stretches, type TimeScale } from "./axis.js";
+import { pack, stretches, type TimeScale } from "./axis.js";
 import {
   cycle,
   FAINT,
@@ -97,19 +97,27 @@ export function unitLane(sheet: Sheet, name: string, y: number, height: number):
   const end = timeline.duration;
   const hosts = timeline.chronicle.hosts.map((host) => host.name);
   const parts: Svg[] = [laneName(name.replace(/\.service$/, ""), "", left, y + height / 2)];
-  for (const { span, x, width } of stretches(history.active, scale, end, (one) => one.host)) {
+  const packed = pack(
+    stretches(history.active, scale, end, (one) => one.host),
+    0,
+  );
+  // A unit on many hosts at once, such as a global one, has its lane divided among them.
+  const rows = Math.max(1, ...packed.map(({ row }) => row + 1));
+  const bar = (height - 4) / rows;
+  for (const { item, row } of packed) {
+    const { span, x, width } = item;
     const children: Svg[] = [
       element("rect", {
         x,
-        y: y + 2,
+        y: y + 2 + row * bar,
         width,
-        height: height - 4,
+        height: bar,
         rx: Math.min(2, width / 2),
         fill: cycle(HOST_FILL, hosts.indexOf(span.host)),
       }),
       tooltip(`${name} active on ${span.host} from ${formatTime(span.from)}`),
     ];
-    if (height >= 14 && width > span.host.length * TEXT_WIDTH + 8) {
+    if (rows === 1 && height >= 14 && width > span.host.length * TEXT_WIDTH + 8) {
       children.push(
         label(span.host, { x: x + 5, y: y + height / 2 + 3.4, fill: INK, class: "small" }),
       );

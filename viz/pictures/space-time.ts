@@ -54,6 +54,9 @@ export function spaceTime(timeline: Timeline, options: SpaceTimeOptions = {}): S
   const faults = faultRows(sheet, y);
   parts.push(...faults.parts);
   y += faults.height;
+  const operations = operationRow(sheet, y);
+  parts.push(...operations.parts);
+  y += operations.height;
   const hosts = hostLanes(sheet, y);
   y += hosts.height;
   const units = unitLanes(sheet, y);
@@ -109,6 +112,9 @@ function heading(timeline: Timeline, title: string | undefined, width: number): 
     counted(latest.elections, "election"),
     counted(chronicle.faults.length, "fault"),
     counted(latest.violations, "violation"),
+    latest.expectationsFailed === 0
+      ? ""
+      : `${counted(latest.expectationsFailed, "expectation")} failed`,
     chronicle.dropped === 0 ? "" : `${chronicle.dropped} later changes are not shown`,
   ].filter((fact) => fact !== "");
   const verdict = latest.end?.verdict ?? "incomplete";
@@ -187,6 +193,36 @@ function faultBar(fault: FaultSpan, x: number, y: number, width: number, timelin
     children.push(label(shown, { x: x + 4, y: y + 9.4, class: "small", fill: "#ffffff" }));
   }
   return element("g", {}, children);
+}
+
+const FLAG_WIDTH = 8;
+
+/** What operators did, each named where there is room; actions at about one time share a flag. */
+function operationRow(sheet: Sheet, y: number): Part {
+  const { timeline, scale, left } = sheet;
+  const { operations } = timeline.chronicle;
+  if (operations.length === 0) return { parts: [], height: 0 };
+  const head = { x: left - 10, y: y + 10, "text-anchor": "end", fill: INK, "font-weight": 600 };
+  const parts: Svg[] = [label("operator", head)];
+  let free = -Infinity;
+  let lastPixel = -Infinity;
+  for (const { at, text } of operations) {
+    const x = scale(at);
+    if (x - lastPixel < FLAG_WIDTH) continue;
+    lastPixel = x;
+    const flag = { points: `${x},${y + 2} ${x + 6},${y + 5} ${x},${y + 8} ${x},${y + 13}` };
+    parts.push(
+      element("polyline", { ...flag, fill: INK, stroke: INK }, [
+        tooltip(`${formatTime(at)} ${text}`),
+      ]),
+    );
+    const name = text.split(" ")[0] ?? "";
+    const room = name.length * 5.2 + 12;
+    if (x < free || x + room > sheet.right) continue;
+    free = x + room;
+    parts.push(label(name, { x: x + 9, y: y + 10, class: "small", fill: FAINT }));
+  }
+  return { parts, height: 20 };
 }
 
 interface HostPart extends Part {
@@ -276,16 +312,21 @@ function faultBands(
   });
 }
 
+/** Violated invariants and failed expectations, across everything. */
 function violationLines(sheet: Sheet, top: number, bottom: number): Svg[] {
   const { timeline, scale, right } = sheet;
   const cross = symbol(symbolTimes, 70)() ?? "";
   let lastPixel = -10;
   let lastLabel = -Infinity;
-  return timeline.chronicle.violations.flatMap((violation) => {
+  const { violations, expectations } = timeline.chronicle;
+  const failed = expectations.filter(({ kind }) => kind === "expectation.failed");
+  const marked = [...violations, ...failed].sort((a, b) => a.seq - b.seq);
+  return marked.flatMap((violation) => {
     const x = scale(violation.at);
     if (x - lastPixel < 1) return [];
     lastPixel = x;
-    const name = violation.text.split(":")[0] ?? "";
+    const whole = violation.text.split(/:| \(/)[0] ?? "";
+    const name = whole.length > 36 ? `${whole.slice(0, 35)}…` : whole;
     const room = name.length * 6 + 14;
     const toLeft = x + room > right;
     const line = { x1: x, x2: x, y1: top + 6, y2: bottom, stroke: VIOLATION, "stroke-width": 1.4 };

@@ -127,7 +127,8 @@ export class Chronicle {
 
   #host(host: HostView, index: number, at: Micros): void {
     const history = this.hosts[index];
-    if (history === undefined) return;
+    // Before its first boot a host is neither up nor down.
+    if (history === undefined || (history.powers.length === 0 && host.power !== "up")) return;
     const role = roleLabel(host);
     const term = host.etcd?.term ?? 0;
     const lastRole = history.roles.at(-1);

@@ -131,7 +131,7 @@ export interface ClusterView {
     readonly deletes: number;
     readonly revision: number;
   } | null;
-  /** Facts of kinds this reader does not know. */
+  /** Facts of kinds that no part of a view depends on. */
   readonly unknown: number;
   readonly end: Verdict | null;
 }

@@ -72,6 +72,13 @@ export async function openReplay(
   };
 }
 
+/** `run.orlog#1426` or `run.orlog#@12.5s`: a log, and where in it to begin. */
+export function parseAddress(address: string): { readonly path: string; readonly start?: string } {
+  const [, path, place] = /^(.+)#(\d+|@[\w.:]+|\d+%)$/.exec(address) ?? [];
+  if (path === undefined || place === undefined) return { path: address };
+  return { path, start: /^\d+$/.test(place) ? `#${place}` : place };
+}
+
 /** Whether to use colour: NO_COLOR and TERM=dumb say no, FORCE_COLOR yes, else a terminal does. */
 export function wantsColour(
   stdout: { readonly isTTY?: boolean },

@@ -5,7 +5,7 @@ import { PLACED_ROW, withoutColour } from "../testing/ansi.js";
 import { fakeLog } from "../testing/fake-log.js";
 import { Timeline } from "../timeline/index.js";
 import { frameWriter } from "./frame-writer.js";
-import { openReplay, wantsColour } from "./open-replay.js";
+import { openReplay, parseAddress, wantsColour } from "./open-replay.js";
 import { Player } from "./player.js";
 import { Screen } from "./screen.js";
 import { initialUi } from "./state.js";
@@ -118,6 +118,13 @@ test("without a terminal the report is printed", async () => {
   expect(result.mode).toBe("report");
   expect(terminal.written).toContain("one-engine-leader");
   expect(terminal.written).not.toContain("\u001b");
+});
+
+test("the address of a record is a path and a place", () => {
+  expect(parseAddress("runs/a.orlog#1426")).toEqual({ path: "runs/a.orlog", start: "#1426" });
+  expect(parseAddress("a#b.orlog#@1m30s")).toEqual({ path: "a#b.orlog", start: "@1m30s" });
+  expect(parseAddress("a.orlog#50%")).toEqual({ path: "a.orlog", start: "50%" });
+  expect(parseAddress("issue#x")).toEqual({ path: "issue#x" });
 });
 
 test("colour is for terminals that want it", () => {

@@ -1,21 +1,8 @@
 import type { ConfChange } from "./conf-change.js";
 import type { StepError } from "./errors.js";
 import type { MessageType } from "./message.js";
-import type { ProgressState } from "./progress.js";
+import type { ProgressView } from "./progress.js";
 import type { ConfState, LogIndex, RaftId, Role, Term } from "./types.js";
-
-/** A peer as its leader saw it when the fact happened. */
-export interface ProgressView {
-  readonly state: ProgressState;
-  readonly match: LogIndex;
-  readonly next: LogIndex;
-  readonly learner: boolean;
-  readonly paused: boolean;
-  readonly pendingSnapshot: LogIndex;
-  readonly recentActive: boolean;
-  readonly inflight: number;
-  readonly inflightFull: boolean;
-}
 
 /** The end of a member's log. */
 export interface LogEnd {

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { hashState } from "../kernel/index.js";
+import { type ConfChange, type ConfChangeType, type RaftId, RaftPanic } from "./index.js";
 import {
   crash,
   createGroup,
@@ -18,8 +19,7 @@ import {
   settle,
   takeSnapshot,
   violationsOf,
-} from "./group.fixture.js";
-import { type ConfChange, type ConfChangeType, type RaftId, RaftPanic } from "./index.js";
+} from "./testing/group.js";
 
 /** One random event: what happens, and two numbers that say to whom and to what. */
 type Event = readonly [kind: number, a: number, b: number];
@@ -169,7 +169,7 @@ test("loss, doubling, reordering, crashes, cuts and new configurations never bre
       heal(group);
       expect(violationsOf(group)).toEqual([]);
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 }, 60_000);
 

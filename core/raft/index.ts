@@ -19,13 +19,13 @@ export {
   type StepError,
   type StorageError,
 } from "./errors.js";
-export type { ConfChangeRefusal, LogEnd, ProgressView, RaftFact } from "./facts.js";
+export type { ConfChangeRefusal, LogEnd, RaftFact } from "./facts.js";
 export * from "./invariant-history.js";
 export * from "./invariants.js";
 export { firstIndex, lastIndex, lastTerm, type RaftLog, termAt } from "./log.js";
 export { isLocalMessage, isResponseMessage, type Message, type MessageType } from "./message.js";
 export type { RawNode } from "./node.js";
-export type { Progress, ProgressState } from "./progress.js";
+export type { Progress, ProgressState, ProgressView } from "./progress.js";
 export * from "./quorum.js";
 export * from "./rawnode.js";
 export type { ReadState } from "./read-only.js";

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { createGroup, type Group, memberOf, type Node, perform, settle } from "./group.fixture.js";
 import {
   checkInvariants,
   createInvariantHistory,
@@ -9,6 +8,7 @@ import {
   recordApplied,
   recordLeader,
 } from "./index.js";
+import { createGroup, type Group, memberOf, type Node, perform, settle } from "./testing/group.js";
 
 /** Three members, of which 1 leads in term 1, with four applied entries after the snapshot at 1. */
 function healthy(): Group {

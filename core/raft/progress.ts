@@ -1,6 +1,5 @@
 import type { Bytes } from "../kernel/index.js";
 import { raftPanic } from "./errors.js";
-import type { ProgressView } from "./facts.js";
 import {
   addInflight,
   createInflights,
@@ -34,6 +33,19 @@ export interface Progress {
   msgAppFlowPaused: boolean;
   inflights: Inflights;
   isLearner: boolean;
+}
+
+/** A peer as its leader saw it when the fact happened. */
+export interface ProgressView {
+  readonly state: ProgressState;
+  readonly match: LogIndex;
+  readonly next: LogIndex;
+  readonly learner: boolean;
+  readonly paused: boolean;
+  readonly pendingSnapshot: LogIndex;
+  readonly recentActive: boolean;
+  readonly inflight: number;
+  readonly inflightFull: boolean;
 }
 
 export function createProgress(

@@ -1,20 +1,6 @@
 import { expect, test } from "vitest";
 import { createGenerator } from "../kernel/index.js";
 import {
-  crash,
-  createGroup,
-  deliver,
-  type Group,
-  type GroupOptions,
-  handleReady,
-  leaderOf,
-  memberOf,
-  perform,
-  restart,
-  settle,
-  takeSnapshot,
-} from "./group.fixture.js";
-import {
   advance,
   bootstrap,
   campaign,
@@ -40,6 +26,20 @@ import {
   storageEntries,
 } from "./index.js";
 import { addInflight, createInflights, freeInflights, inflightsFull } from "./inflights.js";
+import {
+  crash,
+  createGroup,
+  deliver,
+  type Group,
+  type GroupOptions,
+  handleReady,
+  leaderOf,
+  memberOf,
+  perform,
+  restart,
+  settle,
+  takeSnapshot,
+} from "./testing/group.js";
 
 const BASE: GroupOptions["config"] = {
   electionTick: 10,

@@ -1,6 +1,5 @@
-import type { ProgressView } from "./facts.js";
 import { hardStateOf, type RawNode } from "./node.js";
-import { progressView } from "./progress.js";
+import { type ProgressView, progressView } from "./progress.js";
 import { confStateOf } from "./tracker.js";
 import type { ConfState, HardState, LogIndex, RaftId, SoftState } from "./types.js";
 

@@ -4,7 +4,7 @@ import {
   type Outcome,
   stepImmutable,
   stepInPlace,
-} from "../kernel/index.js";
+} from "../../kernel/index.js";
 import {
   advance,
   append,
@@ -46,7 +46,7 @@ import {
   tick,
   transferLeader,
   type Violation,
-} from "./index.js";
+} from "../index.js";
 
 export type Node = RawNode<string, string>;
 export type Storage = MemoryStorage<string, string>;

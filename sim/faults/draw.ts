@@ -68,7 +68,9 @@ function drawWithin(
     const kind = drawKind(scenario, budget, allowance, generator);
     if (kind === null) return null;
     const fault: Fault = { id, at, duration, ...kind };
-    if (atlas.admit(fault)) return fault;
+    // A single host with no services has nothing to be cut off from.
+    const idle = "from" in fault && (fault.from.length === 0 || fault.to.length === 0);
+    if (!idle && atlas.admit(fault)) return fault;
   }
   return null;
 }
@@ -84,7 +86,11 @@ function drawKind(
   if (allowance.hosts.length === 0) return null;
   switch (kind) {
     case "partition": {
-      const cut = drawSides(scenario, drawSome(generator, allowance.hosts, budget), generator);
+      const cut = drawSides(
+        scenario,
+        drawSome(scenario, generator, allowance.hosts, budget),
+        generator,
+      );
       return { kind, ...cut, oneWay: chance(generator, allowance.oneWayPpm) };
     }
     case "link": {
@@ -135,11 +141,14 @@ function drawKind(
 
 /** Some of the hosts, at most as many as may be away at once; ascending. */
 function drawSome(
+  scenario: Scenario,
   generator: Generator,
   hosts: readonly NodeIndex[],
   budget: FaultBudget,
 ): NodeIndex[] {
-  const most = Math.max(1, Math.min(hosts.length, budget.hostsAtOnce));
+  // Cutting off more than half is cutting off the rest.
+  const half = Math.floor(scenario.hosts.length / 2);
+  const most = Math.max(1, Math.min(hosts.length, budget.hostsAtOnce, half));
   const count = 1 + nextBelow(generator, most);
   const order = permutation(generator, hosts.length);
   return order

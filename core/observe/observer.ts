@@ -194,16 +194,20 @@ function watchEvents(
   state.heard = true;
   for (const change of answer.changes) {
     if (state.skip > 0) state.skip--;
-    else tell(state, change, out);
+    else {
+      tell(state, change, out);
+      state.ahead++;
+    }
   }
   const last = answer.changes.at(-1);
   if (last === undefined) return;
   const revision = revisionOf(last);
   // A fragment may end inside a revision, which counts as told only with its end.
   const complete = answer.fragment ? revision - 1 : revision;
-  const of = answer.changes.filter((change) => revisionOf(change) > complete).length;
-  state.ahead = complete > state.revision || !answer.fragment ? of : state.ahead + of;
-  state.revision = Math.max(state.revision, complete);
+  if (complete <= state.revision) return;
+  state.revision = complete;
+  state.ahead =
+    state.skip + answer.changes.filter((change) => revisionOf(change) > complete).length;
 }
 
 function progressed(state: ObserverState, revision: Revision): void {

@@ -85,7 +85,7 @@ function describeFact(kind: string, fields: Fields, names: HostNames): string {
     case "fleet.unscheduled":
       return `${text("unit")} from ${text("machine")}${because(text("reason"))}`;
     case "fleet.task":
-      return `${text("task")} ${text("unit")}${because(text("reason"))}`;
+      return `${`${text("task")} ${text("unit")}`.trimEnd()}${because(text("reason"))}`;
     case "fleet.unit-state":
       return `${text("unit")} ${text("active")} (${text("sub")})`;
     case "fleet.engine-leader":
@@ -121,7 +121,8 @@ function describeFact(kind: string, fields: Fields, names: HostNames): string {
     case "checkpoint": {
       const hosts = listOf(fields, "hosts").filter(isFields);
       const up = hosts.filter((host) => host.up === true).length;
-      return `${up} of ${hosts.length} hosts up, state ${text("hash")}`;
+      const hash = text("hash") && `, state ${text("hash")}`;
+      return `${up} of ${hosts.length} hosts up${hash}`;
     }
     case "invariant.violated":
       return `${text("invariant")}: ${text("detail")}`;

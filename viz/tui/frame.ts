@@ -8,7 +8,7 @@ import { headerLines } from "./panels/header.js";
 import { hostLines } from "./panels/hosts.js";
 import type { Scene } from "./panels/scene.js";
 import { scrubLines } from "./panels/scrub.js";
-import { unitLines } from "./panels/units.js";
+import { unitColumns, unitLines } from "./panels/units.js";
 import type { UiState } from "./state.js";
 
 export const COLUMNS_MIN = 60;
@@ -59,7 +59,8 @@ function padded(lines: readonly Line[], columns: number, rows: number): Line[] {
 /** One column: hosts, units, events, details. The panel with the focus gets what is left. */
 function narrowBody(scene: Scene, columns: number, rows: number): Line[] {
   const hosts = scene.view.hosts.length + 1;
-  const unitRows = Math.ceil(scene.view.units.size / Math.max(1, Math.floor(columns / 26))) + 1;
+  const unitRows =
+    Math.ceil(scene.view.units.size / unitColumns(scene.view.units.keys(), columns)) + 1;
   const detailRows = scene.ui.panel === "details" ? rows : 4;
   const [hostRows, unitCount, eventCount, detailCount] = allot(rows, [
     { min: 3, want: hosts, weight: scene.ui.panel === "hosts" ? 4 : 3 },

@@ -51,14 +51,21 @@ function clusterState(scene: Scene, width: number): Line {
   const up = view.hosts.filter((host) => host.power === "up").length;
   const units = [...view.units.values()];
   const running = units.filter((unit) => unit.activeOn.length > 0).length;
+  const total = timeline.marks.violations.length;
+  const violations = view.violations === total ? String(total) : `${view.violations} of ${total}`;
+  // What matters most comes first: a narrow screen cuts the end.
   const items: Span[] = [
-    item(
+    ...item(
       "leader",
       leader === null ? "none" : `${leader.host} t${leader.term}`,
       leader ? "good" : "bad",
     ),
-    item("hosts", `${up}/${view.hosts.length}`, up === view.hosts.length ? "good" : "warn"),
-  ].flat();
+    ...item("violations", violations, view.violations > 0 ? "bad" : "plain"),
+    ...item("faults", String(view.faults.length), view.faults.length > 0 ? "warn" : "plain"),
+    ...item("hosts", `${up}/${view.hosts.length}`, up === view.hosts.length ? "good" : "warn"),
+  ];
+  if (view.end !== null)
+    items.push(...item("verdict", view.end.verdict, verdictStyle(view.end.verdict)));
   if (units.length > 0) {
     const style = running === units.length ? "good" : "bad";
     items.push(...item("units", `${running}/${units.length}`, style));
@@ -67,18 +74,10 @@ function clusterState(scene: Scene, width: number): Line {
   const { holders, max } = view.lock;
   const lock = holders.length === 0 ? "free" : holders.join(" ");
   items.push(...item("lock", max > 1 ? `${lock} ${holders.length}/${max}` : lock, "plain"));
-  items.push(
-    ...item("faults", String(view.faults.length), view.faults.length > 0 ? "warn" : "plain"),
-  );
-  const total = timeline.marks.violations.length;
-  const violations = view.violations === total ? String(total) : `${view.violations} of ${total}`;
-  items.push(...item("violations", violations, view.violations > 0 ? "bad" : "plain"));
   if (view.observed !== null) {
     const { connected, revision } = view.observed;
     items.push(...item("etcd", connected ? `rev ${revision}` : "lost", connected ? "good" : "bad"));
   }
-  if (view.end !== null)
-    items.push(...item("verdict", view.end.verdict, verdictStyle(view.end.verdict)));
   return lineOf(items, width);
 }
 

@@ -9,7 +9,20 @@ import { type Line, lineOf, type Span, type Style, span, toWidth } from "../cell
 import { rule, type Scene } from "./scene.js";
 
 const CELL_WIDTH_MIN = 26;
+const CELL_WIDTH_MAX = 40;
 const TABLE_WIDTH_MIN = 70;
+
+/** How many units stand beside each other in a panel of this width. */
+export function unitColumns(names: Iterable<string>, width: number): number {
+  let longest = 0;
+  for (const name of names) longest = Math.max(longest, shortName(name).length);
+  const cell = Math.min(CELL_WIDTH_MAX, Math.max(CELL_WIDTH_MIN, longest + 13));
+  return Math.max(1, Math.floor(width / cell));
+}
+
+function shortName(name: string): string {
+  return printable(name.replace(/\.service$/, ""));
+}
 
 /**
  * The cluster's units. With room for a whole table every unit has a row with its placement and
@@ -26,7 +39,7 @@ export function unitLines(scene: Scene, width: number, height: number): Line[] {
     return [title, lineOf([span(" no unit was scheduled yet", "dim")], width)];
   const columns =
     width < TABLE_WIDTH_MIN || units.length > height - 1
-      ? Math.max(1, Math.floor(width / CELL_WIDTH_MIN))
+      ? unitColumns(scene.view.units.keys(), width)
       : 1;
   const skipped = Math.min(scene.ui.unitScroll, Math.max(0, units.length - (height - 1) * columns));
   const rows: Line[] = [title];
@@ -53,7 +66,7 @@ function downFirst(a: UnitView, b: UnitView): number {
 
 function unitCell(unit: UnitView, at: number, width: number, whole: boolean): Span[] {
   const [sign, style] = state(unit);
-  const name = printable(unit.name.replace(/\.service$/, ""));
+  const name = shortName(unit.name);
   const where =
     unit.activeOn.length > 2 ? `${unit.activeOn.length} hosts` : unit.activeOn.join(",");
   const place = where || (unit.machine === "" ? "unscheduled" : `→${unit.machine}`);
@@ -67,7 +80,8 @@ function unitCell(unit: UnitView, at: number, width: number, whole: boolean): Sp
       span(` ${tail}`, style),
     ];
   }
-  const outages = unit.outages === 0 ? "" : `${unit.outages} outages ${formatDuration(total)}`;
+  const outages =
+    unit.outages === 0 ? "" : `${counted(unit.outages, "outage")} ${formatDuration(total)}`;
   return [
     span(` ${sign} `, style),
     span(toWidth(name, 20)),
@@ -76,8 +90,12 @@ function unitCell(unit: UnitView, at: number, width: number, whole: boolean): Sp
       ` ${toWidth(down === "" ? `up ${formatDuration(at - unit.since)}` : `down ${down}`, 14)}`,
       style,
     ),
-    span(` ${outages}${unit.moves === 0 ? "" : `  ${unit.moves} moves`}`, "dim"),
+    span(` ${outages}${unit.moves === 0 ? "" : `  ${counted(unit.moves, "move")}`}`, "dim"),
   ];
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 function state(unit: UnitView): readonly [string, Style] {

@@ -4,6 +4,7 @@ import { activeState, type Dispatch, edges } from "./context.js";
 import { findUnitFiles, type UnitFiles } from "./files.js";
 import { parseUnitName, type UnitName } from "./names.js";
 import type { Assignment } from "./reader.js";
+import { zeroService } from "./service-config.js";
 import { DEPENDENCIES, type Dependency, type SystemdState, type Unit } from "./state.js";
 import { parseUnitFile } from "./unitfile.js";
 
@@ -69,7 +70,7 @@ function loadOne(dispatch: Dispatch, name: string, queue: string[]): void {
   const files = findUnitFiles(state, parsed);
   const read = readUnit(state, parsed, files);
   unit.load = read.load;
-  unit.config = read.config;
+  unit.config = keepRunning(unit, read.config, state);
   unit.fragment = files.fragment;
   for (const what of read.config.unsupported) {
     out.facts.push({ kind: "systemd.unsupported", unit: name, what });
@@ -88,6 +89,15 @@ function loadOne(dispatch: Dispatch, name: string, queue: string[]): void {
   }
   addDefaults(unit, parsed, add);
   dispatch.touched.add(name);
+}
+
+/** A service whose file is gone runs on, and is stopped, by systemd's own defaults. */
+function keepRunning(unit: Unit, config: UnitConfig, state: SystemdState): UnitConfig {
+  if (config.service !== null || unit.service === null || unit.service.state === "dead") {
+    return config;
+  }
+  const timeouts = { start: state.timeoutStart, stop: state.timeoutStop };
+  return { ...config, service: zeroService(timeouts) };
 }
 
 function readUnit(

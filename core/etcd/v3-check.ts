@@ -1,4 +1,3 @@
-import { inRange } from "./mvcc.js";
 import type { DeleteRangeRequest, RequestOp, TxnRequest, V3Failure } from "./v3-api.js";
 import { KV_ERROR } from "./v3-apply.js";
 
@@ -62,7 +61,7 @@ function touchedBy(ops: readonly RequestOp[]): Touched | null {
   const puts = new Set<string>();
   const deletes: DeleteRangeRequest[] = [];
   const collides = (key: string): boolean =>
-    puts.has(key) || deletes.some((del) => inRange(key, del.key, del.rangeEnd ?? ""));
+    puts.has(key) || deletes.some((del) => covers(del, key));
   for (const op of ops) if (op.op === "kv-delete-range") deletes.push(op);
   for (const op of ops) {
     if (op.op !== "kv-txn") continue;
@@ -86,4 +85,13 @@ function touchedBy(ops: readonly RequestOp[]): Touched | null {
     puts.add(op.key);
   }
   return { puts, deletes };
+}
+
+/**
+ * Whether the check takes a delete to concern a key. As in etcd 3.4, whose interval tree does not know
+ * that an end of "\0" means everything from the key on, such a delete concerns none.
+ */
+function covers(del: DeleteRangeRequest, key: string): boolean {
+  const rangeEnd = del.rangeEnd ?? "";
+  return rangeEnd === "" ? key === del.key : key >= del.key && key < rangeEnd;
 }

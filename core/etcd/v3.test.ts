@@ -99,6 +99,8 @@ test("a transaction may not put a key twice, and finds deletes before it but not
   expect(checkKvRequest(txn([], [txn([], [put("k")]), txn([], [del])]))).toBeNull();
   expect(checkKvRequest(txn([], [txn([], [del]), txn([], [put("k")])]))).toMatchObject(duplicate);
   expect(checkKvRequest(txn([], [txn([], [put("k")], [put("k")])]))).toBeNull();
+  const everything: RequestOp = { op: "kv-delete-range", key: "a", rangeEnd: "\0" };
+  expect(checkKvRequest(txn([], [everything, put("k")]))).toBeNull();
 });
 
 test("a transaction that would fail half way changes nothing", () => {

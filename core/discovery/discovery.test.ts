@@ -271,18 +271,16 @@ test("whatever the service answers, in place and under immer a member does the s
         (errorCode) =>
           ({ ok: false, status: 404, errorCode, message: "", cause: "", index: 1 }) as const,
       ),
-    fc
-      .tuple(node, fc.array(node, { maxLength: 4 }))
-      .map(
-        ([own, nodes]) =>
-          ({
-            ok: true,
-            status: 200,
-            action: "get",
-            node: { ...own, nodes },
-            etcdIndex: 9,
-          }) as const,
-      ),
+    fc.tuple(node, fc.array(node, { maxLength: 4 })).map(
+      ([own, nodes]) =>
+        ({
+          ok: true,
+          status: 200,
+          action: "get",
+          node: { ...own, nodes },
+          etcdIndex: 9,
+        }) as const,
+    ),
   );
   fc.assert(
     fc.property(fc.array(reply, { maxLength: 20 }), (replies) => {

@@ -51,19 +51,22 @@ const SPAN_UNITS: Readonly<Record<string, Micros>> = {
 export function parseSpan(text: string): Micros | null {
   const trimmed = text.trim();
   if (trimmed === "infinity") return FOREVER;
-  if (!/^([0-9]+(\.[0-9]*)?|\.[0-9]+)\s*[a-zA-Zµμ]*(\s*[0-9.]+\s*[a-zA-Zµμ]*)*$/.test(trimmed)) {
-    return null;
-  }
+  // One term at a time, each where the last one ended: linear whatever the text.
+  const term = /([0-9]*)(\.[0-9]+|\.)?\s*([a-zA-Zµμ]*)\s*/y;
   let total = 0;
-  for (const match of trimmed.matchAll(/([0-9]*)(\.[0-9]*)?\s*([a-zA-Zµμ]*)/g)) {
-    const [part, whole = "", fraction = "", unit = ""] = match;
-    if (part.trim() === "") continue;
-    const factor = SPAN_UNITS[unit];
+  let at = 0;
+  while (at < trimmed.length) {
+    term.lastIndex = at;
+    const match = term.exec(trimmed);
+    const whole = match?.[1] ?? "";
+    const fraction = match?.[2] ?? "";
+    const factor = SPAN_UNITS[match?.[3] ?? ""];
     if (factor === undefined || (whole === "" && fraction.length < 2)) return null;
-    total += Number(whole || "0") * factor + Math.floor(Number(`0${fraction || ".0"}`) * factor);
-    if (!Number.isSafeInteger(total)) return FOREVER;
+    total += Number(whole) * factor + Math.floor(Number(`0${fraction}`) * factor);
+    at = term.lastIndex;
   }
-  return total;
+  if (trimmed === "") return null;
+  return Number.isSafeInteger(total) ? total : FOREVER;
 }
 
 /** A non-negative integer; null when it is none. */

@@ -1,5 +1,5 @@
 import type { Step as CloudInitStep } from "../cloudconfig/index.js";
-import type { DiscoveryClientState } from "../discovery/index.js";
+import type { DiscoveryState } from "../discovery/index.js";
 import type { EtcdState } from "../etcd/index.js";
 import type { FleetState } from "../fleet/index.js";
 import type { Generator, Micros, NodeIndex } from "../kernel/index.js";
@@ -91,7 +91,7 @@ export interface EtcdProcess {
   readonly pid: number;
   readonly environment: Readonly<Record<string, string>>;
   /** Bootstrapping through a discovery token. */
-  discovery: DiscoveryClientState | null;
+  discovery: DiscoveryState | null;
   /** Asking the cluster whether it knows this member. */
   joining: boolean;
   /** The host's member runs in this process. */

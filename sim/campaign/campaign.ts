@@ -107,13 +107,8 @@ class Pool {
   readonly #waiting: ((worker: Worker) => void)[] = [];
 
   constructor(scenario: Scenario, size: number) {
-    const source = import.meta.url.endsWith(".ts");
-    const file = new URL(source ? "./worker.ts" : "./worker.js", import.meta.url);
     for (let i = 0; i < Math.max(size, 1); i++) {
-      const worker = new Worker(file, {
-        workerData: { scenario },
-        ...(source ? { execArgv: ["--import", "tsx"] } : {}),
-      });
+      const worker = startWorker(scenario);
       this.#all.push(worker);
       this.#idle.push(worker);
     }
@@ -144,4 +139,16 @@ class Pool {
   async close(): Promise<void> {
     await Promise.all(this.#all.map((worker) => worker.terminate()));
   }
+}
+
+/** Starts a worker from the built file, or, run from source, through the loader this process has. */
+function startWorker(scenario: Scenario): Worker {
+  const workerData = { scenario };
+  if (!import.meta.url.endsWith(".ts")) {
+    return new Worker(new URL("./worker.js", import.meta.url), { workerData });
+  }
+  const loader = JSON.stringify(import.meta.resolve("tsx/esm/api"));
+  const file = JSON.stringify(new URL("./worker.ts", import.meta.url).href);
+  const code = `import(${loader}).then(({ register }) => { register(); return import(${file}); });`;
+  return new Worker(code, { workerData, eval: true });
 }

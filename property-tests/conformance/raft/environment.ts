@@ -15,7 +15,6 @@ import {
   isEmptyHardState,
   isLocalTarget,
   type Message,
-  type MessageType,
   type RaftConfig,
   type RaftFact,
   type RaftId,
@@ -140,7 +139,7 @@ export class Environment {
 
   /** Delivers or drops what is under way to the recipients, in turn. Returns how many messages that were. */
   deliver(
-    type: MessageType | null,
+    type: string | null,
     recipients: readonly { readonly id: RaftId; readonly drop: boolean }[],
   ): number {
     let count = 0;
@@ -209,7 +208,7 @@ export class Environment {
 }
 
 /** What is local to a member is never dropped. */
-function isFor(message: Text, id: RaftId, type: MessageType | null, drop: boolean): boolean {
+function isFor(message: Text, id: RaftId, type: string | null, drop: boolean): boolean {
   if (message.to !== id || (type !== null && message.type !== type)) return false;
   return !drop || (message.from !== message.to && !isLocalTarget(message.from));
 }

@@ -137,11 +137,15 @@ function isMarker(line: string | undefined, marker: string): boolean {
   return after === "" || after === " " || after === "\t";
 }
 
+/** No cloud-config nests deeper; what does would exhaust the stack. */
+const DEPTH_MAX = 200;
+
 const CORE_TAG = "tag:yaml.org,2002:";
 
 class TreeBuilder {
   readonly #counter: LineCounter;
   readonly #anchors = new Map<string, YamlNode>();
+  #depth = 0;
 
   constructor(counter: LineCounter) {
     this.#counter = counter;
@@ -153,7 +157,9 @@ class TreeBuilder {
   }
 
   #node(node: unknown): YamlNode {
+    if (++this.#depth > DEPTH_MAX) throw new YamlError("exceeded the depth of nesting");
     const built = this.#withoutAnchor(node);
+    this.#depth--;
     if ((isScalar(node) || isMap(node) || isSeq(node)) && node.anchor !== undefined) {
       this.#anchors.set(node.anchor, built);
     }

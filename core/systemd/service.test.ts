@@ -281,6 +281,7 @@ test("a missing environment file fails the start unless it is optional", () => {
 });
 
 test("variables are replaced in the command line, whole words split", () => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: systemd's own syntax
   const h = host("Environment=A=1 'B=x y'", 'ExecStart=/bin/a ${A}-${B} $B "$$B" $C');
   h.start("a.service");
   expect(h.process("a.service").argv).toEqual(["/bin/a", "1-x y", "x", "y", "$B"]);

@@ -41,12 +41,12 @@ function parseCommand(
   context: SpecifierContext,
 ): Command | null {
   const prefix = /^[@:+!-]*/.exec(words[0] ?? "")?.[0] ?? "";
-  const expanded: string[] = [];
-  for (const [index, word] of words.entries()) {
-    const text = expandSpecifiers(index === 0 ? word.slice(prefix.length) : word, unit, context);
-    if (text === null) return null;
-    expanded.push(text);
-  }
+  const expanded = words.map((word, index) =>
+    // `\;` is a semicolon that parts nothing.
+    word === "\\;"
+      ? ";"
+      : expandSpecifiers(index === 0 ? word.slice(prefix.length) : word, unit, context),
+  );
   const path = expanded[0] ?? "";
   if (path === "" || path.endsWith("/") || (path.includes("/") && !path.startsWith("/"))) {
     return null;

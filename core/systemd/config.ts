@@ -158,7 +158,7 @@ function readUnitOption(draft: Draft, at: Assignment, values: Values, reader: Re
   }
   switch (at.key) {
     case "Description":
-      draft.description = values.text(at) ?? draft.description;
+      draft.description = values.text(at);
       return;
     case "DefaultDependencies":
       draft.defaultDependencies = values.boolean(at, draft.defaultDependencies);
@@ -198,8 +198,7 @@ function readCondition(draft: Draft, at: Assignment, assert: boolean, values: Va
     draft.conditions = draft.conditions.filter((condition) => condition.assert !== assert);
     return;
   }
-  const text = values.text(at);
-  const match = text === null ? null : /^(\|?)\s*(!?)\s*(\/.*)$/s.exec(text);
+  const match = /^(\|?)\s*(!?)\s*(\/.*)$/s.exec(values.text(at));
   if (match === null) {
     values.ignore(at);
     return;

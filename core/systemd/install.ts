@@ -54,7 +54,7 @@ function installLinks(state: SystemdState, name: UnitName, fragment: string): In
   const owner = parseUnitName(unit) ?? name;
   for (const option of install) {
     for (const word of splitWords(option.value) ?? []) {
-      const target = expandSpecifiers(word, owner, state) ?? "";
+      const target = expandSpecifiers(word, owner, state);
       if (parseUnitName(target) === null) continue;
       if (option.key === "WantedBy") links.push({ path: `${target}.wants/${unit}` });
       else if (option.key === "RequiredBy") links.push({ path: `${target}.requires/${unit}` });

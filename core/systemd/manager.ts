@@ -158,8 +158,8 @@ function forget(state: SystemdState): void {
 const isVolatile = (path: string) => path.startsWith("/run/") || path.startsWith(`${USR}/`);
 
 function serviceOfProcess(dispatch: Dispatch, pid: number) {
-  const process = dispatch.state.processes.get(pid);
-  const unit = process === undefined ? undefined : dispatch.state.units.get(process.unit);
+  const child = dispatch.state.processes.get(pid);
+  const unit = child === undefined ? undefined : dispatch.state.units.get(child.unit);
   return unit === undefined ? null : serviceOf(dispatch, unit);
 }
 

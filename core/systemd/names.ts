@@ -60,22 +60,16 @@ export interface SpecifierContext {
 }
 
 /**
- * Replaces specifiers in one pass (`%n %N %p %P %i %I %j %J %H %l %m %b %t %S %C %L %E %u %U %h %%`);
- * null when there is one this model does not know, which makes systemd drop the assignment.
+ * Replaces specifiers in one pass (`%n %N %p %P %i %I %j %J %H %l %m %b %t %S %C %L %E %u %U %h %%`).
+ * Others stay as they are: systemd does so with letters that mean nothing, this model also with
+ * those that tell of the kernel, the architecture, the OS image and the fragment.
  */
-export function expandSpecifiers(
-  text: string,
-  unit: UnitName,
-  context: SpecifierContext,
-): string | null {
+export function expandSpecifiers(text: string, unit: UnitName, context: SpecifierContext): string {
   if (!text.includes("%")) return text;
-  let known = true;
-  const expanded = text.replace(/%(.?)/gs, (_, letter: string) => {
-    const value = specifier(letter, unit, context);
-    if (value === null) known = false;
-    return value ?? "";
-  });
-  return known ? expanded : null;
+  return text.replace(
+    /%(.?)/gs,
+    (match, letter: string) => specifier(letter, unit, context) ?? match,
+  );
 }
 
 const FIXED: Readonly<Record<string, string>> = {

@@ -54,15 +54,15 @@ export function spawn(
   if (environment === null) return null;
   const pid = state.nextPid++;
   const argv = expandVariables(command, environment);
-  const process: ExecProcess = { kind: "exec", pid, unit: unit.name, role, argv, environment };
+  const child: ExecProcess = { kind: "exec", pid, unit: unit.name, role, argv, environment };
   state.processes.set(pid, { pid, unit: unit.name, role });
   // Type=idle lets its program wait until the jobs are done, or 5 s.
   if (service.type === "idle" && role === "main" && state.jobs.size > 1) {
     if (state.idle.length === 0) {
       out.effects.push({ kind: "arm-timer", timer: "idle", delay: 5_000_000 });
     }
-    state.idle.push(process);
-  } else out.effects.push(process);
+    state.idle.push(child);
+  } else out.effects.push(child);
   return pid;
 }
 
@@ -71,7 +71,7 @@ export function releaseIdle(dispatch: Dispatch): void {
   const { state, out } = dispatch;
   if (state.idle.length === 0) return;
   out.effects.push({ kind: "cancel-timer", timer: "idle" });
-  for (const process of state.idle) out.effects.push({ ...process });
+  for (const child of state.idle) out.effects.push({ ...child });
   state.idle = [];
 }
 
@@ -90,13 +90,13 @@ export function killProcesses(
   if (service.killMode === "none") return false;
   const signal = final ? "SIGKILL" : service.killSignal;
   let wait = false;
-  for (const process of dispatch.state.processes.values()) {
-    if (process.unit !== unit.name) continue;
-    const own = process.pid === runtime.mainPid || process.pid === runtime.controlPid;
+  for (const child of dispatch.state.processes.values()) {
+    if (child.unit !== unit.name) continue;
+    const own = child.pid === runtime.mainPid || child.pid === runtime.controlPid;
     const all = service.killMode === "control-group" || (service.killMode === "mixed" && final);
     if (!own && !all) continue;
-    kill(dispatch, process.pid, signal);
-    if (service.sendSighup && !final) kill(dispatch, process.pid, "SIGHUP");
+    kill(dispatch, child.pid, signal);
+    if (service.sendSighup && !final) kill(dispatch, child.pid, "SIGHUP");
     wait = true;
   }
   return wait;
@@ -105,9 +105,9 @@ export function killProcesses(
 export function kill(dispatch: Dispatch, pid: number, signal: KillProcess["signal"]): void {
   const { state, out } = dispatch;
   // A program that is still waiting for its turn never runs.
-  const waiting = state.idle.find((process) => process.pid === pid);
+  const waiting = state.idle.find((child) => child.pid === pid);
   if (waiting !== undefined) {
-    state.idle = state.idle.filter((process) => process.pid !== pid);
+    state.idle = state.idle.filter((child) => child.pid !== pid);
     out.effects.push({ ...waiting });
   }
   out.effects.push({ kind: "kill", pid, signal });

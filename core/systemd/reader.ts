@@ -54,10 +54,9 @@ export class Values {
     return this.#or(at, values.find((value) => value === at.value) ?? null, before);
   }
 
-  text(at: Assignment): string | null {
-    const text = expandSpecifiers(at.value, this.#reader.name, this.#reader.context);
-    if (text === null) this.ignore(at);
-    return text;
+  /** The value after specifiers. */
+  text(at: Assignment): string {
+    return expandSpecifiers(at.value, this.#reader.name, this.#reader.context);
   }
 
   /** Words after specifiers; null when the value does not parse. */
@@ -67,10 +66,8 @@ export class Values {
       this.ignore(at);
       return null;
     }
-    return words.flatMap((word) => {
-      const text = expandSpecifiers(word, this.#reader.name, this.#reader.context);
-      return text === null ? [] : [text];
-    });
+    const { name, context } = this.#reader;
+    return words.map((word) => expandSpecifiers(word, name, context));
   }
 
   /** An empty value empties the list. A line that does not parse makes the unit unusable. */

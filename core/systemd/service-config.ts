@@ -313,7 +313,7 @@ function readEnvironment(draft: Draft, at: Assignment, values: Values): boolean 
     draft.environmentFiles = [];
     return true;
   }
-  const text = values.text(at) ?? "";
+  const text = values.text(at);
   const optional = text.startsWith("-");
   const path = optional ? text.slice(1) : text;
   if (!path.startsWith("/")) values.ignore(at);

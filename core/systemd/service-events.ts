@@ -68,8 +68,8 @@ function strayExited(service: Service): void {
 }
 
 function hasProcesses(service: Service): boolean {
-  for (const process of service.dispatch.state.processes.values()) {
-    if (process.unit === service.unit.name) return true;
+  for (const child of service.dispatch.state.processes.values()) {
+    if (child.unit === service.unit.name) return true;
   }
   return false;
 }

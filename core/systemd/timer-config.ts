@@ -43,7 +43,7 @@ export function readTimer(
       else specs = [...specs, { base, delay: values.span(at, 0) }];
     } else if (at.key === "Unit") {
       const text = values.text(at);
-      if (text !== null && parseUnitName(text) !== null) unit = text;
+      if (parseUnitName(text) !== null) unit = text;
       else values.ignore(at);
     } else if (at.key !== "AccuracySec" && at.key !== "Persistent") {
       reader.unsupported.push(`${at.key}=`);

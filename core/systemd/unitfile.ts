@@ -25,8 +25,8 @@ const BLANK = " \t\n\r";
  * systemd's parser of unit files (252, shared/conf-parser.c):
  *
  * - lines end in LF, CR, CRLF or NUL; a byte order mark is skipped;
- * - `#` and `;` begin comment lines, also between continued lines, and so do blank ones;
- * - a backslash at the end of a line becomes a space and the next line follows;
+ * - `#` and `;` begin comment lines, also between continued lines;
+ * - a backslash at the end of a line becomes a space and the next line follows, if it is not blank;
  * - what stands before the first section, or has no `=`, is ignored with a warning;
  * - a broken section header makes the file unusable.
  *
@@ -42,7 +42,8 @@ export function parseUnitFile(text: string, file: string): UnitFile {
   let begun = 0;
   for (const [index, line] of lines.entries()) {
     const first = firstCharacter(line);
-    if (first === "" || first === "#" || first === ";") continue;
+    // A comment between continued lines is passed over; a blank line ends them.
+    if (first === "#" || first === ";" || (first === "" && continued === null)) continue;
     length = (continued === null ? 0 : length) + line.length;
     if (length > LINE_MAX) {
       parser.refuse(index + 1, "a line of more than 1 MiB", "shorter lines");
@@ -59,9 +60,10 @@ export function parseUnitFile(text: string, file: string): UnitFile {
     if (!parser.line(whole, begun)) return parser.result();
   }
   if (continued !== null) parser.line(continued.join(""), begun);
-  if (text.includes("\0")) {
-    const at = lines.length;
-    parser.warn(Math.min(at, 1), "a NUL character", "text", "NUL ends a line here; remove it.");
+  const nul = text.indexOf("\0");
+  if (nul >= 0) {
+    const line = Math.max(1, splitLines(text.slice(0, nul)).length);
+    parser.warn(line, "a NUL character", "text", "NUL ends a line here; remove it.");
   }
   return parser.result();
 }

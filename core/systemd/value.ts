@@ -52,7 +52,7 @@ export function parseSpan(text: string): Micros | null {
   const trimmed = text.trim();
   if (trimmed === "infinity") return FOREVER;
   // One term at a time, each where the last one ended: linear whatever the text.
-  const term = /([0-9]*)(\.[0-9]+|\.)?\s*([a-zA-Zµμ]*)\s*/y;
+  const term = /([0-9]*)(\.[0-9]+)?(?![.])\s*([a-zA-Zµμ]*)\s*/y;
   let total = 0;
   let at = 0;
   while (at < trimmed.length) {
@@ -61,7 +61,7 @@ export function parseSpan(text: string): Micros | null {
     const whole = match?.[1] ?? "";
     const fraction = match?.[2] ?? "";
     const factor = SPAN_UNITS[match?.[3] ?? ""];
-    if (factor === undefined || (whole === "" && fraction.length < 2)) return null;
+    if (factor === undefined || (whole === "" && fraction === "")) return null;
     total += Number(whole) * factor + Math.floor(Number(`0${fraction}`) * factor);
     at = term.lastIndex;
   }

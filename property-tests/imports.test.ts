@@ -78,7 +78,7 @@ const FLOORS: Record<string, number> = {
   cloudconfig: 2,
   raft: 2,
   systemd: 2,
-  observe: 2,
+  observe: 4,
   etcd: 3,
   update: 4,
   discovery: 4,

@@ -30,6 +30,9 @@ export interface Violation {
 /** Longest time two copies of a unit may overlap while one is taken down: an agent's pass and its stop. */
 const HANDOVER_MAX: Micros = 20 * SECOND;
 
+/** Longest time a host that was cut off takes to register, read the registry and stop what moved. */
+const RECOVERY_MAX: Micros = 60 * SECOND;
+
 interface AppliedAt {
   readonly term: number;
   readonly hashX: number;
@@ -45,13 +48,12 @@ export class InvariantMonitor {
   readonly violations: Violation[] = [];
 
   readonly #hosts: readonly HostState[];
-  readonly #leaders = new Map<number, NodeIndex>();
-  readonly #applied = new Map<number, AppliedAt>();
+  readonly #clusters = new Map<string, EtcdCluster>();
   readonly #appliedBy: Float64Array;
-  #committed = { index: 0, term: 0 };
   readonly #copies = new Map<string, Map<NodeIndex, Micros>>();
   /** Units an engine has placed: the non-global ones. */
   readonly #scheduled = new Set<string>();
+  readonly #excuses: Int32Array;
   readonly #excusedUntil: Float64Array;
   readonly #overlapSince = new Map<string, Micros>();
   readonly #seen = new Set<string>();
@@ -59,6 +61,7 @@ export class InvariantMonitor {
 
   constructor(hosts: readonly HostState[]) {
     this.#hosts = hosts;
+    this.#excuses = new Int32Array(hosts.length);
     this.#excusedUntil = new Float64Array(hosts.length);
     this.#appliedBy = new Float64Array(hosts.length);
   }
@@ -76,11 +79,17 @@ export class InvariantMonitor {
   }
 
   /**
-   * Tells that a fault may keep a host from the rest until `until`: copies of its units elsewhere
-   * are then what fleet does by design, not a breach.
+   * From now on something may keep this host from the rest for longer than fleet's TTL: copies of
+   * its units elsewhere are then what fleet does by design, not a breach.
    */
-  excuse(node: NodeIndex, until: Micros): void {
-    this.#excusedUntil[node] = Math.max(this.#excusedUntil[node] as number, until);
+  beginExcuse(node: NodeIndex): void {
+    this.#excuses[node] = (this.#excuses[node] as number) + 1;
+  }
+
+  /** It is over; the host has a minute to find out what became of its units. */
+  endExcuse(node: NodeIndex, at: Micros): void {
+    this.#excuses[node] = (this.#excuses[node] as number) - 1;
+    this.#excusedUntil[node] = at + RECOVERY_MAX;
   }
 
   /** Looks at what a step may have changed without a fact. Call after every step of a host. */
@@ -91,7 +100,7 @@ export class InvariantMonitor {
       const { applied } = run.stores;
       if (applied.index !== this.#appliedBy[node]) {
         this.#appliedBy[node] = applied.index;
-        this.#checkApplied(node, applied, at, seq);
+        this.#checkApplied(this.#cluster(run.clusterId), node, applied, at, seq);
       }
     }
     if (this.#overlapSince.size > 0) this.#checkOverlaps(at, seq);
@@ -138,18 +147,30 @@ export class InvariantMonitor {
     }
   }
 
-  #checkApplied(node: NodeIndex, applied: AppliedPosition, at: Micros, seq: number): void {
-    const { index, term, hashX, hashY } = applied;
-    const known = this.#applied.get(index);
+  /** Hosts may run members of several clusters; what must hold holds within each. */
+  #cluster(id: string): EtcdCluster {
+    let cluster = this.#clusters.get(id);
+    if (cluster === undefined) {
+      cluster = { leaders: new Map(), applied: new Map(), committed: { index: 0, term: 0 } };
+      this.#clusters.set(id, cluster);
+    }
+    return cluster;
+  }
+
+  #checkApplied(
+    cluster: EtcdCluster,
+    node: NodeIndex,
+    position: AppliedPosition,
+    at: Micros,
+    seq: number,
+  ): void {
+    const { index, term, hashX, hashY } = position;
+    const { applied } = cluster;
+    const known = applied.get(index);
     if (known === undefined) {
-      this.#applied.set(index, { term, hashX, hashY, node });
-      if (index > this.#committed.index) this.#committed = { index, term };
-      if (this.#applied.size > APPLIED_KEPT) {
-        for (const old of this.#applied.keys()) {
-          if (this.#applied.size <= APPLIED_KEPT / 2) break;
-          this.#applied.delete(old);
-        }
-      }
+      applied.set(index, { term, hashX, hashY, node });
+      if (index > cluster.committed.index) cluster.committed = { index, term };
+      if (applied.size > APPLIED_KEPT) forgetOldest(applied, APPLIED_KEPT / 2);
     } else if (known.term !== term || known.hashX !== hashX || known.hashY !== hashY) {
       const detail = `index ${index}: term ${known.term} and term ${term}, or different entries before`;
       this.#add("raft-state-machine-safety", detail, [known.node, node], at, seq);
@@ -157,14 +178,16 @@ export class InvariantMonitor {
   }
 
   #checkLeader(node: NodeIndex, term: number, at: Micros, seq: number): void {
-    const known = this.#leaders.get(term);
+    const run = this.#hosts[node]?.member?.run ?? null;
+    if (run === null) return;
+    const cluster = this.#cluster(run.clusterId);
+    const known = cluster.leaders.get(term);
     if (known !== undefined && known !== node) {
       this.#add("raft-election-safety", `two leaders in term ${term}`, [known, node], at, seq);
     }
-    this.#leaders.set(term, node);
-    const log = this.#hosts[node]?.member?.run?.node.log;
-    if (log === undefined) return;
-    const { index, term: committedTerm } = this.#committed;
+    cluster.leaders.set(term, node);
+    const { log } = run.node;
+    const { index, term: committedTerm } = cluster.committed;
     const held = termAt(log, index);
     const misses = held === "unavailable" || (typeof held === "number" && held !== committedTerm);
     if (index > 0 && misses) {
@@ -172,9 +195,9 @@ export class InvariantMonitor {
       this.#add("raft-leader-completeness", detail, [node], at, seq);
     }
     for (const [other, host] of this.#hosts.entries()) {
-      const otherLog = host.etcd?.serving === true ? host.member?.run?.node.log : undefined;
-      if (other === node || otherLog === undefined) continue;
-      const mismatch = logMismatch(log, otherLog);
+      const otherRun = host.member?.run ?? null;
+      if (other === node || otherRun?.clusterId !== run.clusterId) continue;
+      const mismatch = logMismatch(log, otherRun.node.log);
       if (mismatch === null) continue;
       const detail = `logs agree at ${mismatch.agreeAt} and differ at ${mismatch.differAt}`;
       this.#add("raft-log-matching", detail, [node, other], at, seq);
@@ -213,13 +236,17 @@ export class InvariantMonitor {
         continue;
       }
       const nodes = [...copies.keys()];
-      if (nodes.some((node) => (this.#excusedUntil[node] as number) > at)) {
+      if (nodes.some((node) => this.#isExcused(node, at))) {
         this.#overlapSince.set(unit, at);
       } else if (at - since > HANDOVER_MAX) {
         this.#overlapSince.delete(unit);
         this.#add("fleet-single-copy", `${nodes.length} copies of ${unit}`, nodes, at, seq);
       }
     }
+  }
+
+  #isExcused(node: NodeIndex, at: Micros): boolean {
+    return (this.#excuses[node] as number) > 0 || (this.#excusedUntil[node] as number) > at;
   }
 
   /** One breach of a kind by the same hosts is reported once. */
@@ -234,6 +261,23 @@ export class InvariantMonitor {
     if (this.#seen.has(key)) return;
     this.#seen.add(key);
     this.violations.push({ invariant, detail, hosts, at, seq });
+  }
+}
+
+/** What is known of one etcd cluster. */
+interface EtcdCluster {
+  /** Who led, by term. */
+  readonly leaders: Map<number, NodeIndex>;
+  /** What the first member to get there had applied, by index. */
+  readonly applied: Map<number, AppliedAt>;
+  /** The highest entry any member applied. */
+  committed: { readonly index: number; readonly term: number };
+}
+
+function forgetOldest(applied: Map<number, AppliedAt>, kept: number): void {
+  for (const index of applied.keys()) {
+    if (applied.size <= kept) return;
+    applied.delete(index);
   }
 }
 

@@ -32,19 +32,19 @@ const PROGRAMS: Readonly<Record<string, DaemonName>> = {
 };
 
 /** systemd starts a process: a daemon that is modelled here, or a program of the world's. */
-export function exec(step: HostStep, process: ExecProcess): void {
+export function exec(step: HostStep, child: ExecProcess): void {
   const { host } = step;
-  const name = PROGRAMS[process.argv[0]?.split("/").at(-1) ?? ""];
-  if (host.held.includes(process.unit)) {
-    reap(step, process.pid, null, "SIGKILL");
+  const name = PROGRAMS[child.argv[0]?.split("/").at(-1) ?? ""];
+  if (host.held.includes(child.unit)) {
+    reap(step, child.pid, null, "SIGKILL");
     return;
   }
-  armDefects(step, process, name);
-  if (name === undefined || process.role !== "main") {
-    step.out.effects.push(process);
+  armDefects(step, child, name);
+  if (name === undefined || child.role !== "main") {
+    step.out.effects.push(child);
     return;
   }
-  const { pid, unit, environment } = process;
+  const { pid, unit, environment } = child;
   const daemon: Daemon = { name, pid, unit, environment };
   host.daemons.set(pid, daemon);
   start(step, daemon);
@@ -277,13 +277,13 @@ function window(daemon: Daemon, part: "START" | "LENGTH"): string {
 }
 
 /** Arms what the running release does wrong with this process. */
-function armDefects(step: HostStep, process: ExecProcess, name: DaemonName | undefined): void {
+function armDefects(step: HostStep, child: ExecProcess, name: DaemonName | undefined): void {
   const { host } = step;
-  if (process.role !== "main") return;
+  if (child.role !== "main") return;
   for (const [index, defect] of currentDefects(step).entries()) {
-    if (defect.kind === "panic-on-boot" || !strikes(defect.target, process.unit, name)) continue;
+    if (defect.kind === "panic-on-boot" || !strikes(defect.target, child.unit, name)) continue;
     const delay = drawRange(step, defect.after);
-    const timer = `defect:${index}:${process.pid}:${process.unit}`;
+    const timer = `defect:${index}:${child.pid}:${child.unit}`;
     armTimer(step, "host", { kind: "arm-timer", timer, delay });
   }
   void host;

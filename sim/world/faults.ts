@@ -11,6 +11,9 @@ import type { Fault, Span } from "../faults/plan.js";
 import type { LinkDisturbance } from "./network.js";
 import type { Simulation } from "./simulation.js";
 
+/** What a beat may be late by without any fault, µs. */
+const SLACK: Micros = 5_000_000;
+
 /**
  * Begins and ends the faults of a plan. A fault's own randomness is drawn from its id, so that
  * leaving one out leaves the others alone.
@@ -30,6 +33,7 @@ export class FaultInjector {
 
   begin(fault: Fault): void {
     const world = this.#world;
+    for (const node of this.#cutOff(fault)) world.invariants.beginExcuse(node);
     switch (fault.kind) {
       case "partition":
         this.cut(fault.from, fault.to, fault.oneWay, 1);
@@ -83,6 +87,7 @@ export class FaultInjector {
   /** Takes back what `begin` did. */
   end(fault: Fault): void {
     const world = this.#world;
+    for (const node of this.#cutOff(fault)) world.invariants.endExcuse(node, world.at);
     switch (fault.kind) {
       case "partition":
         this.cut(fault.from, fault.to, fault.oneWay, -1);
@@ -121,6 +126,26 @@ export class FaultInjector {
         return;
       default:
         unreachable(fault);
+    }
+  }
+
+  /**
+   * Hosts whose presence in fleet may expire while they run, because of this fault. A presence is
+   * refreshed every half TTL, so what lasts for less than the other half cannot do that.
+   */
+  #cutOff(fault: Fault): readonly NodeIndex[] {
+    const { hosts, fleet } = this.#world.scenario;
+    if (fault.duration < fleet.agentTtl / 2 - SLACK) return [];
+    switch (fault.kind) {
+      case "partition":
+      case "link":
+        return [...new Set([...fault.from, ...fault.to])].filter((node) => node < hosts.length);
+      case "kill-process":
+      case "pause":
+      case "slow-disk":
+        return [fault.host];
+      default:
+        return [];
     }
   }
 

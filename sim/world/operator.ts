@@ -103,10 +103,14 @@ export class Operator {
         return;
       case "partition":
         this.#cuts.push(action);
+        for (const node of hostsOf(action, world)) world.invariants.beginExcuse(node);
         world.cut(action.from, action.to, action.oneWay, 1);
         return;
       case "heal":
-        for (const cut of this.#cuts.splice(0)) world.cut(cut.from, cut.to, cut.oneWay, -1);
+        for (const cut of this.#cuts.splice(0)) {
+          world.cut(cut.from, cut.to, cut.oneWay, -1);
+          for (const node of hostsOf(cut, world)) world.invariants.endExcuse(node, world.at);
+        }
         return;
       case "mark":
         return;
@@ -192,6 +196,15 @@ export class Operator {
       if (this.#waiting.delete(call)) again();
     });
   }
+}
+
+/** The hosts on both sides of a cut. */
+function hostsOf(
+  cut: { readonly from: readonly number[]; readonly to: readonly number[] },
+  world: Simulation,
+): number[] {
+  const hosts = world.hosts.length;
+  return [...new Set([...cut.from, ...cut.to])].filter((node) => node < hosts);
 }
 
 /** The text of a unit: its own, or its template's. */

@@ -1,8 +1,9 @@
+import { renameSync, writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
-import { logProblem, openLog } from "../../adapters/logfile/index.js";
+import { type LogReader, logProblem, openLog } from "../../adapters/logfile/index.js";
 import { formatDiagnostic, type LogRecord, type Micros } from "../../core/kernel/index.js";
 import { createSimulation, globMatches } from "../../sim/index.js";
-import { describe, formatTime, parseTime } from "../../viz/index.js";
+import { describe, formatTime, parseTime, spaceTime, Timeline } from "../../viz/index.js";
 import { accept, EXIT, refuse, wholeNumber } from "./shared.js";
 import { originOf } from "./verify.js";
 
@@ -16,6 +17,7 @@ interface LogFlags {
   readonly limit?: number;
   readonly stimuli?: true;
   readonly json?: true;
+  readonly svg?: string;
 }
 
 /** `orrery log FILE`: the records of a log, filtered. */
@@ -32,12 +34,14 @@ export function logCommand(): Command {
     .option("--limit <n>", "at most so many records", wholeNumber(1, Number.MAX_SAFE_INTEGER))
     .option("--stimuli", "with the stimuli of a run, which are executed again to get them")
     .option("--json", "one JSON object a line, as in the file")
+    .option("--svg <file>", "draw the log as a space-time picture instead")
     .addHelpText(
       "after",
       `
 Examples:
   orrery log run.orlog --kind 'etcd.role'
   orrery log run.orlog --host core-2 --from 10m --to 12m
+  orrery log run.orlog --svg run.svg
   orrery log run.orlog --stimuli --from 60s --to 61s --json`,
     )
     .action(log);
@@ -45,6 +49,10 @@ Examples:
 
 function log(path: string, flags: LogFlags): void {
   const reader = accept(openLog(path));
+  if (flags.svg !== undefined) {
+    draw(reader, flags.svg);
+    return;
+  }
   // A reader that went away (head, less) is no failure of ours.
   process.stdout.on("error", () => process.exit(EXIT.held));
   const print = printer(flags);
@@ -74,6 +82,21 @@ function log(path: string, flags: LogFlags): void {
   if (problem === null) return;
   if (problem.severity === "error") refuse([problem]);
   console.error(formatDiagnostic(problem));
+}
+
+/** Writes the picture beside the file first, so that a failure leaves what was there. */
+function draw(reader: LogReader, file: string): void {
+  const svg = spaceTime(Timeline.of(reader.header, reader.records()));
+  try {
+    writeFileSync(`${file}.partial`, svg);
+    renameSync(`${file}.partial`, file);
+  } catch (error) {
+    const found = error instanceof Error ? error.message : String(error);
+    const position = { file, line: 1, column: 1 };
+    const advice = "Choose another file.";
+    const expected = "a file that can be written";
+    refuse([{ code: "E_LOG_WRITE", severity: "error", position, found, expected, advice }]);
+  }
 }
 
 /** Prints records that pass the filters; false once there can be no more. */

@@ -94,18 +94,6 @@ function plainDigits(value: number): string {
   return Number.isInteger(value) ? BigInt(value).toString() : value.toString();
 }
 
-/** `%v` of a scalar. */
-export function formatScalar(scalar: Scalar): string {
-  switch (scalar.kind) {
-    case "nil":
-      return "<nil>";
-    case "float64":
-      return formatFloat(scalar.value);
-    default:
-      return scalar.value.toString();
-  }
-}
-
 const ESCAPES = new Map([
   ["\x07", "\\a"],
   ["\b", "\\b"],

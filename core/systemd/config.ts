@@ -1,4 +1,5 @@
 import type { Micros } from "../kernel/index.js";
+import type { Dependency } from "./dependency.js";
 import { parseUnitName, type SpecifierContext, type UnitName } from "./names.js";
 import {
   type Assignment,
@@ -8,7 +9,6 @@ import {
   Values,
 } from "./reader.js";
 import { readService, type ServiceConfig, zeroService } from "./service-config.js";
-import type { Dependency } from "./state.js";
 import { readTimer, type TimerConfig, zeroTimer } from "./timer-config.js";
 
 /** A Condition…= or Assert…= on a path. */

@@ -1,13 +1,7 @@
 import type { Micros, Out } from "../kernel/index.js";
 import type { ActiveState } from "./client.js";
-import type {
-  Dependency,
-  Notification,
-  ServiceState,
-  SystemdState,
-  Trigger,
-  Unit,
-} from "./state.js";
+import type { Dependency } from "./dependency.js";
+import type { Notification, ServiceState, SystemdState, Trigger, Unit } from "./state.js";
 import type { SystemdEffect, SystemdFact } from "./types.js";
 
 /** One dispatch: the state, where its output goes, and what is still to be acted on in it. */

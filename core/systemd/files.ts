@@ -32,18 +32,46 @@ export function resolvePath(state: SystemdState, path: string): string | null {
   return null;
 }
 
+/** Names in each folder that lies in a unit directory, such as `/etc/systemd/system/a.service.d`. */
+export type Folders = ReadonlyMap<string, readonly string[]>;
+
+/** Lists the folders once, for the search of many units. */
+export function listFolders(state: SystemdState): Folders {
+  const folders = new Map<string, string[]>();
+  const add = (path: string) => {
+    const slash = path.lastIndexOf("/");
+    const folder = path.slice(0, slash);
+    const names = folders.get(folder);
+    if (names === undefined) folders.set(folder, [path.slice(slash + 1)]);
+    else names.push(path.slice(slash + 1));
+  };
+  for (const path of state.files.keys()) add(path);
+  for (const path of state.links.keys()) add(path);
+  return folders;
+}
+
+/** Whether there is a file, or a mask, of the unit's own or its template's name. */
+export function hasFragment(state: SystemdState, name: UnitName): boolean {
+  const template = templateOf(name);
+  return findFragment(state, template === null ? [name.name] : [name.name, template]) !== null;
+}
+
 /** Finds the files of a unit (shared/unit-file.c, shared/dropin.c). */
-export function findUnitFiles(state: SystemdState, name: UnitName): UnitFiles {
+export function findUnitFiles(
+  state: SystemdState,
+  name: UnitName,
+  folders: Folders = listFolders(state),
+): UnitFiles {
   const names = [name.name];
   const template = templateOf(name);
   if (template !== null) names.push(template);
   const found = findFragment(state, names);
-  const wants = linksIn(state, names, ".wants");
-  const requires = linksIn(state, names, ".requires");
+  const wants = linksIn(state, folders, names, ".wants");
+  const requires = linksIn(state, folders, names, ".requires");
   if (found === "masked") {
     return { load: "masked", fragment: "", paths: [], wants: [], requires: [] };
   }
-  const dropIns = findDropIns(state, name, names);
+  const dropIns = findDropIns(state, folders, name, names);
   if (found === null && dropIns.length === 0 && wants.length + requires.length === 0) {
     return { load: "not-found", fragment: "", paths: [], wants, requires };
   }
@@ -83,15 +111,18 @@ function dropInFolders(name: UnitName, names: readonly string[]): string[] {
   return [...folders, `${name.type}.d`];
 }
 
-function findDropIns(state: SystemdState, name: UnitName, names: readonly string[]): string[] {
+function findDropIns(
+  state: SystemdState,
+  folders: Folders,
+  name: UnitName,
+  names: readonly string[],
+): string[] {
   const byFile = new Map<string, string | null>();
   for (const folder of dropInFolders(name, names)) {
     for (const directory of UNIT_DIRECTORIES) {
-      const prefix = `${directory}/${folder}/`;
-      for (const path of pathsUnder(state, prefix)) {
-        const file = path.slice(prefix.length);
-        if (!file.endsWith(".conf") || file.includes("/") || byFile.has(file)) continue;
-        const target = resolvePath(state, path);
+      for (const file of folders.get(`${directory}/${folder}`) ?? []) {
+        if (!file.endsWith(".conf") || byFile.has(file)) continue;
+        const target = resolvePath(state, `${directory}/${folder}/${file}`);
         byFile.set(file, target === "/dev/null" ? null : target);
       }
     }
@@ -99,14 +130,19 @@ function findDropIns(state: SystemdState, name: UnitName, names: readonly string
   return [...byFile.keys()].sort().flatMap((file) => byFile.get(file) ?? []);
 }
 
-function linksIn(state: SystemdState, names: readonly string[], suffix: string): string[] {
+function linksIn(
+  state: SystemdState,
+  folders: Folders,
+  names: readonly string[],
+  suffix: string,
+): string[] {
   const units = new Set<string>();
   for (const name of names) {
     for (const directory of UNIT_DIRECTORIES) {
-      const prefix = `${directory}/${name}${suffix}/`;
-      for (const path of pathsUnder(state, prefix)) {
-        const unit = path.slice(prefix.length);
-        if (parseUnitName(unit) !== null && state.links.get(path) !== "/dev/null") units.add(unit);
+      const folder = `${directory}/${name}${suffix}`;
+      for (const unit of folders.get(folder) ?? []) {
+        const masked = state.links.get(`${folder}/${unit}`) === "/dev/null";
+        if (parseUnitName(unit) !== null && !masked) units.add(unit);
       }
     }
   }

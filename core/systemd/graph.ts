@@ -1,11 +1,12 @@
 import type { LoadState } from "./client.js";
 import { emptyConfig, readConfig, type UnitConfig } from "./config.js";
 import { activeState, type Dispatch, edges } from "./context.js";
-import { findUnitFiles, type UnitFiles } from "./files.js";
+import { DEPENDENCIES, type Dependency } from "./dependency.js";
+import { type Folders, findUnitFiles, hasFragment, listFolders, type UnitFiles } from "./files.js";
 import { parseUnitName, type UnitName } from "./names.js";
 import type { Assignment } from "./reader.js";
 import { zeroService } from "./service-config.js";
-import { DEPENDENCIES, type Dependency, type SystemdState, type Unit } from "./state.js";
+import type { SystemdState, Unit } from "./state.js";
 import { parseUnitFile } from "./unitfile.js";
 
 /** Loads a unit and everything it refers to; the unit itself, or null for an impossible name. */
@@ -16,11 +17,12 @@ export function loadUnit(dispatch: Dispatch, name: string): Unit | null {
   const parsed = parseUnitName(name);
   if (parsed === null || parsed.instance === "") return null;
   const queue: string[] = [name];
-  if (known !== undefined && findUnitFiles(state, parsed).load === "not-found") return known;
+  if (known !== undefined && !hasFragment(state, parsed)) return known;
   if (known === undefined) state.units.set(name, stub(parsed));
+  const folders = listFolders(state);
   while (queue.length > 0) {
     const next = queue.shift();
-    if (next !== undefined) loadOne(dispatch, next, queue);
+    if (next !== undefined) loadOne(dispatch, folders, next, queue);
   }
   addTargetOrder(state);
   return state.units.get(name) ?? null;
@@ -62,12 +64,12 @@ function stub(name: UnitName): Unit {
   };
 }
 
-function loadOne(dispatch: Dispatch, name: string, queue: string[]): void {
+function loadOne(dispatch: Dispatch, folders: Folders, name: string, queue: string[]): void {
   const { state, out } = dispatch;
   const parsed = parseUnitName(name);
   const unit = state.units.get(name);
   if (parsed === null || unit === undefined) return;
-  const files = findUnitFiles(state, parsed);
+  const files = findUnitFiles(state, parsed, folders);
   const read = readUnit(state, parsed, files);
   unit.load = read.load;
   unit.config = keepRunning(unit, read.config, state);
@@ -196,9 +198,10 @@ export function reloadUnits(dispatch: Dispatch): void {
     if (unit !== undefined) unit.edges = new Map();
   }
   const queue = names;
+  const folders = listFolders(state);
   while (queue.length > 0) {
     const next = queue.shift();
-    if (next !== undefined) loadOne(dispatch, next, queue);
+    if (next !== undefined) loadOne(dispatch, folders, next, queue);
   }
   addTargetOrder(state);
 }

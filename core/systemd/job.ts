@@ -7,7 +7,8 @@ import {
   isInactiveOrDeactivating,
   isInactiveOrFailed,
 } from "./context.js";
-import type { Dependency, Job, Notification, Unit } from "./state.js";
+import type { Dependency } from "./dependency.js";
+import type { Job, Notification, Unit } from "./state.js";
 import type { JobResult, JobType } from "./types.js";
 import { FOREVER } from "./value.js";
 

@@ -1,36 +1,9 @@
 import type { Micros } from "../kernel/index.js";
 import type { ActiveState, LoadState } from "./client.js";
 import type { UnitConfig } from "./config.js";
+import type { Dependency } from "./dependency.js";
 import type { ExecProcess } from "./process.js";
-import type { JobResult, JobType, ServiceResult } from "./types.js";
-
-/** The kinds of dependencies between units, each with its inverse. */
-export const DEPENDENCIES = {
-  requires: "requiredBy",
-  requisite: "requisiteOf",
-  wants: "wantedBy",
-  bindsTo: "boundBy",
-  partOf: "consistsOf",
-  conflicts: "conflictedBy",
-  before: "after",
-  onFailure: "onFailureOf",
-  onSuccess: "onSuccessOf",
-  triggers: "triggeredBy",
-  propagatesReloadTo: "reloadPropagatedFrom",
-  requiredBy: "requires",
-  requisiteOf: "requisite",
-  wantedBy: "wants",
-  boundBy: "bindsTo",
-  consistsOf: "partOf",
-  conflictedBy: "conflicts",
-  after: "before",
-  onFailureOf: "onFailure",
-  onSuccessOf: "onSuccess",
-  triggeredBy: "triggers",
-  reloadPropagatedFrom: "propagatesReloadTo",
-} as const;
-
-export type Dependency = keyof typeof DEPENDENCIES;
+import type { JobType, ServiceResult } from "./types.js";
 
 /** Sub states of a service, as systemd prints them. */
 export type ServiceState =
@@ -161,11 +134,4 @@ export interface Trigger {
   readonly unit: string;
   readonly type: JobType;
   readonly mode: "replace" | "fail";
-}
-
-/** A job's end, reported after the dispatch that ended it. */
-export interface EndedJob {
-  readonly unit: string;
-  readonly type: JobType;
-  readonly result: JobResult;
 }

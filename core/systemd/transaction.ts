@@ -6,6 +6,7 @@ import {
   isActiveOrActivating,
   isInactiveOrFailed,
 } from "./context.js";
+import type { Dependency } from "./dependency.js";
 import { loadUnit } from "./graph.js";
 import {
   collapseType,
@@ -18,7 +19,7 @@ import {
   mergeTypes,
   type RequestedJobType,
 } from "./job.js";
-import type { Dependency, Unit } from "./state.js";
+import type { Unit } from "./state.js";
 import type { JobType } from "./types.js";
 
 /** A job of a transaction: planned, not installed. */

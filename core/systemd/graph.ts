@@ -204,6 +204,10 @@ export function reloadUnits(dispatch: Dispatch): void {
     if (next !== undefined) loadOne(dispatch, folders, next, queue);
   }
   addTargetOrder(state);
+  // What a job waited for may be gone with the old files: every waiting job is looked at again.
+  for (const job of state.jobs.values()) {
+    if (job.state === "waiting") state.runQueue.add(job.id);
+  }
 }
 
 const REFERENCES: readonly Dependency[] = [

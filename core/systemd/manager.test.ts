@@ -347,3 +347,26 @@ test("a unit of an unmodelled type is loaded as a stub and said to be unsupporte
   const what = host.facts.flatMap((f) => (f.kind === "systemd.unsupported" ? [f.what] : []));
   expect(what).toContain("unit type mount");
 });
+
+test("units whose files are removed while they stop are stopped to the end", () => {
+  // Caught fleet's agents leaving copies running: stop, remove, stop, remove, daemon-reload.
+  const directory = "/run/fleet/units";
+  const host = new TestHost();
+  const write = (unit: string, text: string) =>
+    host.call({ call: "write-unit", unit, text, directory, link: true });
+  write("web.service", service("web"));
+  write("announce.service", service("announce", "BindsTo=web.service", "After=web.service"));
+  host.call({ call: "daemon-reload" });
+  host.start("web.service");
+  host.start("announce.service");
+  for (const unit of ["announce.service", "web.service"]) {
+    host.stop(unit);
+    host.call({ call: "remove-unit", unit, directory });
+  }
+  host.call({ call: "daemon-reload" });
+  host.kill("announce.service", "SIGTERM");
+  const signalled = host.effects.flatMap((effect) => (effect.kind === "kill" ? [effect.pid] : []));
+  expect(signalled).toContain(host.process("web.service").pid);
+  host.kill("web.service", "SIGTERM");
+  expect(host.is("web.service")).toBe("inactive/dead");
+});

@@ -1,4 +1,11 @@
-import { applySteps, parseCloudConfig, type Step, substitute } from "../cloudconfig/index.js";
+import {
+  applySteps,
+  decodeContent,
+  type FileToWrite,
+  parseCloudConfig,
+  type Step,
+  substitute,
+} from "../cloudconfig/index.js";
 import type { SystemdReplied, SystemdRequest } from "../systemd/index.js";
 import type { HostStep } from "./context.js";
 import type { Daemon } from "./state.js";
@@ -21,7 +28,10 @@ export function startCloudInit(step: HostStep, daemon: Daemon): void {
   }
   host.cloudInit = {
     pid: daemon.pid,
-    steps: config.cloudConfig === "" ? [] : applySteps(parsed.value),
+    steps:
+      config.cloudConfig === ""
+        ? []
+        : applySteps(parsed.value, { addresses, hostname: config.name }),
     next: 0,
     waitingFor: null,
     call: 0,
@@ -87,7 +97,7 @@ function fail(step: HostStep, detail: string): void {
 function systemdRequest(step: HostStep, item: Step): SystemdRequest | null {
   switch (item.step) {
     case "write-file":
-      writeFile(step, item.file.path, item.file.content);
+      writeFile(step, item.file.path, plainText(item.file));
       return null;
     case "merge-env-file":
       writeFile(
@@ -103,6 +113,7 @@ function systemdRequest(step: HostStep, item: Step): SystemdRequest | null {
       return { call: "write-drop-in", unit, name, text, directory };
     }
     case "mask":
+      return { call: "mask", unit: item.unit, runtime: item.runtime, force: true };
     case "unmask":
     case "enable":
       return { call: item.step, unit: item.unit, runtime: item.runtime };
@@ -122,6 +133,13 @@ function unitCommand(
 ): SystemdRequest {
   const call = command === "reload-or-try-restart" ? "reload-or-restart" : command;
   return { call, unit, mode: "replace" };
+}
+
+/** A file's content without its encoding, one character a byte. */
+function plainText(file: FileToWrite): string {
+  if (file.encoding === "") return file.content;
+  const bytes = decodeContent(file.content, file.encoding) ?? [];
+  return bytes.map((byte) => String.fromCharCode(byte)).join("");
 }
 
 function writeFile(step: HostStep, path: string, text: string): void {

@@ -55,6 +55,8 @@ export class HostSession {
   readonly #link: Seat<LinkStimulus>;
   readonly #closed: () => void;
   #connection: Connection | null = null;
+  /** Gives the attempt to connect up that is under way. */
+  #attempt = new AbortController();
   #fleetd: Fleetd | null = null;
 
   /** @param closed - hears once when the host is done with */
@@ -77,6 +79,13 @@ export class HostSession {
   /** Ends the session. @param unload - take the units off the host first, as fleetd does on SIGTERM */
   stop(unload: boolean): void {
     this.#link.deliver({ kind: "stop", unload }, null);
+  }
+
+  /** Drops everything at once and tells nobody: the world has ended. */
+  drop(): void {
+    this.#leaveFleetd();
+    this.#link.leave();
+    this.#disconnect();
   }
 
   #perform(effect: LinkEffect, cause: number): void {
@@ -102,32 +111,35 @@ export class HostSession {
   }
 
   async #connect(cause: number): Promise<void> {
-    const { target, ssh: options } = this.#host;
+    const { signal } = this.#attempt;
     let ssh: SshConnection | null = null;
     try {
-      ssh = await SshConnection.open(target, options);
+      ssh = await SshConnection.open(this.#host.target, this.#host.ssh, signal);
+      signal.addEventListener("abort", () => ssh?.destroy("given up"));
       const systemd = await LiveSystemd.connect(ssh);
-      const connection = { ssh, systemd };
-      this.#connection = connection;
       const [machine = "", boot = ""] = (await ssh.exec(IDENTITY)).split("\n");
       if (!/^[0-9a-f]{32}$/.test(machine)) throw new Error("the host has no /etc/machine-id");
       await this.#setting.gate.arrive(this.#host.name);
-      this.#link.deliver({ kind: "reached", machine, boot }, cause);
-      const lost = (reason: string): void => {
-        if (this.#connection !== connection) return;
-        this.#connection = null;
-        ssh?.destroy(reason);
-        this.#link.deliver({ kind: "lost", reason }, null);
-      };
-      systemd.onGone(lost);
-      ssh.onEnd((end) => lost(end.message));
+      this.#reached({ ssh, systemd }, machine, boot, cause);
     } catch (error) {
-      this.#connection = null;
       ssh?.close();
       void this.#setting.gate.arrive(this.#host.name);
       const reason = error instanceof Error ? error.message : String(error);
-      this.#link.deliver({ kind: "lost", reason }, cause);
+      if (!signal.aborted) this.#link.deliver({ kind: "lost", reason }, cause);
     }
+  }
+
+  #reached(connection: Connection, machine: string, boot: string, cause: number): void {
+    this.#connection = connection;
+    this.#link.deliver({ kind: "reached", machine, boot }, cause);
+    const lost = (reason: string): void => {
+      if (this.#connection !== connection) return;
+      this.#connection = null;
+      connection.ssh.destroy(reason);
+      this.#link.deliver({ kind: "lost", reason }, null);
+    };
+    connection.systemd.onGone(lost);
+    connection.ssh.onEnd((end) => lost(end.message));
   }
 
   #disconnect(): void {
@@ -135,6 +147,8 @@ export class HostSession {
     this.#connection = null;
     connection?.systemd.close();
     connection?.ssh.close();
+    this.#attempt.abort();
+    this.#attempt = new AbortController();
   }
 
   #run(machineId: string, cause: number): void {

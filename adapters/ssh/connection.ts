@@ -50,8 +50,16 @@ export class SshConnection {
     client.on("end", () => this.#ended("the host ended the connection"));
   }
 
-  /** Logs in. @throws SshError within `connectMs`, also for a host whose key is not known. */
-  static open(target: SshTarget, options: SshOptions): Promise<SshConnection> {
+  /**
+   * Logs in. @throws SshError within `connectMs`, also for a host whose key is not known.
+   *
+   * @param signal - gives the attempt up
+   */
+  static open(
+    target: SshTarget,
+    options: SshOptions,
+    signal?: AbortSignal,
+  ): Promise<SshConnection> {
     const { user, host, port } = target;
     const known = knownHost(options.knownHosts.join("\n"), host, port);
     if (known.keys.length === 0) {
@@ -65,11 +73,14 @@ export class SshConnection {
         client.destroy();
         reject(new SshError(refusal === "" ? error.message : refusal));
       };
+      const abort = (): void => fail(new Error("given up"));
+      signal?.addEventListener("abort", abort);
       client.once("error", fail);
       client.once("close", () => fail(new Error("the host closed the connection at log-in")));
       client.once("ready", () => {
         client.removeAllListeners("error");
         client.removeAllListeners("close");
+        signal?.removeEventListener("abort", abort);
         client.setNoDelay(true);
         resolve(new SshConnection(client));
       });

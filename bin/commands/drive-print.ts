@@ -143,7 +143,8 @@ export class DrivePrinter {
     if (fact.kind === "link.up") this.#reached.add(host);
     const reason = "reason" in fact ? fact.reason : "error" in fact ? fact.error : null;
     if ("unit" in fact && reason !== null) this.#explain(`${host}/${fact.unit}`, reason);
-    const news = newsOf(host, fact);
+    const away = fact.kind === "link.down" && !this.#reached.has(host);
+    const news = away ? `${host}: not reached (${fact.reason}); trying again` : newsOf(host, fact);
     if (news !== null) console.error(news);
   }
 
@@ -167,7 +168,10 @@ export class DrivePrinter {
     this.#unexplained.set(waiting, [...(this.#unexplained.get(waiting) ?? []), deed]);
   }
 
-  summary(): void {
+  /** Says what came of it all. @param hosts - names of those that were to be reached */
+  summary(hosts: readonly string[]): void {
+    const away = hosts.filter((host) => !this.#reached.has(host));
+    if (away.length > 0) console.error(`never reached: ${away.join(", ")}`);
     for (const key of [...this.#unexplained.keys()]) this.#explain(key, "under way when stopped");
     const verb = this.#apply ? "done" : "would be done; nothing was changed";
     const again = this.#repeats === 0 ? "" : `, and ${this.#repeats} repetitions of them`;

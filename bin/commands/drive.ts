@@ -158,16 +158,18 @@ function runHosts(run: Run): Promise<number> {
     let open = hosts.length;
     const done = (): void => {
       world.stop();
-      for (const signal of SIGNALS) process.off(signal, stop);
-      cancelEnd();
-      printer.summary();
+      for (const undo of undone.splice(0)) undo();
+      printer.summary(hosts.map(({ name }) => name));
       resolve(code);
     };
     const fail = (error: unknown): void => {
       console.error(error instanceof Error ? error.message : String(error));
       code = 2;
+      for (const session of sessions) session.drop();
       done();
     };
+    const sessions: HostSession[] = [];
+    const undone: (() => void)[] = [];
     const world = new LiveWorld(recorder, clock, fail);
     world.started("orrery drive", new Date());
     const setting: DriveSetting = {
@@ -190,15 +192,18 @@ function runHosts(run: Run): Promise<number> {
       if (!apply && printer.reached < hosts.length) code = 2;
       done();
     };
-    const sessions = hosts.map((host) => new HostSession(host, setting, closed));
     let stopping = false;
     const stop = (): void => {
       if (stopping) process.exit(130);
       stopping = true;
       for (const session of sessions) session.stop(flags.unloadOnExit === true && apply);
     };
-    const cancelEnd = limit === null ? () => {} : clock.after(limit, stop);
-    for (const signal of SIGNALS) process.on(signal, stop);
+    if (limit !== null) undone.push(clock.after(limit, stop));
+    for (const signal of SIGNALS) {
+      process.on(signal, stop);
+      undone.push(() => process.off(signal, stop));
+    }
+    for (const host of hosts) sessions.push(new HostSession(host, setting, closed));
   });
 }
 

@@ -125,11 +125,11 @@ function follow(
     const recorder = new Recorder(recording.sink, recording.seq, recording.at);
     const clock = realClock(recording.at);
     const performer = new ObservePerformer(client, valueLimit);
+    const undone: (() => void)[] = [];
     const done = (code: number): void => {
       world.stop();
       performer.close();
-      for (const signal of SIGNALS) process.off(signal, stop);
-      cancelEnd();
+      for (const undo of undone.splice(0)) undo();
       resolve(code);
     };
     const fail = (error: unknown): void => {
@@ -147,8 +147,11 @@ function follow(
     };
     const seat = takeSeat(world, recorder, past, config, perform, printer(flags));
     const stop = (): void => seat.deliver({ kind: "stop" }, null);
-    const cancelEnd = length === null ? () => {} : clock.after(length, stop);
-    for (const signal of SIGNALS) process.on(signal, stop);
+    if (length !== null) undone.push(clock.after(length, stop));
+    for (const signal of SIGNALS) {
+      process.on(signal, stop);
+      undone.push(() => process.off(signal, stop));
+    }
     const known = past.state("", observer.name);
     if (isObserverState(known) && known.cluster !== "") {
       const message = "the observer was started again";

@@ -89,10 +89,12 @@ function applyData(state: EtcdState, run: Running, data: LogData, now: Micros, o
   const { stores } = run;
   switch (data.kind) {
     case "v2": {
+      const asker = settle(run, data.origin);
+      // A quorum read passes through every member's log and shows only in the answer of one.
+      if (asker === null && data.command.op === "get") return;
       const notices: V2Notice[] = [];
       const response = applyV2Command(stores.v2, data.command, now, notices);
       tellV2Watchers(run, notices, out);
-      const asker = settle(run, data.origin);
       if (asker !== null) reply(asker, v2Answer(run, response), true, out);
       return;
     }

@@ -98,8 +98,18 @@ export function listNode(
     nodes.push(recursive ? listNode(child, true, sorted, now) : showNode(child, now));
   }
   if (nodes.length === 0) return shown;
-  if (sorted) nodes.sort(byKey);
-  return { ...shown, nodes };
+  if (sorted && !isSorted(nodes)) nodes.sort(byKey);
+  if (node.expiresAt !== null) return { ...shown, nodes };
+  const { key, modifiedIndex, createdIndex } = shown;
+  return { key, dir: true, modifiedIndex, createdIndex, nodes };
+}
+
+/** Most directories are made in order. */
+function isSorted(nodes: readonly V2Node[]): boolean {
+  for (let i = 1; i < nodes.length; i++) {
+    if ((nodes[i - 1] as V2Node).key > (nodes[i] as V2Node).key) return false;
+  }
+  return true;
 }
 
 function byKey(left: V2Node, right: V2Node): number {

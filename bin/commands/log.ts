@@ -127,7 +127,7 @@ function lineOf(record: LogRecord): string {
   const mark = type === "fact" ? "" : `${type} `;
   const from = cause === null ? "" : `  <- ${cause}`;
   const where = (host === "" ? "-" : host).padEnd(12);
-  return `${formatTime(at).padStart(14)} ${String(seq).padStart(8)} ${where} ${mark}${describe(kind, data)}${from}`;
+  return `${formatTime(at).padStart(14)} ${String(seq).padStart(8)} ${where} ${mark}${kind.padEnd(24)} ${describe(kind, data)}${from}`;
 }
 
 function time(text: string): Micros {

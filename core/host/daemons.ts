@@ -5,7 +5,7 @@ import {
   type FleetStimulus,
   fleetd,
 } from "../fleet/index.js";
-import { MINUTE, type Micros, nextBetween, unreachable } from "../kernel/index.js";
+import { type Micros, nextBetween, unreachable } from "../kernel/index.js";
 import type { ExecProcess, KillProcess } from "../systemd/process.js";
 import {
   type LocksmithEffect,
@@ -353,6 +353,3 @@ function matchGlob(pattern: string, text: string): boolean {
   }
   return at <= text.length - last.length;
 }
-
-/** How long a quorum probe waits for answers. */
-export const PROBE_TIMEOUT: Micros = MINUTE / 60;

@@ -9,7 +9,7 @@ import {
 } from "../../core/kernel/index.js";
 import type { Fault, Span } from "../faults/plan.js";
 import type { LinkDisturbance } from "./network.js";
-import type { Simulation } from "./simulation.js";
+import type { World } from "./world.js";
 
 /** What a beat may be late by without any fault, µs. */
 const SLACK: Micros = 5_000_000;
@@ -19,7 +19,7 @@ const SLACK: Micros = 5_000_000;
  * leaving one out leaves the others alone.
  */
 export class FaultInjector {
-  readonly #world: Simulation;
+  readonly #world: World;
   readonly #links = new Map<string, LinkDisturbance>();
   readonly #slowDisks = new Map<
     number,
@@ -27,7 +27,7 @@ export class FaultInjector {
   >();
   readonly #badReleases = new Map<number, LinkDisturbance>();
 
-  constructor(world: Simulation) {
+  constructor(world: World) {
     this.#world = world;
   }
 

@@ -24,7 +24,7 @@ import {
   updateService,
 } from "../../core/update/index.js";
 import type { PolicyChange, Scenario } from "../scenario/scenario.js";
-import type { Simulation } from "./simulation.js";
+import type { World } from "./world.js";
 
 /** Time a service takes to answer a request. */
 const SERVICE_TIME: Micros = 5 * MILLISECOND;
@@ -37,7 +37,7 @@ const DOWNLOAD_PARTS = 4;
 
 /** The nodes that are not hosts: the update service and the discovery service. */
 export class Services {
-  readonly #world: Simulation;
+  readonly #world: World;
   readonly #update: ServiceState | null;
   readonly #registry: RegistryState | null;
   readonly #down = new Set<"update" | "discovery">();
@@ -45,7 +45,7 @@ export class Services {
   readonly #requests = new Map<number, { readonly node: NodeIndex; readonly id: number }>();
   #nextRequest = 1;
 
-  constructor(world: Simulation) {
+  constructor(world: World) {
     this.#world = world;
     const { scenario } = world;
     this.#update = scenario.update === null ? null : updateService.create(serviceConfig(scenario));

@@ -79,7 +79,7 @@ const TASK = 3;
  * The world with faults: one event queue, virtual time, links, disks, clocks and processes, all
  * from one seed. Hosts are reducers stepped in place; everything between them is here.
  */
-export class Simulation {
+export class Simulation implements World {
   readonly scenario: Scenario;
   readonly hosts: HostState[];
   readonly network: Network;

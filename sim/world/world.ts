@@ -1,0 +1,44 @@
+import type { InvariantMonitor } from "../../core/cluster/index.js";
+import type { HostState, HostStimulus, Packet } from "../../core/host/index.js";
+import type { Bytes, Micros, NodeIndex } from "../../core/kernel/index.js";
+import type { PolicyChange, Scenario } from "../scenario/scenario.js";
+import type { Clock } from "./clock.js";
+import type { Network } from "./network.js";
+
+/** What the parts of the simulated world (faults, services, operators) may do with it. */
+export interface World {
+  readonly scenario: Scenario;
+  /** True time, µs since the start of the run. */
+  readonly at: Micros;
+  readonly hosts: readonly HostState[];
+  readonly network: Network;
+  readonly clocks: readonly Clock[];
+  readonly invariants: InvariantMonitor;
+  readonly services: ServicePort;
+  /** Hosts, services and the operator. */
+  readonly nodeCount: number;
+  name(node: NodeIndex): string;
+  /** Runs `task` at true time `at`. */
+  schedule(at: Micros, task: () => void): void;
+  /** Brings a packet on its way; `cause` is the `seq` that led to it, -1 for none. */
+  send(from: NodeIndex, to: NodeIndex, packet: Packet, bytes: Bytes, cause: number): void;
+  /** Delivers a stimulus to a host after `delay` of true time, unless it loses power before. */
+  answer(node: NodeIndex, delay: Micros, stimulus: HostStimulus, cause: number): void;
+  /** Hands a host something now, whatever its state. */
+  deliver(node: NodeIndex, stimulus: HostStimulus, cause: number): void;
+  /** Writes a fact of the world itself, or of a service. */
+  record(host: string, kind: string, data: unknown, cause: number | null): void;
+  powerOn(node: NodeIndex): void;
+  powerOff(node: NodeIndex, loseUnsyncedPpm: number, diskLost: boolean): void;
+  pause(node: NodeIndex): void;
+  resume(node: NodeIndex): void;
+  /** Cuts (1) or mends (-1) the links from one set of nodes to another. */
+  cut(from: readonly NodeIndex[], to: readonly NodeIndex[], oneWay: boolean, by: 1 | -1): void;
+}
+
+/** What operators and faults do to the services. */
+export interface ServicePort {
+  publish(channel: string, version: string): void;
+  setPolicy(change: PolicyChange): void;
+  setUp(service: "update" | "discovery", up: boolean): void;
+}

@@ -1,3 +1,3 @@
 export * from "./lab.js";
 export * from "./settings.js";
-export { hasProgram, LabError, whyNoLab } from "./shell.js";
+export { hasProgram, whyNoLab } from "./shell.js";

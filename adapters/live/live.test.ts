@@ -49,6 +49,10 @@ class HandClock implements LiveClock {
     };
   }
 
+  get waiting(): number {
+    return this.#due.length;
+  }
+
   pass(micros: Micros): void {
     this.#now += micros;
     const due = this.#due.filter(({ at }) => at <= this.#now);
@@ -126,6 +130,14 @@ test("nothing reaches a machine that has left, its timers neither", () => {
   clock.pass(10_000);
   seat.deliver({ kind: "count", by: 1 }, null);
   expect(records).toHaveLength(before);
+});
+
+test("a world that is stopped leaves no timer behind to keep the program alive", () => {
+  const { clock, seat, world } = record();
+  seat.deliver({ kind: "count", by: 1 }, null);
+  expect(clock.waiting).toBe(1);
+  world.stop();
+  expect(clock.waiting).toBe(0);
 });
 
 test("a log that cannot be written ends the world", () => {

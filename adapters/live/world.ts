@@ -33,6 +33,8 @@ export class LiveWorld {
   readonly #recorder: Recorder;
   readonly #fail: (error: unknown) => void;
   readonly #queue: (() => void)[] = [];
+  /** Of every seat, how to take its timers back. */
+  readonly #timers = new Set<() => void>();
   #draining = false;
   #stopped = false;
 
@@ -92,6 +94,11 @@ export class LiveWorld {
     heard: (fact: Fact, seq: number) => void,
   ): Seat<Stimulus | TimerFired> {
     const timers = new Map<string, () => void>();
+    const cancelAll = (): void => {
+      for (const cancel of timers.values()) cancel();
+      timers.clear();
+    };
+    this.#timers.add(cancelAll);
     let left = false;
     const deliver = (stimulus: Stimulus | TimerFired, cause: number | null): void => {
       this.#enqueue(() => {
@@ -101,7 +108,7 @@ export class LiveWorld {
     const timer = (effect: TimerEffect, seq: number): void => {
       timers.get(effect.timer)?.();
       timers.delete(effect.timer);
-      if (effect.kind === "cancel-timer") return;
+      if (effect.kind === "cancel-timer" || this.#stopped) return;
       const due = (): void => {
         timers.delete(effect.timer);
         deliver({ kind: "timer", timer: effect.timer }, seq);
@@ -134,16 +141,18 @@ export class LiveWorld {
       deliver,
       leave: () => {
         left = true;
-        for (const cancel of timers.values()) cancel();
-        timers.clear();
+        cancelAll();
+        this.#timers.delete(cancelAll);
       },
     };
   }
 
-  /** Stops stepping: what is in the queue or comes later is dropped. */
+  /** Stops stepping: what is in the queue or comes later is dropped, and no timer is left. */
   stop(): void {
     this.#stopped = true;
     this.#queue.length = 0;
+    for (const cancelAll of this.#timers) cancelAll();
+    this.#timers.clear();
   }
 
   #enqueue(task: () => void): void {

@@ -95,13 +95,16 @@ export function send<D, S>(node: RawNode<D, S>, message: Mutable<Message<D, S>>)
     case "MsgAppResp":
     case "MsgVoteResp":
     case "MsgPreVoteResp":
-      node.messagesAfterAppend.push(message);
+      // A list of one has room for one; pushing to an empty one would reserve room for many.
+      if (node.messagesAfterAppend.length === 0) node.messagesAfterAppend = [message];
+      else node.messagesAfterAppend.push(message);
       return;
     default:
       if (message.to === node.id) {
         raftPanic(`message should not be self-addressed when sending ${message.type}`);
       }
-      node.messages.push(message);
+      if (node.messages.length === 0) node.messages = [message];
+      else node.messages.push(message);
   }
 }
 

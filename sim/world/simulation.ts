@@ -18,13 +18,13 @@ import {
   type NodeIndex,
   nextBelow,
   nextBetween,
-  type Outcome,
   permutation,
   SECOND,
   unreachable,
 } from "../../core/kernel/index.js";
 import type { FaultPlan, Span } from "../faults/plan.js";
 import { linkBetween, nodeName, type Scenario } from "../scenario/scenario.js";
+import { Buffer } from "./buffer.js";
 import { Clock } from "./clock.js";
 import { ExpectationMonitor } from "./expectations.js";
 import { FaultInjector } from "./faults.js";
@@ -114,7 +114,7 @@ export class Simulation implements World {
     readonly crash: Generator;
   };
 
-  readonly #out: Outcome<HostFact, HostEffect> = { facts: [], effects: [] };
+  readonly #out = { facts: [] as HostFact[], effects: new Buffer<HostEffect>() };
   #at: Micros = 0;
   #seq = 0;
   #events = 0;
@@ -375,8 +375,10 @@ export class Simulation implements World {
       case TIMER: {
         const timer = payload as TimerSlot;
         if (timer.generation !== guard) return;
-        if ((this.#paused[node] as number) === 0) this.#step(node, timer.stimulus, cause);
-        else this.#defer(node, timer.stimulus, cause, () => timer.generation === guard);
+        if ((this.#paused[node] as number) === 0) {
+          (this.#timers[node] as Timers).fired(timer);
+          this.#step(node, timer.stimulus, cause);
+        } else this.#defer(node, timer.stimulus, cause, () => timer.generation === guard);
         return;
       }
       case PACKET:
@@ -423,14 +425,14 @@ export class Simulation implements World {
     const seq = this.#seq++;
     this.#events++;
     if (this.#observer?.stimulus !== undefined) this.#trace(seq, node, stimulus, cause);
-    const out = this.#out;
-    out.facts.length = 0;
-    out.effects.length = 0;
-    hostMachine.step(host, stimulus, clock.read(this.#at), out);
-    if (out.facts.length > 0) this.#conclude(node, out.facts, seq);
+    // Steps never nest: what performs an effect answers by way of the queue.
+    const { facts, effects } = this.#out;
+    effects.clear();
+    hostMachine.step(host, stimulus, clock.read(this.#at), this.#out);
+    if (facts.length > 0) this.#conclude(node, facts.splice(0), seq);
     this.invariants.afterStep(node, this.#at, seq);
-    const effects = out.effects;
-    for (let i = 0; i < effects.length; i++) this.#perform(node, effects[i] as HostEffect, seq);
+    const count = effects.size;
+    for (let i = 0; i < count; i++) this.#perform(node, effects.at(i), seq);
     if (this.invariants.hasNews) this.#reportViolations();
   }
 

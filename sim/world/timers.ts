@@ -2,7 +2,7 @@ import type { HostStimulus, TimerOwner } from "../../core/host/index.js";
 
 /** One named timer of a machine: its ready-made stimulus, and which arming of it counts. */
 export interface TimerSlot {
-  readonly stimulus: HostStimulus;
+  readonly stimulus: HostStimulus & { readonly kind: "timer" };
   /** Grows with each arming and cancelling; an event with an older value is stale. */
   generation: number;
 }
@@ -31,14 +31,25 @@ export class Timers {
   }
 
   cancel(owner: TimerOwner, timer: string): void {
-    const slot = this.#slots[owner].get(timer);
-    if (slot !== undefined) slot.generation++;
+    const slots = this.#slots[owner];
+    const slot = slots.get(timer);
+    if (slot === undefined) return;
+    slot.generation++;
+    // Timers of single calls have names of their own: kept, they would add up over a long run.
+    if (owner === "host") slots.delete(timer);
+  }
+
+  /** Takes note that a timer fires now. */
+  fired(slot: TimerSlot): void {
+    const { stimulus } = slot;
+    if (stimulus.owner === "host") this.#slots.host.delete(stimulus.timer);
   }
 
   /** Nothing that was armed so far will fire. */
   cancelAll(): void {
     for (const slots of Object.values(this.#slots)) {
       for (const slot of slots.values()) slot.generation++;
+      slots.clear();
     }
   }
 }

@@ -38,6 +38,7 @@ export interface DiscoveryState {
   readonly contents: string;
   readonly requestTimeout: Micros;
   readonly maxRetries: number;
+  readonly observer: boolean;
   phase: DiscoveryPhase;
   registered: boolean;
   call: number;
@@ -67,6 +68,7 @@ function create(config: DiscoveryClientConfig): DiscoveryState {
     contents: config.peerUrls.map((peerUrl) => `${config.name}=${peerUrl}`).join(","),
     requestTimeout: config.requestTimeout ?? 5 * SECOND,
     maxRetries: config.maxRetries ?? RETRIES_MAX,
+    observer: config.observer ?? false,
     phase: "idle",
     registered: false,
     call: 0,
@@ -179,15 +181,15 @@ function onList(state: DiscoveryState, directory: V2Node, index: number, out: Si
   // Full when the first `size` are others; with a size of 0 or less the first other one fills it.
   const full =
     own < 0 ? nodes.length > 0 && nodes.length >= state.size : own > 0 && own >= state.size;
-  if ((full || state.registered) && state.size < 0) {
+  if ((full || state.registered || state.observer) && state.size < 0) {
     fail(state, "bad-size-key", "slice bounds out of range", out);
     return;
   }
-  if (full) {
+  if (full && !state.observer) {
     fail(state, "full-cluster", "cluster is full", out);
     return;
   }
-  if (!state.registered) {
+  if (!state.registered && !state.observer) {
     const { contents } = state;
     const request = { op: "put", key: selfKey(state), value: contents, prevExist: false } as const;
     ask(state, "register", request, out);
@@ -305,6 +307,8 @@ function fail(state: DiscoveryState, error: DiscoveryError, detail: string, out:
 /**
  * A member's side of the discovery protocol (etcd 3.4, etcdserver/api/v2discovery). It runs once, on
  * a member without data; whoever dies half way cannot come back with the same id.
+ *
+ * An observer follows etcd's GetCluster, as proxies do: it waits until the token is full.
  *
  * Where etcd panics, on a negative size, this fails with `bad-size-key`.
  */

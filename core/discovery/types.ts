@@ -59,6 +59,8 @@ export interface DiscoveryClientConfig {
   readonly name: string;
   /** What the member registers: its name with each of its peer URLs. At least one. */
   readonly peerUrls: readonly string[];
+  /** True for a proxy: it reads who the members are and never registers. */
+  readonly observer?: boolean;
   /** Per request; absent: 5 s. */
   readonly requestTimeout?: Micros;
   /** Attempts before giving up; absent: etcd's, which is practically for ever. */

@@ -29,7 +29,7 @@ export interface EtcdConfig {
    * Ids (16 hex digits) when `existing`: what the member would learn by asking a peer for the
    * members of the cluster.
    */
-  readonly existing?: { readonly memberId: string; readonly clusterId: string };
+  readonly existing?: ExistingCluster;
   /** Default: `http://NAME:2379`. */
   readonly clientUrls?: readonly string[];
   /** Default 3.4.23. */
@@ -52,9 +52,17 @@ export interface EtcdConfig {
   readonly bugs?: EtcdBugs;
 }
 
+/** A cluster as a peer describes it to a member that was added to it. */
+export interface ExistingCluster {
+  readonly memberId: string;
+  readonly clusterId: string;
+  /** Where its members are; needed until the log or a snapshot says it. */
+  readonly members?: readonly { readonly id: string; readonly peerUrls: readonly string[] }[];
+}
+
 /** Settings with every default in place. */
 export type ResolvedEtcdConfig = Required<Omit<EtcdConfig, "existing" | "bugs">> & {
-  readonly existing: { readonly memberId: string; readonly clusterId: string } | null;
+  readonly existing: ExistingCluster | null;
   readonly bugs: Required<EtcdBugs>;
 };
 

@@ -59,6 +59,9 @@ export function nameOf(run: Running, id: RaftId): string {
  */
 export function peerUrlsOf(state: EtcdState): ReadonlyMap<RaftId, readonly string[]> {
   const urls = new Map<RaftId, readonly string[]>();
+  for (const member of state.config.existing?.members ?? []) {
+    urls.set(raftIdOf(member.id), member.peerUrls);
+  }
   for (const member of membersOf(state)) urls.set(raftIdOf(member.id), member.peerUrls);
   return urls;
 }

@@ -54,6 +54,8 @@ export function etcdAnswered(step: HostStep, number: number, answer: ClientReply
   if (call === undefined || !isEtcdReply(answer)) return;
   step.host.calls.delete(number);
   armTimer(step, "host", { kind: "cancel-timer", timer: callTimer(number) });
+  // A proxy leaves a member that refuses connections alone for a while.
+  if ("unreachable" in answer && call.node !== step.host.config.index) step.host.endpoint++;
   reply(step, call.owner, call.id, answer);
 }
 

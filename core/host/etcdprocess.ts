@@ -42,10 +42,10 @@ export function startEtcd(step: HostStep, daemon: Daemon): void {
   const initial = parseInitialCluster(environment.ETCD_INITIAL_CLUSTER ?? "");
   if (host.member !== null) {
     runMember(step);
+  } else if ((environment.ETCD_DISCOVERY ?? "") !== "") {
+    discover(step, environment.ETCD_DISCOVERY ?? "", environment.ETCD_PROXY === "on");
   } else if (environment.ETCD_PROXY === "on") {
     runProxy(step, initial);
-  } else if ((environment.ETCD_DISCOVERY ?? "") !== "") {
-    discover(step, environment.ETCD_DISCOVERY ?? "");
   } else if (environment.ETCD_INITIAL_CLUSTER_STATE === "existing") {
     askToJoin(step);
   } else {
@@ -150,7 +150,8 @@ export const JOIN_TIMER = "join";
 
 const JOIN_RETRY = SECOND;
 
-function discover(step: HostStep, url: string): void {
+/** A proxy only reads who the members are; a member to be registers itself. */
+function discover(step: HostStep, url: string, observer: boolean): void {
   const { host } = step;
   if (host.etcd === null) return;
   const me = self(step);
@@ -159,6 +160,7 @@ function discover(step: HostStep, url: string): void {
     memberId: memberIdOf(me.peerUrls, url, null),
     name: me.name,
     peerUrls: me.peerUrls,
+    observer,
   });
   stepDiscovery(step, { kind: "start" });
 }
@@ -184,8 +186,7 @@ function performDiscovery(step: HostStep, effect: DiscoveryEffect): void {
       return;
     }
     case "joined":
-      if (host.etcd !== null) host.etcd.discovery = null;
-      bootstrap(step, groupPeers(effect.initialCluster), host.etcd?.environment.ETCD_DISCOVERY);
+      discovered(step, groupPeers(effect.initialCluster));
       return;
     case "failed":
       discoveryFailed(step, effect.error);
@@ -199,14 +200,26 @@ function performDiscovery(step: HostStep, effect: DiscoveryEffect): void {
   }
 }
 
-/** A full cluster makes a proxy of who comes late, as `discovery-fallback=proxy` has it; the rest is fatal. */
+function discovered(step: HostStep, members: readonly InitialMember[]): void {
+  const { etcd } = step.host;
+  if (etcd === null) return;
+  const observer = etcd.discovery?.observer === true;
+  etcd.discovery = null;
+  if (observer) runProxy(step, members);
+  else bootstrap(step, members, etcd.environment.ETCD_DISCOVERY);
+}
+
+/**
+ * A full cluster makes a proxy of who comes late, as `discovery-fallback=proxy` has it; it asks the
+ * service once more who the members are. The rest is fatal.
+ */
 function discoveryFailed(step: HostStep, error: string): void {
   const { host } = step;
   const { etcd } = host;
   if (etcd === null) return;
   etcd.discovery = null;
   if (error === "full-cluster" && etcd.environment.ETCD_DISCOVERY_FALLBACK !== "exit") {
-    runProxy(step, parseInitialCluster(etcd.environment.ETCD_INITIAL_CLUSTER ?? ""));
+    discover(step, etcd.environment.ETCD_DISCOVERY ?? "", true);
     return;
   }
   step.inbox.push({ to: "exit", pid: etcd.pid, code: 1 });
@@ -252,7 +265,15 @@ export function joinCluster(step: HostStep, answer: Packet & { kind: "members-re
   }));
   createMember(
     step,
-    { clusterState: "existing", initialCluster, existing: { memberId: mine.id, clusterId } },
+    {
+      clusterState: "existing",
+      initialCluster,
+      existing: {
+        memberId: mine.id,
+        clusterId,
+        members: members.map(({ id, peerUrls }) => ({ id, peerUrls })),
+      },
+    },
     undefined,
   );
 }
@@ -274,10 +295,16 @@ function createMember(
     tick: config.etcd.heartbeat,
     electionTicks: Math.max(2, Math.round(config.etcd.election / config.etcd.heartbeat)),
     preVote: config.etcd.preVote,
+    strictReconfigCheck: strictReconfigCheck(step),
     snapshotCount: config.etcd.snapshotCount,
     bugs: { voteNotPersisted: config.etcd.voteNotPersisted },
   });
   runMember(step);
+}
+
+function strictReconfigCheck({ host }: HostStep): boolean {
+  const flag = host.etcd?.environment.ETCD_STRICT_RECONFIG_CHECK ?? "";
+  return flag === "" ? host.config.etcd.strictReconfigCheck : flag === "true" || flag === "1";
 }
 
 function runMember(step: HostStep): void {

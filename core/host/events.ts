@@ -55,6 +55,8 @@ export type HostStimulus =
   /** Kills the processes of a unit and keeps it from starting until `release-unit`. */
   | { readonly kind: "hold-unit"; readonly unit: string }
   | { readonly kind: "release-unit"; readonly unit: string }
+  /** Whoever sets a host up puts a file on its disk; the host may be off. */
+  | { readonly kind: "install-file"; readonly path: string; readonly text: string }
   /** An operator at the host: systemctl reboot, update_engine_client -update. */
   | { readonly kind: "operator"; readonly action: "reboot" | "attempt-update" };
 

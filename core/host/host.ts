@@ -76,6 +76,7 @@ export function createHost(config: HostConfig): HostState {
       officialServer: true,
       rollbackDetection: false,
       slots: UPDATE_ENGINE_SLOTS,
+      checks: { first: config.update.firstCheck, every: config.update.period },
       seed: config.seed,
     }),
     updateRunning: false,
@@ -212,6 +213,9 @@ function receive(step: HostStep, stimulus: HostStimulus): void {
         if (daemon.unit === stimulus.unit) endDaemon(step, daemon, null, "SIGKILL");
       }
       return;
+    case "install-file":
+      installFile(step, stimulus.path, stimulus.text);
+      return;
     case "release-unit": {
       const at = step.host.held.indexOf(stimulus.unit);
       if (at >= 0) step.host.held.splice(at, 1);
@@ -224,6 +228,16 @@ function receive(step: HostStep, stimulus: HostStimulus): void {
     default:
       unreachable(stimulus);
   }
+}
+
+/** The file lies on the disk before whatever is done next, a boot included. */
+function installFile(step: HostStep, path: string, text: string): void {
+  const { host, now, out } = step;
+  host.files.set(path, text);
+  systemd.step(host.systemd, { kind: "file-changed", path, text }, now, {
+    facts: out.facts,
+    effects: [],
+  });
 }
 
 function receivePacket(step: HostStep, from: number, packet: Packet): void {

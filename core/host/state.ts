@@ -40,6 +40,8 @@ export interface HostEtcdConfig {
   readonly election: Micros;
   readonly snapshotCount: number;
   readonly preVote: boolean;
+  /** --strict-reconfig-check, unless the environment sets it. */
+  readonly strictReconfigCheck: boolean;
   /** Deliberate bug: votes are answered and not persisted. */
   readonly voteNotPersisted: boolean;
 }

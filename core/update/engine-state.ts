@@ -1,7 +1,7 @@
 import type { ArmTimer, CancelTimer, Generator, TimerFired } from "../kernel/index.js";
 import type { OmahaManifest, OmahaReply, OmahaRequest } from "./omaha.js";
 import type { PayloadState } from "./payload.js";
-import type { CheckSchedule } from "./schedule.js";
+import type { CheckSchedule, CheckTimes } from "./schedule.js";
 import type { SlotFlagsChange, SlotName, Slots, SlotVariant, SlotView } from "./slots.js";
 
 /** update_engine's D-Bus status (update_attempter.h). VERIFYING is declared there and never set. */
@@ -30,6 +30,8 @@ export interface UpdateConfig {
    */
   readonly rollbackDetection: boolean;
   readonly slots: SlotVariant;
+  /** When it asks, each end included; absent: CoreOS's own 7 ± 5 and 45 ± 5 minutes. */
+  readonly checks?: CheckTimes;
   /** Of the fuzz of its timers. */
   readonly seed: number;
 }

@@ -169,7 +169,7 @@ function start(
     state.schedule.httpStatus = 0;
     state.schedule.pollIntervalSeconds = 0;
     state.schedule.scheduled = true;
-    arm("check", firstCheckDelay(state.schedule, state.generator), out);
+    arm("check", firstCheckDelay(state.schedule, state.generator, state.config.checks), out);
   }
   arm("mark-good", state.config.slots.markGoodDelay, out);
 }
@@ -458,7 +458,7 @@ function idle(state: UpdateState, running: SlotName, out: UpdateOut): void {
 function scheduleNext(state: UpdateState, out: UpdateOut): void {
   if (state.schedule.scheduled || !state.config.enabled) return;
   state.schedule.scheduled = true;
-  arm("check", nextCheckDelay(state.schedule, state.generator), out);
+  arm("check", nextCheckDelay(state.schedule, state.generator, state.config.checks), out);
 }
 
 function setStatus(

@@ -2,7 +2,10 @@ import type { HostConfig, HostDefect } from "../../core/host/index.js";
 import type { Span } from "../faults/plan.js";
 import type { Defect, HostSpec, Scenario } from "../scenario/scenario.js";
 
-/** What a scenario says of a host, as the host machine wants it. */
+/**
+ * What a scenario says of a host, as the host machine wants it. Members refuse changes of
+ * membership that endanger the quorum by default since etcd 3.1 (its NEWS file).
+ */
 export function hostConfig(scenario: Scenario, host: HostSpec, seed: number): HostConfig {
   const { safeguards, etcd, fleet, update } = scenario;
   const checks = update?.checks ?? { first: { low: 0, high: 0 }, every: { low: 0, high: 0 } };
@@ -22,6 +25,7 @@ export function hostConfig(scenario: Scenario, host: HostSpec, seed: number): Ho
       election: etcd.election,
       snapshotCount: etcd.snapshotCount,
       preVote: safeguards.preVote,
+      strictReconfigCheck: isAtLeast(etcd.version, 3, 1),
       voteNotPersisted: scenario.bugs.includes("raft-vote-not-persisted"),
     },
     fleet: {
@@ -69,6 +73,12 @@ function hostDefect(defect: Defect): HostDefect[] {
     case "network":
       return [];
   }
+}
+
+/** `3.4` or `3.4.23` against a major and minor version. */
+function isAtLeast(version: string, major: number, minor: number): boolean {
+  const [first = 0, second = 0] = version.split(".").map(Number);
+  return first > major || (first === major && second >= minor);
 }
 
 function range(span: Span): readonly [number, number] {

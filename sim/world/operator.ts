@@ -1,4 +1,4 @@
-import type { ClientReply, ClientRequest } from "../../core/etcd/index.js";
+import type { ClientReply, ClientRequest, Member } from "../../core/etcd/index.js";
 import { type FleetctlCommand, fleetctl } from "../../core/fleet/index.js";
 import { type Packet, packetBytes } from "../../core/host/index.js";
 import { type Micros, type NodeIndex, SECOND, unreachable } from "../../core/kernel/index.js";
@@ -9,13 +9,16 @@ import {
   locksmithctl,
 } from "../../core/update/index.js";
 import type { Action, Scenario } from "../scenario/scenario.js";
-import type { Simulation } from "./simulation.js";
+import type { World } from "./world.js";
 
 /** A client gives up on an answer after this long and asks the next host. */
 const PATIENCE: Micros = 2 * SECOND;
 
 /** Attempts before the operator gives up an action. */
 const ATTEMPTS_MAX = 60;
+
+/** Read after the drop-in that a cloud-config makes of its `etcd2` section. */
+const JOIN_DROP_IN = "/etc/systemd/system/etcd2.service.d/30-member-add.conf";
 
 /** An operator's dealings with etcd: yields requests, is sent the replies, returns what to print. */
 type Session = Generator<ClientRequest, string, ClientReply>;
@@ -25,7 +28,7 @@ type Session = Generator<ClientRequest, string, ClientReply>;
  * some at the hosts themselves, some as clients of etcd over the network.
  */
 export class Operator {
-  readonly #world: Simulation;
+  readonly #world: World;
   readonly #node: NodeIndex;
   readonly #waiting = new Map<number, (reply: ClientReply) => void>();
   readonly #cuts: {
@@ -35,7 +38,7 @@ export class Operator {
   }[] = [];
   #nextCall = 1;
 
-  constructor(world: Simulation, node: NodeIndex) {
+  constructor(world: World, node: NodeIndex) {
     this.#world = world;
     this.#node = node;
   }
@@ -87,13 +90,17 @@ export class Operator {
         }
         return;
       case "member-add":
-        this.#run(memberAdd(this.#peerUrl(action.host)), action.via, "member-add");
+        this.#run(
+          memberAdd(this.#peerUrl(action.host), () => {}),
+          action.via,
+          "member-add",
+        );
         return;
       case "member-remove":
         this.#run(memberRemove(this.#peerUrl(action.host)), action.via, "member-remove");
         return;
       case "replace-host":
-        this.#replace(action.host, action.by);
+        this.#replace(action);
         return;
       case "publish":
         world.services.publish(action.channel, action.version);
@@ -133,19 +140,23 @@ export class Operator {
     this.#run(locksmithSession(command), via, `locksmithctl ${command.command}`);
   }
 
-  /** Takes a host out for good and puts another in its place. */
-  #replace(host: NodeIndex, by: NodeIndex): void {
+  /**
+   * Puts another host in the place of one: `member add`, whose output goes into the new host's
+   * etcd unit, then its first boot; the old host is terminated after the overlap, whatever became
+   * of the new one, as whoever replaces instances does not look into etcd. A member that cannot
+   * be added is not started: alone it would begin a cluster of its own.
+   */
+  #replace({ host, by, overlap }: Extract<Action, { readonly kind: "replace-host" }>): void {
     const world = this.#world;
-    const dead = this.#peerUrl(host);
-    const fresh = this.#peerUrl(by);
-    world.powerOff(host, 0, true);
-    const add = () => this.#run(memberAdd(fresh), null, "member-add");
-    if (world.scenario.safeguards.removeBeforeAdd) {
-      this.#run(memberRemove(dead), null, "member-remove", add);
-    } else {
-      add();
-    }
-    world.powerOn(by);
+    world.schedule(world.at + overlap, () => world.powerOff(host, 0, true));
+    const start = (members: readonly Member[]) => {
+      const text = joinDropIn(world.name(by), this.#peerUrl(by), members);
+      world.deliver(by, { kind: "install-file", path: JOIN_DROP_IN, text }, -1);
+      world.powerOn(by);
+    };
+    const add = () => this.#run(memberAdd(this.#peerUrl(by), start), null, "member-add");
+    if (!world.scenario.safeguards.removeBeforeAdd) add();
+    else this.#run(memberRemove(this.#peerUrl(host)), null, "member-remove", add);
   }
 
   #peerUrl(host: NodeIndex): string {
@@ -201,7 +212,7 @@ export class Operator {
 /** The hosts on both sides of a cut. */
 function hostsOf(
   cut: { readonly from: readonly number[]; readonly to: readonly number[] },
-  world: Simulation,
+  world: World,
 ): number[] {
   const hosts = world.hosts.length;
   return [...new Set([...cut.from, ...cut.to])].filter((node) => node < hosts);
@@ -224,9 +235,27 @@ function isTransient(reply: ClientReply): boolean {
   );
 }
 
-function* memberAdd(peerUrl: string): Session {
+/** `etcdctl member add`; `added` gets the members as they are then. An add tried again may have been done before. */
+function* memberAdd(peerUrl: string, added: (members: readonly Member[]) => void): Session {
   const reply = yield { op: "member-add", peerUrls: [peerUrl] };
-  return reply.ok ? "added" : "error" in reply ? String(reply.error) : "failed";
+  const error = "error" in reply ? String(reply.error) : "no members in the answer";
+  if (!reply.ok && !/exists/.test(error)) return error;
+  const list = reply.ok ? reply : yield { op: "member-list" };
+  if (!("members" in list)) return error;
+  added(list.members);
+  return "added";
+}
+
+/** What `etcdctl member add` prints, as a drop-in of the unit that it is for. */
+function joinDropIn(name: string, peerUrl: string, members: readonly Member[]): string {
+  const cluster = members.flatMap((member) =>
+    member.peerUrls.map((url) => `${url === peerUrl ? name : member.name}=${url}`),
+  );
+  return `[Service]
+Environment="ETCD_NAME=${name}"
+Environment="ETCD_INITIAL_CLUSTER=${cluster.join(",")}"
+Environment="ETCD_INITIAL_CLUSTER_STATE=existing"
+`;
 }
 
 function* memberRemove(peerUrl: string): Session {
@@ -256,7 +285,7 @@ function isV2(reply: ClientReply): reply is V2Reply {
 }
 
 /** The action as the log shows it: nodes by name. */
-function describeAction(action: Action, world: Simulation): Record<string, unknown> {
+function describeAction(action: Action, world: World): Record<string, unknown> {
   const { kind, ...rest } = action;
   const named = Object.entries(rest).map(([key, value]): [string, unknown] => {
     if (["host", "by", "via"].includes(key)) {

@@ -1,6 +1,6 @@
 export * from "./client.js";
 export type { EtcdBugs, EtcdConfig, InitialMember } from "./config.js";
-export { type Disk, type Durable, pendingWrites } from "./disk.js";
+export { type Disk, type Durable, pendingWrites, storageFrom } from "./disk.js";
 export type * from "./events.js";
 export type { LogData, Origin } from "./log-data.js";
 export { etcd } from "./member.js";

@@ -62,7 +62,9 @@ export function createDisk(): Disk {
 
 /** Writes a record without waiting; returns its number, which a sync can be asked up to. */
 export function write(disk: Disk, record: DiskRecord): number {
-  disk.pending.push(record);
+  // Most often one record is on its way: a list of one has room for one, not for many.
+  if (disk.pending.length === 0) disk.pending = [record];
+  else disk.pending.push(record);
   disk.written++;
   return disk.written;
 }
@@ -92,7 +94,8 @@ export function sync(disk: Disk, upTo: number): void {
     const record = disk.pending[i];
     if (record !== undefined) settle(disk.durable, record);
   }
-  disk.pending.splice(0, count);
+  if (count === disk.pending.length) disk.pending = [];
+  else disk.pending.splice(0, count);
   disk.synced += count;
 }
 

@@ -35,12 +35,17 @@ export function setDeadline(expiry: V2Expiry, node: V2TreeNode, at: Micros | nul
   push(expiry.heap, { at, seq: node.ttlSeq, key: node.shown.key });
 }
 
-/** The node whose deadline comes first, or null if none expires. */
-export function firstToExpire(expiry: V2Expiry, root: V2TreeNode): V2TreeNode | null {
+/** The node whose deadline comes first, or null if none comes by `cutoff`. */
+export function firstToExpire(
+  expiry: V2Expiry,
+  root: V2TreeNode,
+  cutoff: Micros,
+): V2TreeNode | null {
   for (;;) {
     const first = expiry.heap[0];
     if (first === undefined) return null;
     if (expiry.live.has(first.seq)) {
+      if (first.at > cutoff) return null;
       const node = findNode(root, first.key, 0);
       return isFailure(node) ? null : node;
     }

@@ -119,13 +119,11 @@ export function v2Set(
   now: Micros,
   notices: Sink<V2Notice>,
 ): V2Response {
+  // Without a value to keep there is nothing to look for first.
+  if (!life.refresh) return place(store, "set", key, dir, value, life, now, notices);
   const found = findNode(store.root, key, store.index);
-  if (isFailure(found)) {
-    if (found.errorCode !== 100 || life.refresh) return found;
-    return place(store, "set", key, dir, value, life, now, notices);
-  }
-  const kept = life.refresh ? (found.shown.value ?? "") : value;
-  return place(store, "set", key, dir, kept, life, now, notices);
+  if (isFailure(found)) return found;
+  return place(store, "set", key, dir, found.shown.value ?? "", life, now, notices);
 }
 
 /**
@@ -210,8 +208,8 @@ export function v2Expire(
   notices: Sink<V2Notice>,
 ): void {
   for (;;) {
-    const node = firstToExpire(store.expiry, store.root);
-    if (node === null || node.expiresAt === null || node.expiresAt > cutoff) return;
+    const node = firstToExpire(store.expiry, store.root, cutoff);
+    if (node === null) return;
     remove(store, "expire", node, now, notices);
   }
 }

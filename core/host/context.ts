@@ -1,7 +1,7 @@
 import type { DiscoveryStimulus } from "../discovery/index.js";
 import type { EtcdStimulus } from "../etcd/index.js";
 import type { FleetStimulus } from "../fleet/index.js";
-import type { Micros, Out } from "../kernel/index.js";
+import type { Micros, Out, Sink } from "../kernel/index.js";
 import type { SystemdReplied, SystemdStimulus } from "../systemd/index.js";
 import type { LocksmithStimulus, UpdateStimulus } from "../update/index.js";
 import type { HostEffect, HostFact, TimerOwner } from "./events.js";
@@ -37,6 +37,18 @@ export interface HostStep {
   readonly inbox: Inner[];
   /** Calls made in this step; those still unanswered at its end get a timer. */
   readonly called: { readonly call: number; readonly timeout: Micros }[];
+}
+
+/** Collects the effects of a step of which most have one: a list would reserve room for many. */
+export class Few<T> implements Sink<T> {
+  first: T | null = null;
+  rest: T[] | null = null;
+
+  push(item: T): void {
+    if (this.first === null) this.first = item;
+    else if (this.rest === null) this.rest = [item];
+    else this.rest.push(item);
+  }
 }
 
 /** Hands a timer effect of one machine to the world under that machine's name. */

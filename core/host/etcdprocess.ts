@@ -18,7 +18,7 @@ import {
   peerUrlsOf,
 } from "../etcd/index.js";
 import { type NodeIndex, SECOND, unreachable } from "../kernel/index.js";
-import { armTimer, type HostStep } from "./context.js";
+import { armTimer, Few, type HostStep } from "./context.js";
 import { etcdAnswered, etcdClosed } from "./etcdlink.js";
 import { type Packet, packetBytes } from "./packet.js";
 import type { Daemon } from "./state.js";
@@ -77,11 +77,13 @@ export function stopEtcd(step: HostStep): void {
 export function stepMember(step: HostStep, stimulus: EtcdStimulus): void {
   const { host } = step;
   if (host.member === null || host.etcd === null || !host.etcd.serving) return;
-  const effects: EtcdEffect[] = [];
+  const effects = new Few<EtcdEffect>();
   const facts: EtcdFact[] = [];
   etcd.step(host.member, stimulus, step.now, { facts, effects });
   for (let i = 0; i < facts.length; i++) noteFact(step, facts[i] as EtcdFact);
-  for (let i = 0; i < effects.length; i++) performMember(step, effects[i] as EtcdEffect);
+  if (effects.first !== null) performMember(step, effects.first);
+  if (effects.rest === null) return;
+  for (let i = 0; i < effects.rest.length; i++) performMember(step, effects.rest[i] as EtcdEffect);
 }
 
 /** A raft message or a note of a peer has come. */

@@ -111,6 +111,12 @@ export const hostMachine: Machine<HostConfig, HostState, HostStimulus, HostFact,
       return;
     }
     const step = newStep(host, now, out);
+    if (stimulus.kind === "packet" && stimulus.packet.kind === "peer") {
+      // And so is what members say to each other.
+      receivePeer(step, stimulus.packet);
+      if (step.inbox.length > 0 || step.called.length > 0) drain(step);
+      return;
+    }
     receive(step, stimulus);
     drain(step);
   },

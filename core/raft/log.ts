@@ -308,9 +308,9 @@ export function entriesFrom<D, S>(
   log: RaftLog<D, S>,
   index: LogIndex,
   maxBytes: Bytes,
-): Entry<D>[] | "compacted" {
+): readonly Entry<D>[] | "compacted" {
   const last = lastIndex(log);
-  return index > last ? [] : sliceLog(log, index, last + 1, maxBytes);
+  return index > last ? NO_ENTRIES : sliceLog(log, index, last + 1, maxBytes);
 }
 
 /** Replaces the whole log by a snapshot. */

@@ -72,7 +72,7 @@ export function ready<D, S>(node: RawNode<D, S>): Ready<D, S> {
     entries,
     snapshot: hasNextUnstableSnapshot(log) ? log.unstable.snapshot : null,
     committedEntries,
-    messages: node.messages,
+    messages: node.messages.length === 0 ? takePromises(node, async) : node.messages,
     mustSync:
       entries.length > 0 || toldHardState.vote !== node.vote || toldHardState.term !== node.term,
   };
@@ -80,6 +80,18 @@ export function ready<D, S>(node: RawNode<D, S>): Ready<D, S> {
   else queueAfterAppend(node, result);
   accept(node, result);
   return result;
+}
+
+/**
+ * What a Ready without messages of its own hands out: all that waits for the disk, if it is for
+ * others, as it is for every acknowledgement of a follower. Else a list to collect them in.
+ */
+function takePromises<D, S>(node: RawNode<D, S>, async: boolean): Message<D, S>[] {
+  const promises = node.messagesAfterAppend;
+  if (async || promises.length === 0) return [];
+  for (let i = 0; i < promises.length; i++) if (promises[i]?.to === node.id) return [];
+  node.messagesAfterAppend = [];
+  return promises;
 }
 
 /** Tells the storage threads what to write and to apply, and what to deliver when they have. */
@@ -176,7 +188,7 @@ function accept<D, S>(node: RawNode<D, S>, handed: Ready<D, S>): void {
   if (handed.softState !== null) node.toldSoftState = handed.softState;
   if (handed.hardState !== null) node.toldHardState = handed.hardState;
   if (handed.readStates.length > 0) node.readStates = [];
-  node.messages = [];
+  if (node.messages.length > 0) node.messages = [];
   if (node.messagesAfterAppend.length > 0) node.messagesAfterAppend = [];
   acceptInProgress(node.log.unstable);
   const last = handed.committedEntries[handed.committedEntries.length - 1];

@@ -18,6 +18,8 @@ import { becomeSnapshot, isPaused, type Progress, progressView, sentEntries } fr
 import { readPosition } from "./read-only.js";
 import { committedIndex } from "./tracker.js";
 
+const NO_ENTRIES: readonly never[] = [];
+
 /** Sends `peer` what it lacks, or an empty append if it lacks nothing; nothing if it is paused. */
 export function sendAppend<D, S>(node: RawNode<D, S>, peer: Progress, facts: Sink<RaftFact>): void {
   maybeSendAppend(node, peer, true, facts);
@@ -41,7 +43,7 @@ export function maybeSendAppend<D, S>(
 
   // With a full window an empty append still goes out: if all that filled it was lost, its answer
   // is what empties it.
-  let entries: readonly Entry<D>[] = [];
+  let entries: readonly Entry<D>[] = NO_ENTRIES;
   if (peer.state !== "replicate" || !inflightsFull(peer.inflights)) {
     const found = entriesFrom(log, peer.next, node.config.maxSizePerMsg);
     if (found === "compacted") {

@@ -1,6 +1,6 @@
 import type { Bytes } from "../kernel/index.js";
 import type { Progress } from "./progress.js";
-import { INFINITE_INDEX, jointVote, nthHighest, type VoteResult } from "./quorum.js";
+import { INFINITE_INDEX, jointVote, type VoteResult } from "./quorum.js";
 import type { ConfState, LogIndex, RaftId } from "./types.js";
 
 /** A configuration in force. Every list is ascending. */
@@ -54,17 +54,31 @@ export function committedIndex(tracker: ProgressTracker): LogIndex {
 
 function committedBy(voters: readonly RaftId[], progress: readonly Progress[]): LogIndex {
   if (voters.length === 0) return INFINITE_INDEX;
-  const matches: LogIndex[] = [];
-  // Both lists ascend, so one walk over each suffices.
+  const quorum = (voters.length >> 1) + 1;
+  let best = 0;
+  // Few voters, and asked with every acknowledgement: counting takes no memory, sorting a copy does.
+  for (let i = 0; i < progress.length; i++) {
+    const match = progress[i]?.match ?? 0;
+    if (match > best && countAcked(voters, progress, match) >= quorum) best = match;
+  }
+  return best;
+}
+
+/** How many voters hold `index`. Both lists ascend, so one walk over each suffices. */
+function countAcked(
+  voters: readonly RaftId[],
+  progress: readonly Progress[],
+  index: LogIndex,
+): number {
+  let count = 0;
   let at = 0;
   for (let i = 0; i < progress.length && at < voters.length; i++) {
     const peer = progress[i];
     if (peer === undefined || peer.id !== voters[at]) continue;
-    matches.push(peer.match);
+    if (peer.match >= index) count++;
     at++;
   }
-  while (matches.length < voters.length) matches.push(0);
-  return nthHighest(matches, (voters.length >> 1) + 1);
+  return count;
 }
 
 /** True if a quorum has been heard of since the last time the leader asked. */

@@ -65,7 +65,7 @@ export function stableTo<D, S>(
     return;
   }
   const count = index + 1 - unstable.offset;
-  if (count === unstable.entries.length) unstable.entries.length = 0;
+  if (count === unstable.entries.length) unstable.entries = [];
   else unstable.entries.splice(0, count);
   unstable.offset = index + 1;
   if (unstable.offsetInProgress < unstable.offset) unstable.offsetInProgress = unstable.offset;
@@ -112,6 +112,10 @@ export function truncateAndAppend<D, S>(
       if (unstable.offsetInProgress > from) unstable.offsetInProgress = from;
     }
     unstable.entries.length = from - unstable.offset;
+  }
+  if (unstable.entries.length === 0) {
+    unstable.entries = entries.slice(start);
+    return;
   }
   for (let i = start; i < entries.length; i++) {
     const entry = entries[i];

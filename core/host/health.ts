@@ -11,6 +11,19 @@ export function isHealthy(host: HostState): boolean {
   return etcd?.serving === true && (member.run?.node.lead ?? 0) !== 0;
 }
 
+/**
+ * Whether a release has proved itself on this host: it is healthy and systemd has not had to restart
+ * its etcd in this boot. The second part matters: a process that crashes every few seconds is healthy
+ * whenever one happens to look in between.
+ */
+export function isProven(host: HostState): boolean {
+  if (!isHealthy(host)) return false;
+  for (const { name, unit } of host.daemons.values()) {
+    if (name === "etcd") return (host.systemd.units.get(unit)?.service?.restarts ?? 0) === 0;
+  }
+  return true;
+}
+
 /** Asks the other voters of etcd whether they are healthy, before this host goes down. */
 export function askQuorum(step: HostStep): void {
   const { host, out } = step;

@@ -50,7 +50,7 @@ import type { HostEffect, HostFact, HostStimulus } from "./events.js";
 import { concludeProbe, isHealthy, probeAnswered } from "./health.js";
 import { type Packet, packetBytes } from "./packet.js";
 import type { HostConfig, HostState } from "./state.js";
-import { bootId, omahaAnswered, slotWritten, stepUpdate } from "./updater.js";
+import { bootId, mayMarkGood, omahaAnswered, slotWritten, stepUpdate } from "./updater.js";
 import { VENDOR_UNITS } from "./vendor.js";
 
 /** A host as the installer left it: switched off, one good slot, nothing configured. */
@@ -76,6 +76,7 @@ export function createHost(config: HostConfig): HostState {
       officialServer: true,
       rollbackDetection: false,
       slots: UPDATE_ENGINE_SLOTS,
+      ...(config.safeguards.markGoodGate ? { markGoodGate: true } : {}),
       checks: { first: config.update.firstCheck, every: config.update.period },
       seed: config.seed,
     }),
@@ -308,7 +309,11 @@ function receiveTimer(step: HostStep, stimulus: HostStimulus & { kind: "timer" }
       stepFleet(step, fired);
       return;
     case "update":
-      stepUpdate(step, fired);
+      if (timer === "mark-good" && !mayMarkGood(step.host)) {
+        shutDown(step, "not healthy when the slot was to be marked good");
+      } else {
+        stepUpdate(step, fired);
+      }
       return;
     case "locksmith":
       stepLocksmith(step, fired);

@@ -2,14 +2,14 @@ import { unreachable } from "../kernel/index.js";
 import {
   applySlotFlags,
   copySlots,
-  type SlotFlagsChange,
   type UpdateEffect,
   type UpdateStimulus,
   updateEngine,
 } from "../update/index.js";
 import { armTimer, type HostStep } from "./context.js";
-import { isHealthy } from "./health.js";
+import { isProven } from "./health.js";
 import { packetBytes } from "./packet.js";
+import type { HostState } from "./state.js";
 
 /** update_engine starts, with the partition table as it is and the preferences it left. */
 export function startUpdateEngine(step: HostStep): void {
@@ -59,7 +59,7 @@ function performUpdate(step: HostStep, effect: UpdateEffect): void {
       writeSlot(step, effect);
       return;
     case "slot-flags":
-      writeFlags(step, effect.reason, effect.changes);
+      applySlotFlags(step.host.slots, effect.changes);
       return;
     case "status-signal":
       step.inbox.push({
@@ -123,18 +123,13 @@ export function slotWritten(
   stepUpdate(step, stimulus);
 }
 
-function writeFlags(
-  step: HostStep,
-  reason: Extract<UpdateEffect, { kind: "slot-flags" }>["reason"],
-  changes: readonly SlotFlagsChange[],
-): void {
-  const { host } = step;
-  if (reason === "mark-good" && host.config.safeguards.markGoodGate && !isHealthy(host)) {
-    // The slot keeps its spent tries, so the reset brings the other one back.
-    step.inbox.push({ to: "reboot", reason: "not healthy when the slot was to be marked good" });
-    return;
-  }
-  applySlotFlags(host.slots, changes);
+/**
+ * Whether the running slot may be marked good. One that may not keeps its spent tries, so a reset
+ * brings the other one back; one that was marked before has none to spend and is left alone.
+ */
+export function mayMarkGood(host: HostState): boolean {
+  if (!host.config.safeguards.markGoodGate || host.running === null) return true;
+  return host.slots[host.running].successful || isProven(host);
 }
 
 /** update_engine's connect timeout and its patience with a silent server. */

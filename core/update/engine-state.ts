@@ -30,6 +30,11 @@ export interface UpdateConfig {
    */
   readonly rollbackDetection: boolean;
   readonly slots: SlotVariant;
+  /**
+   * A safeguard the real engine lacks: a check does not mark a new slot good, and none is made
+   * until the `mark-good` timer has; whoever delivers that timer decides whether to. Absent: false.
+   */
+  readonly markGoodGate?: boolean;
   /** When it asks, each end included; absent: CoreOS's own 7 ± 5 and 45 ± 5 minutes. */
   readonly checks?: CheckTimes;
   /** Of the fuzz of its timers. */

@@ -201,11 +201,19 @@ function markGood(state: UpdateState, running: SlotName, out: UpdateOut): void {
   out.facts.push(slotsFact(state, running));
 }
 
+function isMarkedGood(state: UpdateState, running: SlotName): boolean {
+  return state.markedGood || state.slots[running].successful;
+}
+
 function beginCheck(state: UpdateState, running: SlotName, out: UpdateOut): void {
   if (state.stage !== "none") return;
   if (state.status === "UPDATED_NEED_REBOOT") {
     state.stage = "ping";
     sendOmaha(state, running, { events: [], updateCheck: false }, out);
+    return;
+  }
+  if (state.config.markGoodGate === true && !isMarkedGood(state, running)) {
+    scheduleNext(state, out);
     return;
   }
   markGood(state, running, out);

@@ -35,6 +35,7 @@ import { ProcessTable } from "./processes.js";
 import { EventQueue } from "./queue.js";
 import { Services } from "./services.js";
 import { type TimerSlot, Timers } from "./timers.js";
+import type { World } from "./world.js";
 
 /** True time at which the wall clocks of a run show 2017-03-01T00:00:00Z. */
 const EPOCH: Micros = 1_488_326_400 * SECOND;

@@ -38,6 +38,12 @@ export function armCallTimers(step: HostStep): void {
   }
 }
 
+/** Most calls are answered by the local member within the step that made them: no timer runs yet. */
+function disarmCallTimer(step: HostStep, number: number): void {
+  for (const { call } of step.called) if (call === number) return;
+  armTimer(step, "host", { kind: "cancel-timer", timer: callTimer(number) });
+}
+
 /** Takes a call back; its answer, should it come, finds nobody. */
 export function cancelEtcd(step: HostStep, owner: "fleet" | "locksmith", cancel: EtcdCancel): void {
   for (const [number, call] of step.host.calls) {
@@ -53,7 +59,7 @@ export function etcdAnswered(step: HostStep, number: number, answer: ClientReply
   const call = step.host.calls.get(number);
   if (call === undefined || !isEtcdReply(answer)) return;
   step.host.calls.delete(number);
-  armTimer(step, "host", { kind: "cancel-timer", timer: callTimer(number) });
+  disarmCallTimer(step, number);
   // A proxy leaves a member that refuses connections alone for a while.
   if ("unreachable" in answer && call.node !== step.host.config.index) step.host.endpoint++;
   reply(step, call.owner, call.id, answer);
@@ -106,7 +112,7 @@ function dropCall(step: HostStep, number: number): void {
   const call = host.calls.get(number);
   if (call === undefined) return;
   host.calls.delete(number);
-  armTimer(step, "host", { kind: "cancel-timer", timer: callTimer(number) });
+  disarmCallTimer(step, number);
   if (call.node === host.config.index) {
     if (!host.clients.delete(number)) return;
     step.inbox.push({ to: "etcd", stimulus: { kind: "client-cancel", id: number } });

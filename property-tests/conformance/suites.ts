@@ -2,6 +2,7 @@ import { cloudConfig } from "./cloud-config.js";
 import { fleetAgent } from "./fleet-agent.js";
 import { fleetEngine } from "./fleet-engine.js";
 import { fleetUnits } from "./fleet-units.js";
+import { linearizability } from "./linearizability.js";
 import { locksmith } from "./locksmith.js";
 import { raftConfChange } from "./raft-confchange.js";
 import { raftInteraction } from "./raft-interaction.js";
@@ -18,4 +19,5 @@ export const SUITES: readonly Suite[] = [
   fleetEngine,
   fleetAgent,
   fleetUnits,
+  linearizability,
 ];

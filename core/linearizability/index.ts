@@ -1,0 +1,4 @@
+export * from "./check.js";
+export * from "./model.js";
+export * from "./models/key-value.js";
+export * from "./models/register.js";

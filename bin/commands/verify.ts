@@ -5,11 +5,12 @@ import { formatDiagnostic, type LogRecord, type Parsed } from "../../core/kernel
 import {
   createSimulation,
   type FaultPlan,
-  SCENARIO_VERSION,
+  faultPlanFromJson,
   type Scenario,
+  scenarioFromJson,
 } from "../../sim/index.js";
 import { formatTime } from "../../viz/index.js";
-import { accept, EXIT, refuse } from "./shared.js";
+import { accept, EXIT, refuse, SEED_MAX } from "./shared.js";
 
 /** `orrery verify FILE`: the log is intact, and doing it again gives the same. */
 export function verifyCommand(): Command {
@@ -123,30 +124,27 @@ async function verifyRecording(path: string, reader: LogReader): Promise<void> {
   process.exitCode = EXIT.violated;
 }
 
-/** What a run's header says it was run from. */
+/** What a run's header says it was run from, checked: the checksum only says that it was written so. */
 export function originOf(
   reader: LogReader,
   path: string,
 ): Parsed<{ readonly scenario: Scenario; readonly seed: number; readonly plan: FaultPlan }> {
-  const { scenario, seed, plan } = reader.header.origin as {
-    scenario?: Scenario;
-    seed?: number;
-    plan?: FaultPlan;
-  };
-  if (scenario?.orrery !== SCENARIO_VERSION || seed === undefined || plan === undefined) {
+  const { origin } = reader.header;
+  const scenario = scenarioFromJson(origin.scenario, path);
+  if (!scenario.ok) return scenario;
+  const plan = faultPlanFromJson(origin.plan, scenario.value, path);
+  if (!plan.ok) return plan;
+  const { seed } = origin;
+  if (typeof seed !== "number" || !Number.isSafeInteger(seed) || seed < 0 || seed > SEED_MAX) {
+    const found = `the seed ${JSON.stringify(seed) ?? "missing"}`;
+    const position = { file: path, line: 1, column: 1 };
+    const expected = `a whole number from 0 to ${SEED_MAX}`;
+    const advice = "It was written by something else.";
+    const code = "E_LOG_HEADER";
     return {
       ok: false,
-      diagnostics: [
-        {
-          code: "E_LOG_HEADER",
-          severity: "error",
-          position: { file: path, line: 1, column: 1 },
-          found: "a header without scenario, seed and fault plan",
-          expected: "the log of a run",
-          advice: "It was written by something else.",
-        },
-      ],
+      diagnostics: [{ code, severity: "error", position, found, expected, advice }],
     };
   }
-  return { ok: true, value: { scenario, seed, plan }, warnings: [] };
+  return { ok: true, value: { scenario: scenario.value, seed, plan: plan.value }, warnings: [] };
 }

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { sha1Hex } from "../kernel/index.js";
 import { clusterIdOf, memberIdOf, raftIdOf } from "./membership.js";
-import { sha1Hex } from "./sha1.js";
 
 test("ids are those that real etcd gives a default member and its cluster", () => {
   const member = memberIdOf(["http://localhost:2380"], "etcd-cluster", null);

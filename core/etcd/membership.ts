@@ -1,5 +1,5 @@
+import { sha1Hex } from "../kernel/index.js";
 import type { RaftId } from "../raft/index.js";
-import { sha1Hex } from "./sha1.js";
 
 /** A member of the cluster. Ids are 16 hex digits. */
 export interface Member {

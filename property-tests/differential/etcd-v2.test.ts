@@ -1,25 +1,26 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { V2Request } from "../../core/etcd/index.js";
-import { type EtcdServer, installedEtcd, startEtcd } from "./etcd-server.js";
+import { EtcdServer } from "../live/etcd-server.js";
+import { whyNot } from "../live/needs.js";
 import { compareRuns, expiringStep, SHORT_TTL, type Step, step } from "./etcd-v2.js";
 
-const missing = installedEtcd() === null && process.env.ORRERY_WITNESS_REQUIRED !== "1";
+const missing = whyNot("etcd") !== null;
 const runs = Number(process.env.ORRERY_RUNS ?? 60);
 
 let server: EtcdServer | null = null;
 
 beforeAll(async () => {
-  if (!missing) server = await startEtcd();
+  if (!missing) server = await EtcdServer.create();
 });
 
 afterAll(async () => {
-  await server?.stop();
+  await server?.remove();
 });
 
 function clientUrl(): string {
   if (server === null) throw new Error("etcd must be on the PATH");
-  return server.clientUrl;
+  return server.url;
 }
 
 test.skipIf(missing)(

@@ -44,6 +44,7 @@ export class FaultInjector {
           delayHigh: fault.delay.high,
           lossPpm: fault.lossPpm,
           duplicatePpm: fault.duplicatePpm,
+          ordered: false,
         };
         this.#links.set(String(fault.id), disturbance);
         eachLink(fault.from, fault.to, fault.oneWay, (from, to) =>
@@ -164,13 +165,20 @@ export class FaultInjector {
     return delay;
   }
 
-  /** A release with a network defect makes the links of the hosts that run it worse. */
+  /**
+   * A release with a network defect makes the links of the hosts that run it worse. They keep their
+   * order: a driver that is slow or loses frames still carries TCP streams. Any host may lose its
+   * presence in fleet through them, as it may through a `link` fault.
+   */
   observe(node: NodeIndex, fact: HostFact): void {
     if (fact.kind !== "host.up" && fact.kind !== "host.down") return;
     const before = this.#badReleases.get(node);
     if (before !== undefined) {
       this.#badReleases.delete(node);
       this.#around(node, (from, to) => this.#world.network.calm(from, to, before));
+      for (let host = 0; host < this.#world.hosts.length; host++) {
+        this.#world.invariants.endExcuse(host, this.#world.at);
+      }
     }
     if (fact.kind !== "host.up") return;
     const release = this.#world.scenario.releases.find((r) => r.version === fact.version);
@@ -181,8 +189,12 @@ export class FaultInjector {
       delayHigh: defect.delay.high,
       lossPpm: defect.lossPpm,
       duplicatePpm: 0,
+      ordered: true,
     };
     this.#badReleases.set(node, disturbance);
+    for (let host = 0; host < this.#world.hosts.length; host++) {
+      this.#world.invariants.beginExcuse(host);
+    }
     this.#around(node, (from, to) => this.#world.network.disturb(from, to, disturbance));
   }
 

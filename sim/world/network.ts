@@ -17,6 +17,8 @@ export interface LinkDisturbance {
   readonly delayHigh: Micros;
   readonly lossPpm: number;
   readonly duplicatePpm: number;
+  /** Packets do not overtake each other: a late one holds up those behind it. */
+  readonly ordered: boolean;
 }
 
 /** A lost packet, as a delay. */
@@ -24,9 +26,9 @@ export const LOST = -1;
 
 /**
  * The links between nodes, one model per direction. A link keeps the order of what is sent over it,
- * as the TCP streams between real peers do, except while a fault disturbs it: then delays are drawn
- * for each packet on its own and packets overtake each other. A cut link also swallows what is
- * under way on it.
+ * as the TCP streams between real peers do, except while a fault disturbs it that is not `ordered`:
+ * then delays are drawn for each packet on its own and packets overtake each other. A cut link also
+ * swallows what is under way on it.
  */
 export class Network {
   readonly #nodes: number;
@@ -60,9 +62,7 @@ export class Network {
       return this.#disturbedDelay(index, model, disturbances, bytes, at);
     if (chance(this.#generator, model.lossPpm)) return LOST;
     const arrival = at + this.#latency(model) + this.#queueing(index, model, bytes, at);
-    const inOrder = Math.max(arrival, this.#lastArrival[index] as number);
-    this.#lastArrival[index] = inOrder;
-    return inOrder - at;
+    return this.#inOrder(index, arrival) - at;
   }
 
   #disturbedDelay(
@@ -74,14 +74,23 @@ export class Network {
   ): number {
     let loss = model.lossPpm;
     let extra = 0;
-    for (const { lossPpm, delayLow, delayHigh } of disturbances) {
+    let inOrder = true;
+    for (const { lossPpm, delayLow, delayHigh, ordered } of disturbances) {
+      if (!ordered) inOrder = false;
       loss += lossPpm;
       extra +=
         delayLow +
         (delayHigh > delayLow ? nextBelow(this.#generator, delayHigh - delayLow + 1) : 0);
     }
     if (chance(this.#generator, loss)) return LOST;
-    return this.#latency(model) + extra + this.#queueing(index, model, bytes, at);
+    const arrival = at + this.#latency(model) + extra + this.#queueing(index, model, bytes, at);
+    return inOrder ? this.#inOrder(index, arrival) - at : arrival - at;
+  }
+
+  #inOrder(index: number, arrival: Micros): Micros {
+    const inOrder = Math.max(arrival, this.#lastArrival[index] as number);
+    this.#lastArrival[index] = inOrder;
+    return inOrder;
   }
 
   #latency(model: LinkModel): Micros {

@@ -20,6 +20,9 @@ const ATTEMPTS_MAX = 60;
 /** Read after the drop-in that a cloud-config makes of its `etcd2` section. */
 const JOIN_DROP_IN = "/etc/systemd/system/etcd2.service.d/30-member-add.conf";
 
+/** What a session ends with when the operator gives up. */
+const NO_ANSWER = "no member answered";
+
 /** An operator's dealings with etcd: yields requests, is sent the replies, returns what to print. */
 type Session = Generator<ClientRequest, string, ClientReply>;
 
@@ -41,6 +44,7 @@ export class Operator {
   constructor(world: World, node: NodeIndex) {
     this.#world = world;
     this.#node = node;
+    if (world.scenario.safeguards.maxReboots !== 1) world.schedule(0, () => this.#setMaxReboots());
   }
 
   /** An answer came. */
@@ -163,12 +167,21 @@ export class Operator {
     return `http://${this.#world.scenario.hosts[host]?.address ?? ""}:2380`;
   }
 
+  /** The cluster's reboot lock lets more hosts go at once from the time its etcd answers. */
+  #setMaxReboots(): void {
+    const max = this.#world.scenario.safeguards.maxReboots;
+    const session = locksmithSession({ command: "set-max", max });
+    this.#run(session, null, "locksmithctl set-max", (result) => {
+      if (result === NO_ANSWER) this.#setMaxReboots();
+    });
+  }
+
   /** Runs a session: each request is tried at one host after another until one answers. */
-  #run(session: Session, via: NodeIndex | null, what: string, then?: () => void): void {
+  #run(session: Session, via: NodeIndex | null, what: string, then?: (result: string) => void): void {
     const world = this.#world;
     const finish = (result: string) => {
       world.record("", "operator.done", { what, result }, null);
-      then?.();
+      then?.(result);
     };
     const advance = (next: IteratorResult<ClientRequest, string>) => {
       if (next.done === true) finish(next.value);
@@ -186,7 +199,7 @@ export class Operator {
   ): void {
     const world = this.#world;
     if (attempt >= ATTEMPTS_MAX) {
-      gaveUp("no member answered");
+      gaveUp(NO_ANSWER);
       return;
     }
     const again = () => this.#ask(request, via, attempt + 1, answered, gaveUp);

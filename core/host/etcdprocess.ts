@@ -2,6 +2,7 @@ import {
   type DiscoveredPeer,
   type DiscoveryEffect,
   type DiscoveryReply,
+  type DiscoveryRequest,
   type DiscoveryStimulus,
   discoveryClient,
 } from "../discovery/index.js";
@@ -17,7 +18,7 @@ import {
   membersOf,
   peerUrlsOf,
 } from "../etcd/index.js";
-import { type NodeIndex, SECOND, unreachable } from "../kernel/index.js";
+import { type Micros, type NodeIndex, SECOND, unreachable } from "../kernel/index.js";
 import { armTimer, Few, type HostStep } from "./context.js";
 import { etcdAnswered, etcdClosed } from "./etcdlink.js";
 import { type Packet, packetBytes } from "./packet.js";
@@ -34,6 +35,7 @@ export function startEtcd(step: HostStep, daemon: Daemon): void {
     pid,
     environment,
     discovery: null,
+    discoveryWatch: null,
     joining: false,
     serving: false,
     proxyFor: null,
@@ -144,13 +146,25 @@ export function stepDiscovery(step: HostStep, stimulus: DiscoveryStimulus): void
 
 export function discoveryAnswered(step: HostStep, id: number, reply: DiscoveryReply): void {
   armTimer(step, "host", { kind: "cancel-timer", timer: `discovery:${id}` });
+  const { etcd } = step.host;
+  if (etcd?.discoveryWatch?.id === id) etcd.discoveryWatch = null;
   stepDiscovery(step, { kind: "discovery-reply", id, reply });
+}
+
+/** No answer yet: a call with a limit has timed out; of a watch TCP would resend what was lost. */
+export function discoverySilent(step: HostStep, id: number): void {
+  const watch = step.host.etcd?.discoveryWatch ?? null;
+  if (watch?.id === id) sendDiscovery(step, id, watch.request, DISCOVERY_RESEND);
+  else discoveryAnswered(step, id, { ok: false, unreachable: "timeout" });
 }
 
 /** Name of the timer that asks the cluster again. */
 export const JOIN_TIMER = "join";
 
 const JOIN_RETRY = SECOND;
+
+/** Packets stand for what TCP carries: a watch that was lost on the way is sent again. */
+const DISCOVERY_RESEND = 15 * SECOND;
 
 /** A proxy only reads who the members are; a member to be registers itself. */
 function discover(step: HostStep, url: string, observer: boolean): void {
@@ -168,11 +182,10 @@ function discover(step: HostStep, url: string, observer: boolean): void {
 }
 
 function performDiscovery(step: HostStep, effect: DiscoveryEffect): void {
-  const { host, out } = step;
+  const { host } = step;
   switch (effect.kind) {
     case "discovery-call": {
-      const node = host.config.discoveryNode;
-      if (node === null) {
+      if (host.config.discoveryNode === null) {
         const reply = { ok: false, unreachable: "refused" } as const;
         step.inbox.push({
           to: "discovery",
@@ -180,11 +193,9 @@ function performDiscovery(step: HostStep, effect: DiscoveryEffect): void {
         });
         return;
       }
-      const packet = { kind: "discovery-request", id: effect.id, request: effect.request } as const;
-      out.effects.push({ kind: "send", to: node, packet, bytes: packetBytes(packet) });
-      if (effect.timeout === null) return;
-      const timer = `discovery:${effect.id}`;
-      armTimer(step, "host", { kind: "arm-timer", timer, delay: effect.timeout });
+      const { id, request, timeout } = effect;
+      if (timeout === null && host.etcd !== null) host.etcd.discoveryWatch = { id, request };
+      sendDiscovery(step, id, request, timeout ?? DISCOVERY_RESEND);
       return;
     }
     case "joined":
@@ -209,6 +220,14 @@ function discovered(step: HostStep, members: readonly InitialMember[]): void {
   etcd.discovery = null;
   if (observer) runProxy(step, members);
   else bootstrap(step, members, etcd.environment.ETCD_DISCOVERY);
+}
+
+function sendDiscovery(step: HostStep, id: number, request: DiscoveryRequest, delay: Micros): void {
+  const node = step.host.config.discoveryNode;
+  if (node === null) return;
+  const packet = { kind: "discovery-request", id, request } as const;
+  step.out.effects.push({ kind: "send", to: node, packet, bytes: packetBytes(packet) });
+  armTimer(step, "host", { kind: "arm-timer", timer: `discovery:${id}`, delay });
 }
 
 /**

@@ -37,6 +37,7 @@ import {
 import { armCallTimers, callOfTimer, etcdAnswered, etcdTimedOut } from "./etcdlink.js";
 import {
   discoveryAnswered,
+  discoverySilent,
   JOIN_TIMER,
   joinAgain,
   joinCluster,
@@ -335,7 +336,7 @@ function hostTimer(step: HostStep, timer: string): void {
   else if (timer.startsWith("defect:")) defectStrikes(step, timer);
   else if (timer.startsWith("omaha:")) omahaAnswered(step, Number(timer.slice(6)), null);
   else if (timer.startsWith("discovery:")) {
-    discoveryAnswered(step, Number(timer.slice(10)), { ok: false, unreachable: "timeout" });
+    discoverySilent(step, Number(timer.slice(10)));
   } else if (timer === JOIN_TIMER) joinAgain(step);
   else if (timer === "probe") concludeProbe(step);
   else if (timer === "panic") goDown(step, "panic", true);

@@ -1,5 +1,5 @@
 import type { Step as CloudInitStep } from "../cloudconfig/index.js";
-import type { DiscoveryState } from "../discovery/index.js";
+import type { DiscoveryRequest, DiscoveryState } from "../discovery/index.js";
 import type { EtcdState } from "../etcd/index.js";
 import type { FleetState } from "../fleet/index.js";
 import type { Generator, Micros, NodeIndex } from "../kernel/index.js";
@@ -94,6 +94,8 @@ export interface EtcdProcess {
   readonly environment: Readonly<Record<string, string>>;
   /** Bootstrapping through a discovery token. */
   discovery: DiscoveryState | null;
+  /** The watch that waits at the discovery service without a limit; null when none does. */
+  discoveryWatch: { readonly id: number; readonly request: DiscoveryRequest } | null;
   /** Asking the cluster whether it knows this member. */
   joining: boolean;
   /** The host's member runs in this process. */

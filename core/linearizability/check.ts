@@ -13,9 +13,8 @@ export interface CheckOptions {
   /** Asked every few thousand steps; a caller with a clock bounds time with it. */
   readonly shouldStop?: () => boolean;
   /**
-   * True: keep for every operation the longest partial linearization that holds it, and finish
-   * every partition within the bounds. False, the default: faster, and the first partition that
-   * is refuted ends the check.
+   * True: search a refuted partition again for the partial linearizations of the report, in a
+   * bounded number of steps. The verdict comes first either way.
    */
   readonly explain?: boolean;
 }
@@ -31,7 +30,7 @@ export interface PartitionResult {
    * it only where their effect was seen.
    */
   readonly linearization: readonly number[] | null;
-  /** With `explain`, unless linearizable: for every operation the longest order met that holds it, longest first. */
+  /** With `explain`, of a refuted partition: for every operation the longest order met that holds it, longest first. */
   readonly partials: readonly (readonly number[])[];
 }
 
@@ -46,6 +45,8 @@ export interface CheckResult {
 const MEMORY_BYTES = 512 * 2 ** 20;
 /** Partitions take turns of so many steps. */
 const TURN = 2048;
+/** Enough to come as far as possible along some order; no verdict hangs on it. */
+const EXPLAIN_STEPS = 1_000_000;
 
 interface Part<State, Input, Output> {
   readonly key: string;
@@ -76,7 +77,9 @@ export function checkLinearizable<State, Input, Output>(
     verdict,
     bound: verdict === "unknown" ? bound : null,
     steps,
-    partitions: parts.map(resultOf),
+    partitions: parts.map((part) =>
+      resultOf(part, options.explain === true ? explain(model, history, part, options) : []),
+    ),
   };
 }
 
@@ -112,7 +115,6 @@ function searchInTurns<State, Input, Output>(
   ledger: Ledger,
   options: CheckOptions,
 ): { readonly steps: number; readonly bound: CheckResult["bound"] } {
-  const explain = options.explain ?? false;
   const stepsMax = options.stepsMax ?? Number.POSITIVE_INFINITY;
   let steps = 0;
   let bound: CheckResult["bound"] = null;
@@ -121,9 +123,9 @@ function searchInTurns<State, Input, Output>(
     for (const part of waiting) {
       if (steps >= stepsMax) return { steps, bound: "steps" };
       if (options.shouldStop?.() === true) return { steps, bound: "stopped" };
-      steps += takeTurn(model, history, part, ledger, explain, Math.min(TURN, stepsMax - steps));
+      steps += takeTurn(model, history, part, ledger, Math.min(TURN, stepsMax - steps));
       if (part.standing === "out-of-memory") bound = "memory";
-      if (part.standing === "not-linearizable" && !explain) return { steps, bound };
+      if (part.standing === "not-linearizable") return { steps, bound };
     }
     waiting = waiting.filter((part) => part.standing === "running");
   }
@@ -136,10 +138,9 @@ function takeTurn<State, Input, Output>(
   history: History<Input, Output>,
   part: Part<State, Input, Output>,
   ledger: Ledger,
-  explain: boolean,
   steps: number,
 ): number {
-  const search = part.search ?? begin(model, history, part, ledger, explain);
+  const search = part.search ?? begin(model, history, part, ledger);
   if (search === null) {
     part.standing = "out-of-memory";
     return 0;
@@ -155,10 +156,9 @@ function begin<State, Input, Output>(
   history: History<Input, Output>,
   part: Part<State, Input, Output>,
   ledger: Ledger,
-  explain: boolean,
 ): Search<State, Input, Output> | null {
   try {
-    part.search = new Search(model, history, part.members, ledger, explain);
+    part.search = new Search(model, history, part.members, ledger, false);
     return part.search;
   } catch (error) {
     if (error instanceof OutOfMemory) return null;
@@ -166,7 +166,31 @@ function begin<State, Input, Output>(
   }
 }
 
-function resultOf<State, Input, Output>(part: Part<State, Input, Output>): PartitionResult {
+/** Partial linearizations of a refuted partition, from a search without foresight: that one would turn back before it came far. */
+function explain<State, Input, Output>(
+  model: Model<State, Input, Output>,
+  history: History<Input, Output>,
+  part: Part<State, Input, Output>,
+  options: CheckOptions,
+): (readonly number[])[] {
+  if (part.standing !== "not-linearizable") return [];
+  const ledger = new Ledger(options.memoryBytesMax ?? MEMORY_BYTES);
+  try {
+    const search = new Search(model, history, part.members, ledger, true);
+    while (search.steps < EXPLAIN_STEPS && options.shouldStop?.() !== true) {
+      if (search.run(TURN) !== "running") break;
+    }
+    return search.partials();
+  } catch (error) {
+    if (error instanceof OutOfMemory) return [];
+    throw error;
+  }
+}
+
+function resultOf<State, Input, Output>(
+  part: Part<State, Input, Output>,
+  partials: (readonly number[])[],
+): PartitionResult {
   const { key, members, search, standing } = part;
   const found = standing === "linearizable";
   return {
@@ -174,6 +198,6 @@ function resultOf<State, Input, Output>(part: Part<State, Input, Output>): Parti
     verdict: found || standing === "not-linearizable" ? standing : "unknown",
     operations: members,
     linearization: found && search !== null ? search.placedNow() : null,
-    partials: found || search === null ? [] : search.partials(),
+    partials,
   };
 }

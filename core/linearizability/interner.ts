@@ -30,16 +30,20 @@ export class Interner<State, Input, Output> {
     return this.intern(this.model.init());
   }
 
+  /** The state of that number. */
+  state(number: number): State {
+    const found = this.states[number - 1];
+    if (found === undefined) throw new RangeError(`no state ${number} in this search`);
+    return found;
+  }
+
   /** The state after an operation of this kind, or `NO_STATE`. @throws OutOfMemory */
   next(state: number, kind: number): number {
     const known = this.steps.get(state, kind);
     if (known >= 0) return known;
     const operation = this.history[this.example[kind] ?? -1];
-    const before = this.states[state - 1];
-    if (operation === undefined || before === undefined) {
-      throw new RangeError(`no kind ${kind} or no state ${state} in this search`);
-    }
-    const step = this.model.step(before, operation.input, operation.output);
+    if (operation === undefined) throw new RangeError(`no kind ${kind} in this search`);
+    const step = this.model.step(this.state(state), operation.input, operation.output);
     const after = step.ok ? this.intern(step.state) : NO_STATE;
     this.steps.set(state, kind, after);
     return after;

@@ -33,8 +33,21 @@ export interface Model<State, Input, Output> {
    * called and returned first goes first, which spares the search their permutations.
    */
   operationKey?(input: Input, output: Output | null): string;
+  /** Lets the search see dead ends early. */
+  readonly foresight?: Foresight<State, Input, Output>;
   /** An operation for people, such as `get("a") -> "1"`. */
   describe(input: Input, output: Output | null): string;
+}
+
+/**
+ * What can still become of a read-only result, for models in which every other operation is legal
+ * in every state. It must never rule out what can happen: if operations lead from a state to one
+ * in which the result is legal, then `leadsTo` holds of the first state or `supplies` of one of
+ * the operations. And what supplies anything leaves a state that does not depend on the one before.
+ */
+export interface Foresight<State, Input, Output> {
+  leadsTo(state: State, input: Input, output: Output | null): boolean;
+  supplies(by: Input, byOutput: Output | null, input: Input, output: Output | null): boolean;
 }
 
 /**

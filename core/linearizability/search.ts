@@ -1,10 +1,14 @@
 import { Interner, NO_STATE } from "./interner.js";
+import { type Lookahead, lookahead } from "./lookahead.js";
 import { type Ledger, OutOfMemory, TupleSet } from "./memory.js";
 import type { History, Model } from "./model.js";
 import { NEVER, type Schedule, schedule } from "./schedule.js";
 
 /** How a search stands. `out-of-memory` is final, as both answers are. */
 export type Standing = "running" | "linearizable" | "not-linearizable" | "out-of-memory";
+
+/** Stands in configurations for every state that no result will show. States count from 1. */
+const FORGOTTEN = -1;
 
 /**
  * A depth-first search for a linearization of one partition, after Wing and Gong with Lowe's
@@ -14,14 +18,17 @@ export type Standing = "running" | "linearizable" | "not-linearizable" | "out-of
  *   in any linearization it can move forward to there;
  * - is done when every operation that returned has its place: the others may never have happened;
  * - orders operations of one kind by their intervals (`Schedule.twin`);
- * - leaves an operation that never returned out if the next change comes out the same without it.
+ * - leaves an operation that never returned out if the next change comes out the same without it;
+ * - turns back where a result still to come can no longer be explained, and takes states that no
+ *   result will show for one (`Lookahead`).
  *
- * The last three keep the answer: among the linearizations of a history with the fewest operations
+ * The middle three keep the answer: among the linearizations of a history with the fewest operations
  * that never returned, one obeys them all.
  */
 export class Search<State, Input, Output> {
   private readonly plan: Schedule;
   private readonly interner: Interner<State, Input, Output>;
+  private readonly ahead: Lookahead;
   private readonly seen: TupleSet;
   private readonly tuple: Int32Array;
   /** Three circular lists of operations without a place, in call order, behind their heads. */
@@ -45,7 +52,11 @@ export class Search<State, Input, Output> {
   /** Candidates looked at so far. */
   steps = 0;
 
-  /** @throws OutOfMemory if not even empty tables fit */
+  /**
+   * With `explain`, without foresight: it keeps the longest partial linearizations.
+   *
+   * @throws OutOfMemory if not even empty tables fit
+   */
   constructor(
     model: Model<State, Input, Output>,
     history: History<Input, Output>,
@@ -57,6 +68,13 @@ export class Search<State, Input, Output> {
     const n = plan.source.length;
     this.plan = plan;
     this.interner = new Interner(model, history, plan.example, ledger);
+    this.ahead = lookahead(
+      explain ? undefined : model.foresight,
+      history,
+      plan,
+      this.interner,
+      ledger,
+    );
     this.tuple = new Int32Array(2 + Math.ceil(plan.bits / 32));
     this.seen = new TupleSet(this.tuple.length, ledger);
     this.reads = n;
@@ -103,6 +121,7 @@ export class Search<State, Input, Output> {
   /** Gives the memory back. The standing and the linearizations stay. */
   free(): void {
     this.seen.free();
+    this.ahead.free();
     this.interner.free();
   }
 
@@ -129,7 +148,7 @@ export class Search<State, Input, Output> {
           this.place(op, after);
           this.placeReads();
           if (this.complete()) return "linearizable";
-          if (this.remember()) this.cursor = next[this.writes] ?? 0;
+          if (this.promising(op)) this.cursor = next[this.writes] ?? 0;
           else this.backtrack();
           continue;
         }
@@ -174,6 +193,7 @@ export class Search<State, Input, Output> {
     this.deadlineBefore[depth] = this.deadline;
     this.depth = depth + 1;
     this.state = after;
+    if (plan.readOnly[op] === 0) this.ahead.place(op);
     this.flip(op);
     while (!this.complete()) {
       const first = plan.byReturn[this.deadline] ?? 0;
@@ -195,6 +215,7 @@ export class Search<State, Input, Output> {
     this.flip(op);
     this.state = this.stateBefore[depth] ?? 0;
     placed[op] = 0;
+    if (plan.readOnly[op] === 0) this.ahead.takeBack(op);
     next[previous[op] ?? 0] = op;
     previous[next[op] ?? 0] = op;
     return op;
@@ -207,11 +228,19 @@ export class Search<State, Input, Output> {
     this.tuple[word] = (this.tuple[word] ?? 0) ^ (1 << (bit & 31));
   }
 
-  /** True if this configuration is new. */
-  private remember(): boolean {
-    this.tuple[0] = this.state;
-    this.tuple[1] = this.deadline;
-    return this.seen.add(this.tuple);
+  /** True if this configuration, which the choice of `op` led to, is new and worth a search. */
+  private promising(op: number): boolean {
+    const { tuple, ahead, state } = this;
+    const outlook = ahead.outlook(this.next, this.reads, state);
+    if (outlook === "hopeless") return false;
+    const forgotten = outlook === "forgotten";
+    // No result shows what an unreturned operation did last: it may as well not have happened.
+    if (forgotten && (this.plan.rank[op] ?? -1) < 0 && this.stack[this.depth - 1] === op) {
+      return false;
+    }
+    tuple[0] = forgotten ? FORGOTTEN : state;
+    tuple[1] = this.deadline;
+    return this.seen.add(tuple);
   }
 
   private placeReads(): void {

@@ -7,7 +7,8 @@ const HISTORY_MS_MAX = 60_000;
 /** Recorded and generated histories, with the verdicts Porcupine gave. */
 export const linearizability: Suite = {
   name: "linearizability",
-  about: "verdicts on Jepsen's etcd logs, key-value logs and random histories, against Porcupine 1.3.0",
+  about:
+    "verdicts on Jepsen's etcd logs, key-value logs and random histories, against Porcupine 1.3.0",
   run(dataDir, report) {
     compareAll(recordedCases(dataDir), `${FOLDER}/verdicts.json`, report);
     compareAll(randomCases(dataDir), `${FOLDER}/kv-random.jsonl`, report);

@@ -28,6 +28,11 @@ export const keyValue: Model<string, KeyValueInput, KeyValueOutput> = {
     if (input.op !== "get") return `${input.op} ${input.value}`;
     return output === null ? "get" : `get ${output.value}`;
   },
+  foresight: {
+    leadsTo: (state, _input, output) => output === null || output.value.startsWith(state),
+    supplies: (by, _byOutput, _input, output) =>
+      by.op === "put" && output !== null && output.value.startsWith(by.value),
+  },
   describe(input, output) {
     const key = JSON.stringify(input.key);
     if (input.op !== "get") return `${input.op}(${key}, ${JSON.stringify(input.value)})`;

@@ -20,6 +20,11 @@ export const register: Model<number | null, RegisterInput, RegisterOutput> = {
   readOnly: (input) => input.op === "read",
   operationKey: (input, output) =>
     input.op === "write" ? `w${input.value}` : `r${readKey(output)}`,
+  foresight: {
+    leadsTo: (state, _input, output) => output === null || output.value === state,
+    supplies: (by, _byOutput, _input, output) =>
+      by.op === "write" && output !== null && output.value === by.value,
+  },
   describe: (input, output) =>
     input.op === "write" ? `write(${input.value})` : `read() -> ${readText(output)}`,
 };

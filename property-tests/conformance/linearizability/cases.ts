@@ -7,7 +7,12 @@ import {
   checkLinearizable,
   keyValue,
 } from "../../../core/linearizability/index.js";
-import { jepsenHistory, keyValueHistory, type RandomOperation, randomHistory } from "./histories.js";
+import {
+  jepsenHistory,
+  keyValueHistory,
+  type RandomOperation,
+  randomHistory,
+} from "./histories.js";
 
 /** A recorded history with the answer Porcupine gave. */
 export interface HistoryCase {

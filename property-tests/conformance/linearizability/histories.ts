@@ -8,7 +8,9 @@ import type {
 } from "../../../core/linearizability/index.js";
 
 /** An operation while its log is read: it gets its result and its return later, or never. */
-type Open<Input, Output> = { -readonly [Name in keyof Operation<Input, Output>]: Operation<Input, Output>[Name] };
+type Open<Input, Output> = {
+  -readonly [Name in keyof Operation<Input, Output>]: Operation<Input, Output>[Name];
+};
 
 /** Operations in the order of their calls; the place of a line in the log is its time. */
 class Recorder<Input, Output> {
@@ -56,7 +58,11 @@ export function jepsenHistory(text: string): History<CasRegisterInput, CasRegist
         break;
       case "invoke cas": {
         const [, from = "", to = ""] = /^\[(\S+)\s+(\S+)\]$/.exec(argument) ?? [];
-        recorder.call(client, { op: "cas", from: integer(from, time), to: integer(to, time) }, time);
+        recorder.call(
+          client,
+          { op: "cas", from: integer(from, time), to: integer(to, time) },
+          time,
+        );
         break;
       }
       case "ok read": {
@@ -80,7 +86,8 @@ export function jepsenHistory(text: string): History<CasRegisterInput, CasRegist
 }
 
 function integer(text: string, time: number): number {
-  if (!/^-?\d+$/.test(text)) throw new Error(`line ${time + 1}: expected an integer, found "${text}"`);
+  if (!/^-?\d+$/.test(text))
+    throw new Error(`line ${time + 1}: expected an integer, found "${text}"`);
   return Number(text);
 }
 

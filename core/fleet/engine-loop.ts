@@ -1,7 +1,7 @@
 import type { EtcdReply } from "../etcd/client.js";
 import { type Micros, SECOND } from "../kernel/index.js";
 import { listedOrder, orderCounts, orderMatters, passOrder, reconcilePass } from "./engine.js";
-import type { ClusterState, EngineTask } from "./engine-task.js";
+import type { ClusterState, EngineJob, EngineTask } from "./engine-task.js";
 import { requirementsOf, takeJobs, takeSchedule, takeUnitFiles } from "./reading.js";
 import {
   ENGINE_VERSION,
@@ -283,19 +283,15 @@ export function ordered(step: Step, id: number, orders: readonly (readonly numbe
 }
 
 function clusterState(state: FleetState): ClusterState {
-  const units = state.engine.units.entries
-    .map((entry) => ({
-      name: entry.name,
-      targetState: entry.targetState,
-      machine: entry.machine,
-      requirements: requirementsOf(state, entry),
-    }))
-    .sort((left, right) => (left.name < right.name ? -1 : 1));
-  return {
-    jobs: units.filter(({ requirements }) => !requirements.global),
-    globals: units.filter(({ requirements }) => requirements.global),
-    machines: state.engine.machines,
-  };
+  const jobs: EngineJob[] = [];
+  const globals: EngineJob[] = [];
+  // The entries of a pass come by name.
+  for (const entry of state.engine.units.entries) {
+    const { name, targetState, machine } = entry;
+    const requirements = requirementsOf(state, entry);
+    (requirements.global ? globals : jobs).push({ name, targetState, machine, requirements });
+  }
+  return { jobs, globals, machines: state.engine.machines };
 }
 
 function beginTasks(step: Step, tasks: EngineTask[]): void {

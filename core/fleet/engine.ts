@@ -53,7 +53,13 @@ export function passOrder(orders: readonly (readonly number[])[]): PassOrder {
 
 /** The order in which everything comes as it is listed. */
 export function listedOrder(cluster: ClusterState): PassOrder {
-  return passOrder(orderCounts(cluster).map((count) => Array.from({ length: count }, (_, i) => i)));
+  return passOrder(orderCounts(cluster).map(upTo));
+}
+
+function upTo(count: number): number[] {
+  const numbers: number[] = [];
+  for (let i = 0; i < count; i++) numbers.push(i);
+  return numbers;
 }
 
 /**

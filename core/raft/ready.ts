@@ -191,9 +191,12 @@ function accept<D, S>(node: RawNode<D, S>, handed: Ready<D, S>): void {
   if (node.messages.length > 0) node.messages = [];
   if (node.messagesAfterAppend.length > 0) node.messagesAfterAppend = [];
   acceptInProgress(node.log.unstable);
-  const last = handed.committedEntries[handed.committedEntries.length - 1];
+  const { committedEntries } = handed;
+  // Looking for item -1 of an empty list takes an engine longer than the rest of this.
+  if (committedEntries.length === 0) return;
+  const last = committedEntries[committedEntries.length - 1];
   if (last !== undefined) {
-    const size = entriesSize(handed.committedEntries);
+    const size = entriesSize(committedEntries);
     acceptApplying(node.log, last.index, size, !node.config.asyncStorageWrites);
   }
 }

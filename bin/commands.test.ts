@@ -1,7 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
-  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -93,7 +92,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe("help", () => {
+describe.concurrent("help", () => {
   const commands = [
     [],
     ["run"],
@@ -121,7 +120,7 @@ describe("help", () => {
   });
 });
 
-describe("a run", () => {
+describe.concurrent("a run", () => {
   test("that fails what is expected of it exits with 1 and says what was found", async () => {
     const { code, out } = await orrery("run", file("fails.yaml", scenario(FAILS)), "-q");
     expect(code).toBe(1);
@@ -129,19 +128,15 @@ describe("a run", () => {
     expect(out).toContain("found 1");
   });
 
-  test("makes the same log in another process, and verify finds it so", async () => {
-    const again = at("again.orlog");
-    expect((await orrery("run", small, "--seed", "7", "--out", again, "-q")).code).toBe(0);
+  test("makes the same log in another process, another from another seed, and verify finds it so", async () => {
+    const [again, other] = [at("again.orlog"), at("other.orlog")];
+    await orrery("run", small, "--seed", "7", "--out", again, "-q");
+    await orrery("run", small, "--seed", "8", "--out", other, "-q");
     expect(sha256(again)).toBe(sha256(log));
+    expect(sha256(other)).not.toBe(sha256(log));
     const verified = await orrery("verify", again);
     expect(verified.out).toContain("intact");
     expect(verified.code).toBe(0);
-  });
-
-  test("makes another log from another seed", async () => {
-    const other = at("other.orlog");
-    expect((await orrery("run", small, "--seed", "8", "--out", other, "-q")).code).toBe(0);
-    expect(sha256(other)).not.toBe(sha256(log));
   });
 
   test("leaves a log that is there alone, unless told to replace it", async () => {
@@ -151,14 +146,13 @@ describe("a run", () => {
     expect(refused.err).toContain("E_LOG_WRITE");
     expect(readFileSync(out, "utf8")).toBe("precious\n");
     expect((await orrery("run", small, "--out", out, "--overwrite", "-q")).code).toBe(0);
-    expect((await orrery("verify", out)).code).toBe(0);
+    expect(readFileSync(out, "utf8")).toMatch(/^\{"orrery":1,/);
   });
 
   test("that cannot make its log says so before it runs", async () => {
     // Root may write into any folder but those the kernel makes up.
     const locked = process.getuid?.() === 0 ? "/proc" : at("locked");
-    if (!existsSync(locked)) mkdirSync(locked);
-    if (locked !== "/proc") chmodSync(locked, 0o555);
+    if (locked !== "/proc") mkdirSync(locked, { mode: 0o555 });
     const outs = [join(locked, "x.orlog"), at("nowhere/x.orlog"), folder];
     for (const ended of await Promise.all(outs.map((out) => orrery("run", small, "-o", out)))) {
       expect(ended.code).toBe(2);
@@ -199,7 +193,7 @@ describe("a run", () => {
   });
 });
 
-describe("check", () => {
+describe.concurrent("check", () => {
   test("over seeds that hold exits with 0", async () => {
     const { code, out } = await orrery("check", small, "--seeds", "3", "--workers", "2");
     expect(out).toContain("3 seeds from 1, 0 failed");
@@ -220,7 +214,7 @@ describe("check", () => {
   });
 });
 
-describe("bad input exits with 2, names the place and shows no stack", () => {
+describe.concurrent("bad input exits with 2, names the place and shows no stack", () => {
   const bomb = ["a: &a [x,x,x,x,x,x,x,x,x]"];
   for (let i = 1; i < 10; i++) {
     const [name, before] = [String.fromCharCode(97 + i), String.fromCharCode(96 + i)];
@@ -273,7 +267,7 @@ describe("bad input exits with 2, names the place and shows no stack", () => {
   });
 });
 
-describe("a log that is not what was written", () => {
+describe.concurrent("a log that is not what was written", () => {
   const readers = ["verify", "log", "replay"];
 
   test.each([
@@ -291,7 +285,7 @@ describe("a log that is not what was written", () => {
 
   test("a log with a flipped byte names the record, wherever the byte is", async () => {
     const bytes = readFileSync(log);
-    const places = [0.001, 0.3, 0.6, 0.999].map((share) => Math.floor(bytes.length * share));
+    const places = [0.001, 0.4, 0.999].map((share) => Math.floor(bytes.length * share));
     await Promise.all(
       places.map(async (place) => {
         const copy = Buffer.from(bytes);
@@ -327,6 +321,7 @@ describe("a log that is not what was written", () => {
       return encoder.record(i === 20 ? { ...record, host: "n-4" } : record);
     });
     const ended = await orrery("verify", file("forged.orlog", forged.join("")));
+    expect(ended.err).toBe("");
     expect(ended.out).toContain("diverges at record 20,");
     expect(ended.code).toBe(1);
   });
@@ -362,7 +357,7 @@ function sha256(path: string): string {
 
 /** Waits until a log holds more than its header and a chunk of records. */
 async function grown(path: string): Promise<void> {
-  const enough = 150_000;
+  const enough = 66_000;
   while (!existsSync(path) || statSync(path).size < enough) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -1,4 +1,5 @@
 import type { HostState } from "../../core/host/index.js";
+import type { LogRecord } from "../../core/kernel/index.js";
 import { type FaultPlan, type Scenario, Simulation } from "../../sim/index.js";
 import type { Finding } from "./finding.js";
 
@@ -9,9 +10,14 @@ export type Excuse =
   /** An operator cut links and never healed them. */
   | { readonly kind: "still-partitioned" }
   /** An operator took the reboot lock or hosts down and left it so. */
-  | { readonly kind: "hosts-taken-away" };
+  | { readonly kind: "hosts-taken-away" }
+  /**
+   * A member fell, or lost the answer, between registering at the discovery service and starting:
+   * etcd never lets the same id register again.
+   */
+  | { readonly kind: "registered-twice"; readonly host: string };
 
-/** What keeps a run from having to converge; none for most. */
+/** What of a plan and a timeline keeps a run from having to converge; nothing of most. */
 export function excusesOf(scenario: Scenario, plan: FaultPlan): readonly Excuse[] {
   const excuses: Excuse[] = [];
   const lost = new Set(
@@ -35,7 +41,8 @@ const LOOK_EVERY = 500_000;
 /**
  * At some moment between the end of the last fault or operator's action and the end of the run,
  * the cluster is whole again: every host is up, every member serves, and one of them leads.
- * Excused runs (`excusesOf`) hold without being run.
+ * Runs with an excuse hold: those of `excusesOf`
+ * without being run, `registered-twice` when it is seen.
  */
 export function converges(scenario: Scenario, seed: number, plan: FaultPlan): Finding {
   if (excusesOf(scenario, plan).length > 0) return null;
@@ -44,13 +51,21 @@ export function converges(scenario: Scenario, seed: number, plan: FaultPlan): Fi
     ...plan.faults.map((fault) => fault.at + fault.duration),
     ...scenario.timeline.map((entry) => entry.at),
   );
-  const simulation = new Simulation({ scenario, seed, plan });
+  const excuses: Excuse[] = [];
+  const observer = {
+    record({ kind, host, data }: LogRecord) {
+      if (kind !== "discovery.failed") return;
+      const { error } = data as { readonly error: string };
+      if (error === "duplicate-id") excuses.push({ kind: "registered-twice", host });
+    },
+  };
+  const simulation = new Simulation({ scenario, seed, plan, observer });
   simulation.advance(quietFrom);
   let missing = "no time was left to look";
   for (let more = true; more; ) {
     more = simulation.advance(simulation.at + LOOK_EVERY);
     const found = missingOf(simulation.hosts, scenario);
-    if (found === null) return null;
+    if (found === null || excuses.length > 0) return null;
     missing = found;
   }
   return `${missing}, ${(scenario.duration - quietFrom) / 1_000_000} s after the last fault`;

@@ -1,3 +1,4 @@
+import { benchLinearizability } from "./linearizability.js";
 import { benchQueue } from "./queue.js";
 import { machine } from "./report.js";
 import { benchDay, benchSimulation } from "./simulation.js";
@@ -7,6 +8,7 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   queue: benchQueue,
   simulation: benchSimulation,
   memory: benchDay,
+  linearizability: benchLinearizability,
 };
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));

@@ -76,6 +76,7 @@ test("core names no clock, no randomness and no environment", () => {
 const FLOORS: Record<string, number> = {
   kernel: 1,
   cloudconfig: 2,
+  linearizability: 2,
   raft: 2,
   systemd: 2,
   observe: 4,
@@ -104,7 +105,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   adapters: ["core", "adapters"],
   viz: ["core", "viz"],
   "property-tests": ["core", "sim", "adapters", "viz", "property-tests"],
-  bench: ["core", "sim", "adapters", "viz", "bench"],
+  bench: ["core", "sim", "adapters", "viz", "property-tests", "bench"],
   bin: ["core", "sim", "adapters", "viz", "bin", "package.json"],
 };
 

@@ -1,7 +1,7 @@
 import { hasReady, RaftPanic } from "../../core/raft/index.js";
 import { type Command, runCommand } from "../conformance/raft/commands.js";
 import { parseDirective } from "../conformance/raft/datadriven.js";
-import { Environment, type Member } from "../conformance/raft/environment.js";
+import { EndlessError, Environment, type Member } from "../conformance/raft/environment.js";
 
 /** Directives of an interaction script, each with its input lines but without its output. */
 export type Script = readonly string[];
@@ -11,8 +11,8 @@ export interface Played {
   /** One output per directive, up to a panic, whose output is `panic: ` and its text. */
   readonly outputs: readonly string[];
   /**
-   * False if the script asks for what no answer is defined for: a node that is not there, or a tick
-   * that fires or not by the election timeout that the library drew.
+   * False if the script asks for what no answer is defined for: a node that is not there, a tick
+   * that fires or not by the election timeout that the library drew, or a group that never rests.
    */
   readonly sound: boolean;
 }
@@ -22,6 +22,8 @@ export interface Step {
   readonly output: string;
   /** True if the machine panicked or failed: what it holds now means nothing. */
   readonly dead: boolean;
+  /** True if the original would go on for ever. */
+  readonly endless: boolean;
 }
 
 /** Carries out a script. */
@@ -38,8 +40,8 @@ export function play(script: Script): Played {
       sound = false;
     }
     pinned = command.command === "set-randomized-election-timeout" ? id : "";
-    const { output, dead } = carryOut(env, source);
-    if (output.startsWith("error: Error: there is no node")) sound = false;
+    const { output, dead, endless } = carryOut(env, source);
+    if (endless || output.startsWith("error: Error: there is no node")) sound = false;
     outputs.push(output);
     if (dead) break;
   }
@@ -49,13 +51,13 @@ export function play(script: Script): Played {
 /** Carries out one directive. An exception that is no panic of the library's is an output too, which differs. */
 export function carryOut(env: Environment, source: string): Step {
   try {
-    return { output: runCommand(env, commandOf(source)), dead: false };
+    return { output: runCommand(env, commandOf(source)), dead: false, endless: false };
   } catch (error) {
     const text =
       error instanceof RaftPanic
         ? comparable(`panic: ${error.message}`)
         : `error: ${error instanceof Error ? error.stack : String(error)}`;
-    return { output: text, dead: true };
+    return { output: text, dead: true, endless: error instanceof EndlessError };
   }
 }
 

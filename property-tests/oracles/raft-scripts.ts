@@ -160,15 +160,15 @@ class Walker {
     return { walk, panics: this.#panics };
   }
 
-  /** False if the directive ended in a panic; the walk then goes on as if it had not been asked. */
+  /** False if the directive ended in a panic, or never ended; the walk then goes on as if it had not been asked. */
   #run(source: string): boolean {
-    const { output, dead } = carryOut(this.#env, source);
+    const { output, dead, endless } = carryOut(this.#env, source);
     if (!dead) {
       this.#script.push(source);
       this.#outputs.push(output);
       return true;
     }
-    if (this.#panics.length < MAX_PANICS) {
+    if (!endless && this.#panics.length < MAX_PANICS) {
       this.#panics.push({
         profile: this.#profile,
         script: [...this.#script, source],

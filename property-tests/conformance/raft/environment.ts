@@ -45,6 +45,15 @@ export interface Member {
 /** An error that a command answers with; the script expects its text. */
 export class CommandError extends Error {}
 
+/**
+ * The members keep each other busy for ever: the original would never answer. Two that take each
+ * other for the leader do, as they forward a proposal to and fro.
+ */
+export class EndlessError extends Error {}
+
+/** Far more rounds than any group needs to come to rest. */
+const MAX_ROUNDS = 1000;
+
 /** A group of members on a network that delivers when told to (rafttest.InteractionEnv). */
 export class Environment {
   readonly output = new Output();
@@ -158,10 +167,12 @@ export class Environment {
     return count;
   }
 
-  /** Runs the given members, or all, until nothing is left to do. */
+  /** Runs the given members, or all, until nothing is left to do. Throws EndlessError if that never is. */
   stabilize(ids: readonly RaftId[]): void {
     const chosen = ids.length > 0 ? ids : this.members.map((_, i) => i + 1);
-    while (this.#round(chosen));
+    for (let rounds = 0; this.#round(chosen); rounds++) {
+      if (rounds === MAX_ROUNDS) throw new EndlessError("the members do not come to rest");
+    }
   }
 
   #round(ids: readonly RaftId[]): boolean {

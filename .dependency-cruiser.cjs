@@ -21,7 +21,7 @@ module.exports = {
     {
       name: "core-is-pure",
       severity: "error",
-      from: { path: "^core/", pathNot: "\\.test\\.ts$" },
+      from: { path: "^core/", pathNot: "\\.test\\.ts$|/testing/" },
       to: { dependencyTypes: ["core", "npm", "npm-dev"], pathNot: "node_modules/(immer|yaml)/" },
     },
     only("core", ["core"], "the core knows no world"),

@@ -1,1 +1,2 @@
+export { HISTORY_OPERATIONS_MAX, type HistoryPictureOptions, historyPicture } from "./history.js";
 export { HOST_LANES_MAX, type SpaceTimeOptions, spaceTime, UNIT_LANES_MAX } from "./space-time.js";

@@ -10,6 +10,7 @@ import {
   loadScenario,
   NO_FAULTS,
   parseFaultPlan,
+  readDuration,
   readFaultIds,
   SAFEGUARDS,
   type Safeguards,
@@ -85,6 +86,11 @@ function switched(safeguards: Safeguards, text: string): Safeguards {
         badFlag("--safeguard", text, "max_reboots=N with N from 1 to 1000", []);
       }
       return { ...safeguards, maxReboots: max };
+    }
+    case "agent_ttl": {
+      const ttl = readDuration(value ?? "");
+      if (ttl === null || ttl <= 0) badFlag("--safeguard", text, "agent_ttl=5m", []);
+      return { ...safeguards, agentTtl: ttl };
     }
     case "reboot_health_gate":
       return { ...safeguards, rebootHealthGate: onOff(text, value) };

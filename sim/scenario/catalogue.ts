@@ -1,3 +1,5 @@
+import type { Micros } from "../../core/kernel/index.js";
+
 /** Deliberate protocol bugs the simulator can be told to have: name to what is wrong. */
 export const BUGS = {
   "raft-vote-not-persisted": "a vote is answered without being synced, so a crash forgets it",
@@ -17,7 +19,7 @@ export interface Safeguards {
   readonly rebootHealthGate: boolean;
   /** The reboot lock is granted only while the cluster would keep a quorum without the host. */
   readonly quorumGate: boolean;
-  /** A booted slot is marked good only when etcd on the host is healthy; else the host falls back. */
+  /** A new slot is marked good only if etcd is healthy and systemd never had to restart it; else the host falls back. */
   readonly markGoodGate: boolean;
   /** A dead member is removed before its replacement is added. */
   readonly removeBeforeAdd: boolean;
@@ -26,17 +28,20 @@ export interface Safeguards {
   readonly fleetProfile: FleetProfile;
   /** Most hosts that may hold the reboot lock at once. */
   readonly maxReboots: number;
+  /** fleet's `agent_ttl` on every host; 0: as the scenario's `fleet.agent_ttl` has it. */
+  readonly agentTtl: Micros;
 }
 
 /** Names as scenario files and flags have them, and what each does. */
 export const SAFEGUARDS = {
   reboot_health_gate: "the reboot lock is given back only when the host's etcd member is healthy",
   quorum_gate: "the reboot lock is granted only while a quorum would remain",
-  mark_good_gate: "a slot is marked good only when etcd on the host is healthy",
+  mark_good_gate: "a new slot is marked good only if the host's etcd is healthy and never had to be restarted",
   remove_before_add: "a dead member is removed before its replacement is added",
   pre_vote: "etcd's --pre-vote",
   fleet_profile: "faithful, documented or fixed",
   max_reboots: "most hosts that may hold the reboot lock at once",
+  agent_ttl: "how long fleet may hear nothing of a machine before it gives its units away",
 } as const;
 
 export type SafeguardName = keyof typeof SAFEGUARDS;
@@ -50,4 +55,5 @@ export const NO_SAFEGUARDS: Safeguards = {
   preVote: false,
   fleetProfile: "faithful",
   maxReboots: 1,
+  agentTtl: 0,
 };

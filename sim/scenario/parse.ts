@@ -282,6 +282,7 @@ function withGiven(base: Safeguards, given: RawSafeguards): Safeguards {
     preVote: given.pre_vote ?? base.preVote,
     fleetProfile: given.fleet_profile ?? base.fleetProfile,
     maxReboots: given.max_reboots ?? base.maxReboots,
+    agentTtl: given.agent_ttl ?? base.agentTtl,
   };
 }
 

@@ -207,6 +207,7 @@ const safeguards: z.ZodType<Safeguards> = z.strictObject({
   preVote: z.boolean(),
   fleetProfile: z.enum(["faithful", "documented", "fixed"]),
   maxReboots: count,
+  agentTtl: micros,
 });
 
 const bugNames = Object.keys(BUGS).filter((bug): bug is keyof typeof BUGS => bug in BUGS);

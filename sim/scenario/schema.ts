@@ -101,6 +101,7 @@ const safeguardsSchema = keys({
   pre_vote: z.boolean().optional(),
   fleet_profile: z.enum(["faithful", "documented", "fixed"]).optional(),
   max_reboots: count.optional(),
+  agent_ttl: positiveDuration.optional(),
 });
 
 /** A scenario file as written: quantities read, names not yet looked up. */

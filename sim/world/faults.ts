@@ -8,6 +8,7 @@ import {
   unreachable,
 } from "../../core/kernel/index.js";
 import type { Fault, Span } from "../faults/plan.js";
+import { agentTtlOf } from "./hostconfig.js";
 import type { LinkDisturbance } from "./network.js";
 import type { World } from "./world.js";
 
@@ -53,7 +54,7 @@ export class FaultInjector {
         return;
       }
       case "crash":
-        world.powerOff(fault.host, fault.loseUnsyncedPpm, fault.loseDisk);
+        world.beginOutage(fault.host, fault.loseUnsyncedPpm, fault.loseDisk);
         return;
       case "kill-process":
         world.deliver(fault.host, { kind: "hold-unit", unit: fault.unit }, -1);
@@ -102,7 +103,7 @@ export class FaultInjector {
         return;
       }
       case "crash":
-        world.powerOn(fault.host);
+        world.endOutage(fault.host);
         return;
       case "kill-process":
         world.deliver(fault.host, { kind: "release-unit", unit: fault.unit }, -1);
@@ -135,8 +136,9 @@ export class FaultInjector {
    * refreshed every half TTL, so what lasts for less than the other half cannot do that.
    */
   #cutOff(fault: Fault): readonly NodeIndex[] {
-    const { hosts, fleet } = this.#world.scenario;
-    if (fault.duration < fleet.agentTtl / 2 - SLACK) return [];
+    const { scenario } = this.#world;
+    const { hosts } = scenario;
+    if (fault.duration < agentTtlOf(scenario) / 2 - SLACK) return [];
     switch (fault.kind) {
       case "partition":
       case "link":

@@ -1,4 +1,5 @@
 import type { HostConfig, HostDefect } from "../../core/host/index.js";
+import type { Micros } from "../../core/kernel/index.js";
 import type { Span } from "../faults/plan.js";
 import type { Defect, HostSpec, Scenario } from "../scenario/scenario.js";
 
@@ -29,7 +30,7 @@ export function hostConfig(scenario: Scenario, host: HostSpec, seed: number): Ho
       voteNotPersisted: scenario.bugs.includes("raft-vote-not-persisted"),
     },
     fleet: {
-      agentTtl: fleet.agentTtl,
+      agentTtl: agentTtlOf(scenario),
       engineReconcile: fleet.engineReconcile,
       etcdRequestTimeout: fleet.etcdRequestTimeout,
       profile: safeguards.fleetProfile === "fixed" ? "fixed" : "faithful",
@@ -73,6 +74,11 @@ function hostDefect(defect: Defect): HostDefect[] {
     case "network":
       return [];
   }
+}
+
+/** fleet's `agent_ttl` as this run has it. */
+export function agentTtlOf({ safeguards, fleet }: Scenario): Micros {
+  return safeguards.agentTtl > 0 ? safeguards.agentTtl : fleet.agentTtl;
 }
 
 /** `3.4` or `3.4.23` against a major and minor version. */

@@ -190,7 +190,8 @@ export class InvariantMonitor {
     const { index, term: committedTerm } = cluster.committed;
     const held = termAt(log, index);
     const misses = held === "unavailable" || (typeof held === "number" && held !== committedTerm);
-    if (index > 0 && misses) {
+    // Votes may come late: who wins an old term after a newer one has committed need not have it.
+    if (index > 0 && committedTerm <= term && misses) {
       const detail = `the leader of term ${term} lacks entry ${index} of term ${committedTerm}`;
       this.#add("raft-leader-completeness", detail, [node], at, seq);
     }

@@ -54,12 +54,11 @@ export function cloudInitReplied(step: HostStep, replied: SystemdReplied): void 
 }
 
 /** A job of a unit ended; a command that was waiting for it goes on. */
-export function cloudInitJobEnded(step: HostStep, unit: string, result: string): void {
+export function cloudInitJobEnded(step: HostStep, unit: string): void {
   const run = step.host.cloudInit;
   if (run === null || run.waitingFor !== unit) return;
+  // coreos-cloudinit reports the job's result, whatever it is, and goes on to the next command.
   run.waitingFor = null;
-  // coreos-cloudinit reports the job's result and goes on to the next command.
-  void result;
   if (run.call === 0) continueCloudInit(step);
 }
 
@@ -75,7 +74,8 @@ function continueCloudInit(step: HostStep): void {
     }
     const request = systemdRequest(step, item);
     if (request === null) continue;
-    run.call = host.nextCall++;
+    // Negative: fleetd numbers its own calls of the same systemd from 1.
+    run.call = -host.nextCall++;
     run.waitingFor = item.step === "unit-command" ? item.unit : null;
     step.inbox.push({ to: "systemd", stimulus: { kind: "systemd-call", id: run.call, request } });
     return;

@@ -278,7 +278,6 @@ function window(daemon: Daemon, part: "START" | "LENGTH"): string {
 
 /** Arms what the running release does wrong with this process. */
 function armDefects(step: HostStep, child: ExecProcess, name: DaemonName | undefined): void {
-  const { host } = step;
   if (child.role !== "main") return;
   for (const [index, defect] of currentDefects(step).entries()) {
     if (defect.kind === "panic-on-boot" || !strikes(defect.target, child.unit, name)) continue;
@@ -286,16 +285,15 @@ function armDefects(step: HostStep, child: ExecProcess, name: DaemonName | undef
     const timer = `defect:${index}:${child.pid}:${child.unit}`;
     armTimer(step, "host", { kind: "arm-timer", timer, delay });
   }
-  void host;
 }
 
-/** A defect's time has come. */
+/** A defect's time has come; a process that ended before takes its defects with it. */
 export function defectStrikes(step: HostStep, timer: string): void {
   const [, index, pid, unit] = timer.split(":");
   const defect = currentDefects(step)[Number(index)];
   if (defect === undefined || defect.kind === "panic-on-boot" || unit === undefined) return;
   const { host, out } = step;
-  const daemon = host.daemons.get(Number(pid));
+  if (!host.systemd.processes.has(Number(pid))) return;
   out.facts.push({ kind: "host.defect", defect: defect.kind, unit });
   if (defect.kind === "crash-peers") {
     const packet = { kind: "poison", process: defect.target, code: defect.code } as const;
@@ -305,20 +303,36 @@ export function defectStrikes(step: HostStep, timer: string): void {
     }
     return;
   }
+  endProcess(step, Number(pid), defect.code, null);
+}
+
+/** Ends a process at once, a modelled daemon or a program of the world's. */
+function endProcess(step: HostStep, pid: number, code: number | null, signal: string | null): void {
+  const daemon = step.host.daemons.get(pid);
   if (daemon !== undefined) {
-    endDaemon(step, daemon, defect.code, null);
+    endDaemon(step, daemon, code, signal);
     return;
   }
-  out.effects.push({ kind: "kill", pid: Number(pid), signal: "SIGKILL" });
-  reap(step, Number(pid), defect.code, null);
+  step.out.effects.push({ kind: "kill", pid, signal: "SIGKILL" });
+  reap(step, pid, code, signal);
+}
+
+/** Kills what runs of a unit and keeps it from starting. */
+export function holdUnit(step: HostStep, unit: string): void {
+  const { host } = step;
+  host.held.push(unit);
+  for (const { pid, unit: of } of [...host.systemd.processes.values()]) {
+    if (of === unit) endProcess(step, pid, null, "SIGKILL");
+  }
 }
 
 /** Another host's defect ends the same process here. */
 export function poisoned(step: HostStep, process: string, code: number): void {
-  for (const daemon of [...step.host.daemons.values()]) {
-    if (!strikes(process, daemon.unit, daemon.name)) continue;
-    step.out.facts.push({ kind: "host.defect", defect: "poisoned", unit: daemon.unit });
-    endDaemon(step, daemon, code, null);
+  const { host, out } = step;
+  for (const { pid, unit, role } of [...host.systemd.processes.values()]) {
+    if (role !== "main" || !strikes(process, unit, host.daemons.get(pid)?.name)) continue;
+    out.facts.push({ kind: "host.defect", defect: "poisoned", unit });
+    endProcess(step, pid, code, null);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { NodeIndex } from "../kernel/index.js";
 import { armTimer, type HostStep } from "./context.js";
 import { nodeOfPeer } from "./etcdprocess.js";
 import { packetBytes } from "./packet.js";
@@ -35,7 +36,7 @@ export function askQuorum(step: HostStep): void {
   }
   const voters = run.node.tracker.config.incoming;
   const call = host.nextCall++;
-  host.probe = { call, voters: voters.length, healthy: 0 };
+  host.probe = { call, voters: voters.length, healthy: [] };
   const packet = { kind: "health-request", call } as const;
   for (const voter of voters) {
     const node = nodeOfPeer(step, voter);
@@ -45,11 +46,16 @@ export function askQuorum(step: HostStep): void {
   armTimer(step, "host", { kind: "arm-timer", timer: "probe", delay: PROBE_TIMEOUT });
 }
 
-export function probeAnswered(step: HostStep, call: number, healthy: boolean): void {
+export function probeAnswered(
+  step: HostStep,
+  from: NodeIndex,
+  call: number,
+  healthy: boolean,
+): void {
   const { probe } = step.host;
   if (probe === null || probe.call !== call) return;
-  if (healthy) probe.healthy++;
-  if (probe.healthy >= quorumOf(probe.voters)) concludeProbe(step);
+  if (healthy && !probe.healthy.includes(from)) probe.healthy.push(from);
+  if (probe.healthy.length >= quorumOf(probe.voters)) concludeProbe(step);
 }
 
 /** Says whether a quorum would remain without this host, from the answers that came. */
@@ -58,7 +64,7 @@ export function concludeProbe(step: HostStep): void {
   if (probe === null) return;
   step.host.probe = null;
   armTimer(step, "host", { kind: "cancel-timer", timer: "probe" });
-  const ok = probe.healthy >= quorumOf(probe.voters);
+  const ok = probe.healthy.length >= quorumOf(probe.voters);
   step.inbox.push({ to: "locksmith", stimulus: { kind: "quorum-checked", ok } });
 }
 

@@ -8,6 +8,7 @@ import {
 import {
   type SystemdEffect,
   type SystemdFact,
+  type SystemdState,
   type SystemdStimulus,
   systemd,
 } from "../systemd/index.js";
@@ -17,6 +18,7 @@ import {
   installedSlots,
   nextBoot,
   UPDATE_ENGINE_SLOTS,
+  type UpdateState,
   updateEngine,
   viewSlots,
 } from "../update/index.js";
@@ -28,6 +30,7 @@ import {
   drawRange,
   endDaemon,
   exec,
+  holdUnit,
   kill,
   poisoned,
   reap,
@@ -64,23 +67,12 @@ export function createHost(config: HostConfig): HostState {
     running: null,
     files: new Map(),
     member: null,
-    systemd: systemd.create({ hostname: config.name, machineId: config.machineId }),
+    systemd: newSystemd(config),
     daemons: new Map(),
     held: [],
     etcd: null,
     fleet: null,
-    update: updateEngine.create({
-      appId: APP_ID,
-      machineId: config.machineId,
-      track: config.update.track,
-      enabled: config.updateNode !== null,
-      officialServer: true,
-      rollbackDetection: false,
-      slots: UPDATE_ENGINE_SLOTS,
-      ...(config.safeguards.markGoodGate ? { markGoodGate: true } : {}),
-      checks: { first: config.update.firstCheck, every: config.update.period },
-      seed: config.seed,
-    }),
+    update: newUpdateEngine(config),
     updateRunning: false,
     locksmith: null,
     cloudInit: null,
@@ -92,6 +84,27 @@ export function createHost(config: HostConfig): HostState {
     halting: false,
     generator: createGenerator(config.seed, `host ${config.index}`),
   };
+}
+
+/** systemd with nothing in /etc. */
+function newSystemd(config: HostConfig): SystemdState {
+  return systemd.create({ hostname: config.name, machineId: config.machineId });
+}
+
+/** update_engine without preferences. */
+function newUpdateEngine(config: HostConfig): UpdateState {
+  return updateEngine.create({
+    appId: APP_ID,
+    machineId: config.machineId,
+    track: config.update.track,
+    enabled: config.updateNode !== null,
+    officialServer: true,
+    rollbackDetection: false,
+    slots: UPDATE_ENGINE_SLOTS,
+    ...(config.safeguards.markGoodGate ? { markGoodGate: true } : {}),
+    checks: { first: config.update.firstCheck, every: config.update.period },
+    seed: config.seed,
+  });
 }
 
 /** The Omaha id of the OS. */
@@ -216,10 +229,7 @@ function receive(step: HostStep, stimulus: HostStimulus): void {
       powerLoss(step, stimulus.survivingWrites, stimulus.diskLost);
       return;
     case "hold-unit":
-      step.host.held.push(stimulus.unit);
-      for (const daemon of [...step.host.daemons.values()]) {
-        if (daemon.unit === stimulus.unit) endDaemon(step, daemon, null, "SIGKILL");
-      }
+      holdUnit(step, stimulus.unit);
       return;
     case "install-file":
       installFile(step, stimulus.path, stimulus.text);
@@ -282,7 +292,7 @@ function receivePacket(step: HostStep, from: number, packet: Packet): void {
       return;
     }
     case "health-response":
-      probeAnswered(step, packet.call, packet.healthy);
+      probeAnswered(step, from, packet.call, packet.healthy);
       return;
     case "poison":
       poisoned(step, packet.process, packet.code);
@@ -339,12 +349,13 @@ function hostTimer(step: HostStep, timer: string): void {
     discoverySilent(step, Number(timer.slice(10)));
   } else if (timer === JOIN_TIMER) joinAgain(step);
   else if (timer === "probe") concludeProbe(step);
-  else if (timer === "panic") goDown(step, "panic", true);
+  else if (timer === "panic") panic(step);
 }
 
 /** Firmware and boot loader: choose a slot, use up a try, load the kernel. */
 function loadSlot(step: HostStep): void {
   const { host, out } = step;
+  if (host.power !== "off") return;
   const choice = nextBoot(host.slots);
   if (choice !== null) applySlotFlags(host.slots, choice.changes);
   const outcome = bootOutcome(host.slots, choice);
@@ -402,14 +413,26 @@ function shutDown(step: HostStep, reason: string): void {
 }
 
 function powerLoss(step: HostStep, survivingWrites: number, lost: boolean): void {
-  if (step.host.power === "off") return;
   const { host } = step;
-  if (host.etcd?.serving === true) stepMember(step, { kind: "crash", surviving: survivingWrites });
-  if (lost) {
-    host.member = null;
-    host.files.clear();
+  if (host.power !== "off") {
+    stopMember(step, survivingWrites);
+    goDown(step, "power-loss", false);
   }
-  goDown(step, "power-loss", false);
+  if (!lost) return;
+  host.member = null;
+  host.files.clear();
+  host.systemd = newSystemd(host.config);
+  host.update = newUpdateEngine(host.config);
+}
+
+/** The kernel has stopped; nothing was synced that was not before. */
+function panic(step: HostStep): void {
+  stopMember(step, 0);
+  goDown(step, "panic", true);
+}
+
+function stopMember(step: HostStep, surviving: number): void {
+  if (step.host.etcd?.serving === true) stepMember(step, { kind: "crash", surviving });
 }
 
 /** Everything volatile is gone. */
@@ -440,7 +463,7 @@ function stepSystemd(step: HostStep, stimulus: SystemdStimulus): void {
   for (const fact of facts) out.facts.push(fact);
   for (const effect of effects) performSystemd(step, effect);
   for (const fact of facts) {
-    if (fact.kind === "systemd.job") cloudInitJobEnded(step, fact.unit, fact.result);
+    if (fact.kind === "systemd.job") cloudInitJobEnded(step, fact.unit);
   }
 }
 

@@ -132,11 +132,12 @@ export interface CloudInitRun {
   call: number;
 }
 
-/** Asking the other members whether they are healthy, before rebooting. */
+/** Asking the other voters whether they are healthy, before rebooting. */
 export interface QuorumProbe {
   readonly call: number;
   readonly voters: number;
-  healthy: number;
+  /** Who said that it is: an answer may come twice. */
+  healthy: NodeIndex[];
 }
 
 /** One host: what is on its disk, and what runs. */

@@ -1,7 +1,8 @@
 import type { LogHeader } from "../../core/kernel/index.js";
 import { drawFaultPlan, type FaultPlan } from "../faults/index.js";
 import type { Scenario } from "../scenario/index.js";
-import { type RunObserver, type RunSummary, Simulation } from "../world/simulation.js";
+import type { RunObserver, RunSummary } from "../world/run.js";
+import { Simulation } from "../world/simulation.js";
 
 /** What decides a run, to the last byte of its log. */
 export interface RunOrigin {

@@ -177,7 +177,12 @@ export class Operator {
   }
 
   /** Runs a session: each request is tried at one host after another until one answers. */
-  #run(session: Session, via: NodeIndex | null, what: string, then?: (result: string) => void): void {
+  #run(
+    session: Session,
+    via: NodeIndex | null,
+    what: string,
+    then?: (result: string) => void,
+  ): void {
     const world = this.#world;
     const finish = (result: string) => {
       world.record("", "operator.done", { what, result }, null);

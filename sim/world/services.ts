@@ -96,7 +96,7 @@ export class Services {
       world.answer(node, i * partTime, { kind: "download-progress", id, receivedBytes }, cause);
     }
     // A cut link or a dead service is noticed when the download should have ended.
-    world.schedule(world.at + DOWNLOAD_PARTS * partTime, () => {
+    world.whileAlive(node, DOWNLOAD_PARTS * partTime, () => {
       const service = world.scenario.update?.node ?? -1;
       const reachable = !this.#down.has("update") && !world.network.isCut(service, node);
       world.answer(

@@ -1,4 +1,4 @@
-import { InvariantMonitor, type Violation } from "../../core/cluster/index.js";
+import { InvariantMonitor } from "../../core/cluster/index.js";
 import { pendingWrites } from "../../core/etcd/index.js";
 import {
   createHost,
@@ -23,16 +23,20 @@ import {
   unreachable,
 } from "../../core/kernel/index.js";
 import type { FaultPlan, Span } from "../faults/plan.js";
-import { linkBetween, nodeName, type Scenario } from "../scenario/scenario.js";
+import { nodeName, type Scenario } from "../scenario/scenario.js";
 import { Buffer } from "./buffer.js";
+import { checkpointOf } from "./checkpoint.js";
 import { Clock } from "./clock.js";
 import { ExpectationMonitor } from "./expectations.js";
 import { FaultInjector } from "./faults.js";
 import { hostConfig } from "./hostconfig.js";
-import { type LinkModel, LOST, Network } from "./network.js";
+import { linkModels } from "./links.js";
+import { LOST, Network } from "./network.js";
 import { Operator } from "./operator.js";
+import { PowerSupply } from "./power.js";
 import { ProcessTable } from "./processes.js";
 import { EventQueue } from "./queue.js";
+import type { RunObserver, RunSummary, SimulationOptions } from "./run.js";
 import { Services } from "./services.js";
 import { type TimerSlot, Timers } from "./timers.js";
 import type { World } from "./world.js";
@@ -42,34 +46,6 @@ const EPOCH: Micros = 1_488_326_400 * SECOND;
 
 /** Time between checkpoints of a log. */
 export const CHECKPOINT_INTERVAL: Micros = 10 * SECOND;
-
-/** What listens to a run. Calls come in the order of the log. */
-export interface RunObserver {
-  /** Facts, checkpoints and the end: what a run's log stores. */
-  record(record: LogRecord): void;
-  /** Every stimulus as it is delivered; costs time, so only when asked for. */
-  stimulus?(record: LogRecord): void;
-}
-
-export interface SimulationOptions {
-  readonly scenario: Scenario;
-  readonly seed: number;
-  readonly plan: FaultPlan;
-  readonly observer?: RunObserver;
-}
-
-/** How a run ended. */
-export interface RunSummary {
-  readonly verdict: "held" | "violated" | "stopped";
-  /** Stimuli delivered. */
-  readonly events: number;
-  /** True time reached. */
-  readonly at: Micros;
-  /** Hash of all final states: equal for equal runs. */
-  readonly hash: string;
-  readonly violations: readonly Violation[];
-  readonly failedExpectations: number;
-}
 
 const TIMER = 0;
 const PACKET = 1;
@@ -102,12 +78,14 @@ export class Simulation implements World {
   readonly #timers: readonly Timers[];
   readonly #processes: ProcessTable;
   readonly #faults: FaultInjector;
+  readonly #power: PowerSupply;
   readonly #paused: Int32Array;
   readonly #deferred: (() => void)[][];
   /** Grows with each loss of power: what was asked before it is never answered. */
   readonly #life: Int32Array;
   readonly #syncBusyUntil: Float64Array;
   readonly #draws: {
+    readonly network: Generator;
     readonly disk: Generator;
     readonly process: Generator;
     readonly order: Generator;
@@ -127,6 +105,7 @@ export class Simulation implements World {
     this.#observer = options.observer;
     const stream = (name: string) => createGenerator(seed, name);
     this.#draws = {
+      network: stream("network"),
       disk: stream("disk"),
       process: stream("process"),
       order: stream("order"),
@@ -139,7 +118,7 @@ export class Simulation implements World {
     this.#names = Array.from({ length: nodes }, (_, node) =>
       node === operatorNode ? "operator" : nodeName(scenario, node),
     );
-    this.network = new Network(nodes, linkModels(scenario), stream("network"));
+    this.network = new Network(nodes, linkModels(scenario), this.#draws.network);
     const clockDraws = stream("clock");
     this.clocks = Array.from({ length: nodes }, (_, node) => {
       const clock = scenario.hosts[node]?.clock;
@@ -147,6 +126,7 @@ export class Simulation implements World {
       return new Clock(EPOCH, draw(clockDraws, clock.offset), draw(clockDraws, clock.driftPpm));
     });
     this.hosts = scenario.hosts.map((host) => createHost(hostConfig(scenario, host, seed)));
+    this.#power = new PowerSupply(scenario.hosts.length);
     this.#timers = scenario.hosts.map(() => new Timers());
     this.#paused = new Int32Array(nodes);
     this.#life = new Int32Array(nodes);
@@ -193,7 +173,7 @@ export class Simulation implements World {
   advance(until: Micros): boolean {
     const end = Math.min(until, this.scenario.duration);
     while (!this.#stopped && this.#queue.peekTime() <= end) this.#next();
-    if (!this.#stopped) this.#at = end;
+    if (!this.#stopped) this.#at = Math.max(this.#at, end);
     return !this.#stopped && end < this.scenario.duration;
   }
 
@@ -275,20 +255,58 @@ export class Simulation implements World {
     this.#push(this.#at + delay, STIMULUS, node, stimulus, cause, this.#life[node] as number);
   }
 
-  /** Hands a host something now, whatever its state. */
+  /** Runs `task` after `delay` of true time, unless a host loses power before. */
+  whileAlive(node: NodeIndex, delay: Micros, task: () => void): void {
+    const life = this.#life[node];
+    this.schedule(this.#at + delay, () => {
+      if (this.#life[node] === life) task();
+    });
+  }
+
+  /** Hands a host something now, be it on or off; one that stands still takes it when it goes on. */
   deliver(node: NodeIndex, stimulus: HostStimulus, cause: number): void {
-    this.#step(node, stimulus, cause);
+    if (this.isPaused(node) && this.hosts[node]?.power === "up") {
+      this.#defer(node, stimulus, cause, () => true);
+    } else this.#step(node, stimulus, cause);
   }
 
-  /** Switches a host on, if it is off. */
+  /** Switches a host on. */
   powerOn(node: NodeIndex): void {
-    if (this.hosts[node]?.power === "off") this.#step(node, { kind: "power-on" }, -1);
+    this.#power.turn(node, true);
+    this.#bringPower(node);
   }
 
-  /** Cuts a host's power. `loseUnsyncedPpm` of what was not synced is lost, the latest first. */
+  /** Switches a host off. `loseUnsyncedPpm` of what was not synced is lost, the latest first. */
   powerOff(node: NodeIndex, loseUnsyncedPpm: number, diskLost: boolean): void {
+    this.#power.turn(node, false);
+    this.#takePower(node, loseUnsyncedPpm, diskLost);
+  }
+
+  /** Cuts a host's power as `powerOff` does, until the outage ends. */
+  beginOutage(node: NodeIndex, loseUnsyncedPpm: number, diskLost: boolean): void {
+    this.#power.beginOutage(node);
+    this.#takePower(node, loseUnsyncedPpm, diskLost);
+  }
+
+  /** A host that is switched on boots, unless another outage lasts. */
+  endOutage(node: NodeIndex): void {
+    this.#power.endOutage(node);
+    this.#bringPower(node);
+  }
+
+  #bringPower(node: NodeIndex): void {
+    if (this.hosts[node]?.power !== "off" || !this.#power.reaches(node)) return;
+    this.#step(node, { kind: "power-on" }, -1);
+  }
+
+  #takePower(node: NodeIndex, loseUnsyncedPpm: number, diskLost: boolean): void {
     const host = this.hosts[node];
-    if (host === undefined || host.power === "off") return;
+    if (host === undefined) return;
+    if (host.power === "off" && !diskLost) {
+      // It may be between two boots.
+      this.#forget(node);
+      return;
+    }
     let surviving = 0;
     const pending = host.member === null ? 0 : pendingWrites(host.member.disk);
     while (surviving < pending && nextBelow(this.#draws.crash, 1_000_000) >= loseUnsyncedPpm) {
@@ -301,6 +319,7 @@ export class Simulation implements World {
   /** Cuts (1) or mends (-1) the links from one set of nodes to another. */
   cut(from: readonly NodeIndex[], to: readonly NodeIndex[], oneWay: boolean, by: 1 | -1): void {
     this.#faults.cut(from, to, oneWay, by);
+    this.#observeExpectations();
   }
 
   pause(node: NodeIndex): void {
@@ -327,10 +346,12 @@ export class Simulation implements World {
     this.schedule(fault.at, () => {
       this.record("", "fault.begin", { id: fault.id, fault }, null);
       this.#faults.begin(fault);
+      this.#observeExpectations();
     });
     this.schedule(fault.at + fault.duration, () => {
       this.record("", "fault.end", { id: fault.id }, null);
       this.#faults.end(fault);
+      this.#observeExpectations();
     });
   }
 
@@ -571,34 +592,6 @@ export class Simulation implements World {
   #emit(record: LogRecord): void {
     this.#observer?.record(record);
   }
-}
-
-/** The model of each direction of each link, as the scenario says. */
-function linkModels(scenario: Scenario): (from: number, to: number) => LinkModel {
-  return (from, to) => {
-    const { latency, lossPpm, duplicatePpm, bandwidth } = linkBetween(scenario, from, to);
-    return { latencyMin: latency.low, latencyMax: latency.high, lossPpm, duplicatePpm, bandwidth };
-  };
-}
-
-/** What a checkpoint says of one host. */
-function checkpointOf(host: HostState): unknown {
-  const { member, etcd } = host;
-  const raft = etcd?.serving === true ? (member?.run?.node ?? null) : null;
-  return {
-    name: host.config.name,
-    up: host.power === "up",
-    etcd:
-      raft === null || member?.run == null
-        ? null
-        : {
-            role: raft.role,
-            term: raft.term,
-            commit: raft.log.committed,
-            applied: member.run.stores.applied.index,
-            hash: member.run.stores.applied.hashX,
-          },
-  };
 }
 
 /** An integer from a span, both ends included; draws nothing when there is nothing to choose. */

@@ -24,12 +24,18 @@ export interface World {
   send(from: NodeIndex, to: NodeIndex, packet: Packet, bytes: Bytes, cause: number): void;
   /** Delivers a stimulus to a host after `delay` of true time, unless it loses power before. */
   answer(node: NodeIndex, delay: Micros, stimulus: HostStimulus, cause: number): void;
-  /** Hands a host something now, whatever its state. */
+  /** Runs `task` after `delay` of true time, unless a host loses power before. */
+  whileAlive(node: NodeIndex, delay: Micros, task: () => void): void;
+  /** Hands a host something now, be it on or off; one that stands still takes it when it goes on. */
   deliver(node: NodeIndex, stimulus: HostStimulus, cause: number): void;
   /** Writes a fact of the world itself, or of a service. */
   record(host: string, kind: string, data: unknown, cause: number | null): void;
   powerOn(node: NodeIndex): void;
   powerOff(node: NodeIndex, loseUnsyncedPpm: number, diskLost: boolean): void;
+  /** Cuts a host's power as `powerOff` does, until the outage ends; outages may overlap. */
+  beginOutage(node: NodeIndex, loseUnsyncedPpm: number, diskLost: boolean): void;
+  /** A host that is switched on boots, unless another outage lasts. */
+  endOutage(node: NodeIndex): void;
   pause(node: NodeIndex): void;
   resume(node: NodeIndex): void;
   /** Cuts (1) or mends (-1) the links from one set of nodes to another. */

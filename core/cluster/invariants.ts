@@ -2,6 +2,7 @@ import type { HostFact, HostState } from "../host/index.js";
 import { type Micros, type NodeIndex, SECOND } from "../kernel/index.js";
 import { lastIndex, type RaftLog, termAt } from "../raft/index.js";
 import { isEligible, nextBoot, SLOT_ORDER } from "../update/index.js";
+import { AppliedHistory, type AppliedPosition } from "./applied.js";
 
 /** What must always hold in a cluster, by name. */
 export const INVARIANTS = {
@@ -33,13 +34,6 @@ const HANDOVER_MAX: Micros = 20 * SECOND;
 /** Longest time a host that was cut off takes to register, read the registry and stop what moved. */
 const RECOVERY_MAX: Micros = 60 * SECOND;
 
-interface AppliedAt {
-  readonly term: number;
-  readonly hashX: number;
-  readonly hashY: number;
-  readonly node: NodeIndex;
-}
-
 /**
  * Watches the named invariants over the states and facts of all hosts, cheaply enough to be on in
  * every run: what can break only at an event is looked at only then. Each breach is reported once.
@@ -50,6 +44,8 @@ export class InvariantMonitor {
   readonly #hosts: readonly HostState[];
   readonly #clusters = new Map<string, EtcdCluster>();
   readonly #appliedBy: Float64Array;
+  /** Of the reboot lock, as last written. */
+  #holders: ReadonlySet<string> = new Set();
   readonly #copies = new Map<string, Map<NodeIndex, Micros>>();
   /** Units an engine has placed: the non-global ones. */
   readonly #scheduled = new Set<string>();
@@ -117,10 +113,7 @@ export class InvariantMonitor {
         this.#appliedBy[node] = -1;
         return;
       case "lock.semaphore":
-        if (fact.holders.length > Math.max(fact.max, 0)) {
-          const detail = `${fact.holders.length} hosts hold the reboot lock of ${fact.max}`;
-          this.#add("reboot-lock-bound", detail, [node], at, seq);
-        }
+        this.#checkLock(node, fact, at, seq);
         return;
       case "update.slots":
         this.#checkSlots(node, at, seq);
@@ -147,11 +140,26 @@ export class InvariantMonitor {
     }
   }
 
+  /** Lowering the bound below the holders there are is allowed; taking the lock beyond it is not. */
+  #checkLock(
+    node: NodeIndex,
+    fact: HostFact & { readonly kind: "lock.semaphore" },
+    at: Micros,
+    seq: number,
+  ): void {
+    const before = this.#holders;
+    this.#holders = new Set(fact.holders);
+    const taken = fact.holders.some((holder) => !before.has(holder));
+    if (!taken || fact.holders.length <= Math.max(fact.max, 0)) return;
+    const detail = `${fact.holders.length} hosts hold the reboot lock of ${fact.max}`;
+    this.#add("reboot-lock-bound", detail, [node], at, seq);
+  }
+
   /** Hosts may run members of several clusters; what must hold holds within each. */
   #cluster(id: string): EtcdCluster {
     let cluster = this.#clusters.get(id);
     if (cluster === undefined) {
-      cluster = { leaders: new Map(), applied: new Map(), committed: { index: 0, term: 0 } };
+      cluster = { leaders: new Map(), applied: new AppliedHistory() };
       this.#clusters.set(id, cluster);
     }
     return cluster;
@@ -164,17 +172,11 @@ export class InvariantMonitor {
     at: Micros,
     seq: number,
   ): void {
-    const { index, term, hashX, hashY } = position;
-    const { applied } = cluster;
-    const known = applied.get(index);
-    if (known === undefined) {
-      applied.set(index, { term, hashX, hashY, node });
-      if (index > cluster.committed.index) cluster.committed = { index, term };
-      if (applied.size > APPLIED_KEPT) forgetOldest(applied, APPLIED_KEPT / 2);
-    } else if (known.term !== term || known.hashX !== hashX || known.hashY !== hashY) {
-      const detail = `index ${index}: term ${known.term} and term ${term}, or different entries before`;
-      this.#add("raft-state-machine-safety", detail, [known.node, node], at, seq);
-    }
+    const other = cluster.applied.check(node, position);
+    if (other === null) return;
+    const { index, term } = position;
+    const detail = `index ${index}: term ${other.term} and term ${term}, or different entries before`;
+    this.#add("raft-state-machine-safety", detail, [other.node, node], at, seq);
   }
 
   #checkLeader(node: NodeIndex, term: number, at: Micros, seq: number): void {
@@ -187,7 +189,7 @@ export class InvariantMonitor {
     }
     cluster.leaders.set(term, node);
     const { log } = run.node;
-    const { index, term: committedTerm } = cluster.committed;
+    const { index, term: committedTerm } = cluster.applied.committed;
     const held = termAt(log, index);
     const misses = held === "unavailable" || (typeof held === "number" && held !== committedTerm);
     // Votes may come late: who wins an old term after a newer one has committed need not have it.
@@ -269,30 +271,8 @@ export class InvariantMonitor {
 interface EtcdCluster {
   /** Who led, by term. */
   readonly leaders: Map<number, NodeIndex>;
-  /** What the first member to get there had applied, by index. */
-  readonly applied: Map<number, AppliedAt>;
-  /** The highest entry any member applied. */
-  committed: { readonly index: number; readonly term: number };
+  readonly applied: AppliedHistory;
 }
-
-function forgetOldest(applied: Map<number, AppliedAt>, kept: number): void {
-  for (const index of applied.keys()) {
-    if (applied.size <= kept) return;
-    applied.delete(index);
-  }
-}
-
-/** Where a member is in applying its log. */
-interface AppliedPosition {
-  readonly index: number;
-  readonly term: number;
-  /** Hash of everything applied so far, in order. */
-  readonly hashX: number;
-  readonly hashY: number;
-}
-
-/** Positions remembered for comparison with slower members. */
-const APPLIED_KEPT = 40_000;
 
 /** Entries compared below the last index at which two logs agree. */
 const MATCH_DEPTH = 500;

@@ -36,7 +36,8 @@ export interface Safeguards {
 export const SAFEGUARDS = {
   reboot_health_gate: "the reboot lock is given back only when the host's etcd member is healthy",
   quorum_gate: "the reboot lock is granted only while a quorum would remain",
-  mark_good_gate: "a new slot is marked good only if the host's etcd is healthy and never had to be restarted",
+  mark_good_gate:
+    "a new slot is marked good only if the host's etcd is healthy and never had to be restarted",
   remove_before_add: "a dead member is removed before its replacement is added",
   pre_vote: "etcd's --pre-vote",
   fleet_profile: "faithful, documented or fixed",

@@ -172,7 +172,7 @@ const TEXTS = [
 /** One proposal, or a few for one node that make a batch. */
 function propose(env: Environment, generator: Generator): string[] {
   const id = leaderId(env, generator, 75);
-  const count = percent(generator, 25) ? nextBetween(generator, 2, 4) : 1;
+  const count = percent(generator, 20) ? nextBetween(generator, 2, 3) : 1;
   return Array.from({ length: count }, () => {
     const text = `${pick(generator, TEXTS)}${nextBelow(generator, 100)}`;
     const size = percent(generator, 10) ? nextBetween(generator, 1, 200) : 0;

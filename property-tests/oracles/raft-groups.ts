@@ -56,8 +56,12 @@ function options(generator: Generator, profile: string): string {
   const quorum = percent(generator, profile === "election" ? 50 : 30);
   if (quorum) text += " checkquorum=true";
   maybe(profile === "flow" ? 70 : 15, () => `inflight=${nextBetween(generator, 1, 4)}`);
-  maybe(profile === "flow" || profile === "async" ? 30 : 10, () => {
-    return `max-committed-size-per-ready=${nextBetween(generator, 1, 60)}`;
+  maybe(profile === "flow" || profile === "async" ? 50 : 10, () => {
+    // Half of the time just what one of the usual entries takes.
+    const size = percent(generator, 50)
+      ? nextBetween(generator, 4, 13)
+      : nextBetween(generator, 1, 60);
+    return `max-committed-size-per-ready=${size}`;
   });
   maybe(profile === "conf" || profile === "learners" ? 25 : 8, () => {
     return "disable-conf-change-validation=true";

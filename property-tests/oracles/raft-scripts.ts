@@ -1,4 +1,4 @@
-import { createGenerator, type Generator, pick } from "../../core/kernel/index.js";
+import { createGenerator, type Generator, nextBetween, pick } from "../../core/kernel/index.js";
 import { Environment } from "../conformance/raft/environment.js";
 import { ACTIONS, type ActionName } from "./raft-actions.js";
 import { addNodes } from "./raft-groups.js";
@@ -21,8 +21,8 @@ const EVERYTHING: Readonly<Record<ActionName, number>> = {
   logLevel: 3,
   nonsense: 1,
   pin: 1,
-  processAppend: 4,
-  processApply: 3,
+  processAppend: 6,
+  processApply: 5,
   processReady: 24,
   propose: 14,
   raftLog: 4,
@@ -42,7 +42,14 @@ export const PROFILES = {
   chaos: { nonsense: 5, drop: 14, campaign: 10, stabilize: 2, logLevel: 5 },
   conf: { confChange: 26, addNodes: 5, stabilize: 12, raftState: 6, compact: 6 },
   snapshot: { compact: 16, sendSnapshot: 10, drop: 14, tickHeartbeat: 12, propose: 18, status: 8 },
-  async: { processAppend: 20, processApply: 14, propose: 18, compact: 6, campaign: 10 },
+  async: {
+    processAppend: 24,
+    processApply: 12,
+    stabilize: 3,
+    propose: 18,
+    compact: 6,
+    campaign: 10,
+  },
   election: { campaign: 18, tickElection: 20, forgetLeader: 10, transferLeadership: 14, pin: 3 },
   flow: {
     propose: 36,
@@ -112,6 +119,25 @@ function isAction(name: string): name is ActionName {
   return Object.hasOwn(ACTIONS, name);
 }
 
+/** One or two leaders in turn lose their proposals but keep their own copies: the logs conflict. */
+function tear({ members }: Environment, generator: Generator): string[] {
+  const count = members.length;
+  const directives: string[] = [];
+  const leaders = Math.min(count - 1, nextBetween(generator, 1, 2));
+  for (let leader = 1; leader <= leaders; leader++) {
+    const proposals = nextBetween(generator, 1, 3);
+    for (let i = 0; i < proposals; i++) directives.push(`propose ${leader} torn${leader}${i}`);
+    const ready = `process-ready ${leader}`;
+    const thread = members[leader - 1]?.node.config.asyncStorageWrites === true;
+    directives.push(ready, ...(thread ? [`process-append-thread ${leader}`] : []));
+    const others = Array.from({ length: count }, (_, i) => i + 1).filter((id) => id !== leader);
+    directives.push(`deliver-msgs drop=(${others.join(",")})`);
+    const rest = others.filter((id) => id > leader).join(" ");
+    directives.push(`campaign ${leader + 1}`, `stabilize ${rest}`);
+  }
+  return directives;
+}
+
 /** Enough for rare ones to be met, and few enough for walks in a state that panics at once. */
 const MAX_PANICS = 3;
 
@@ -134,9 +160,9 @@ class Walker {
     return this.#script.length >= this.#length;
   }
 
-  /** Starts a group: two in three with a leader, and half of those without a word. */
+  /** Starts a group: mostly with a leader, without a word or not, and then at times torn apart. */
   open(): void {
-    const style = pick(this.#generator, ["bare", "led", "quiet"] as const);
+    const style = pick(this.#generator, ["bare", "led", "quiet", "torn"] as const);
     if (style === "quiet") this.#run("log-level none");
     // Options that are not for each other panic; others do not.
     while (this.#env.members.length === 0) {
@@ -146,6 +172,7 @@ class Walker {
     this.#run("campaign 1");
     this.#run("stabilize");
     if (style === "quiet") this.#run("log-level debug");
+    if (style === "torn") for (const source of tear(this.#env, this.#generator)) this.#run(source);
   }
 
   /** Takes an action if it makes sense now and fits. */

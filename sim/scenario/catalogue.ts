@@ -7,8 +7,8 @@ export const BUGS = {
 
 export type BugName = keyof typeof BUGS;
 
-/** Which of fleet's behaviours to model: with its bugs, as documented, or as it should have been. */
-export type FleetProfile = "faithful" | "documented" | "fixed";
+/** Which of fleet's behaviours to model: with its bugs, or as it should have been. */
+export type FleetProfile = "faithful" | "fixed";
 
 /**
  * Named switches that make a cluster safer than the real one was. All off is history; one on is
@@ -40,7 +40,7 @@ export const SAFEGUARDS = {
     "a new slot is marked good only if the host's etcd is healthy and never had to be restarted",
   remove_before_add: "a dead member is removed before its replacement is added",
   pre_vote: "etcd's --pre-vote",
-  fleet_profile: "faithful, documented or fixed",
+  fleet_profile: "faithful or fixed",
   max_reboots: "most hosts that may hold the reboot lock at once",
   agent_ttl: "how long fleet may hear nothing of a machine before it gives its units away",
 } as const;

@@ -205,7 +205,7 @@ const safeguards: z.ZodType<Safeguards> = z.strictObject({
   markGoodGate: z.boolean(),
   removeBeforeAdd: z.boolean(),
   preVote: z.boolean(),
-  fleetProfile: z.enum(["faithful", "documented", "fixed"]),
+  fleetProfile: z.enum(["faithful", "fixed"]),
   maxReboots: count,
   agentTtl: micros,
 });

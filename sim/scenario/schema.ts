@@ -99,7 +99,7 @@ const safeguardsSchema = keys({
   mark_good_gate: z.boolean().optional(),
   remove_before_add: z.boolean().optional(),
   pre_vote: z.boolean().optional(),
-  fleet_profile: z.enum(["faithful", "documented", "fixed"]).optional(),
+  fleet_profile: z.enum(["faithful", "fixed"]).optional(),
   max_reboots: count.optional(),
   agent_ttl: positiveDuration.optional(),
 });

@@ -33,7 +33,7 @@ export function hostConfig(scenario: Scenario, host: HostSpec, seed: number): Ho
       agentTtl: agentTtlOf(scenario),
       engineReconcile: fleet.engineReconcile,
       etcdRequestTimeout: fleet.etcdRequestTimeout,
-      profile: safeguards.fleetProfile === "fixed" ? "fixed" : "faithful",
+      profile: safeguards.fleetProfile,
     },
     update: {
       track: host.updateGroup,

@@ -292,3 +292,25 @@ test("an operation that returns before its call is refused", () => {
 test("an empty history is linearizable", () => {
   expect(verdict(register, [])).toBe("linearizable");
 });
+
+/** Catches two states taken for one because the read that tells them apart is out of sight. */
+test("a read long after two concurrent puts still tells which came last", () => {
+  const change = (op: "put" | "append", value: string, call: number) => ({
+    client: 0,
+    input: { op, key: "k", value } as const,
+    output: null,
+    call,
+    return: call + 1,
+  });
+  const nothing = Array.from({ length: 800 }, (_, index) => change("append", "", 2 * index + 10));
+  for (const value of ["a", "b", "ab"]) {
+    const read = { client: 0, input: { op: "get", key: "k" } as const, call: 5000, return: 5001 };
+    const history = [
+      change("put", "a", 0),
+      change("put", "b", 0),
+      ...nothing,
+      { ...read, output: { value } },
+    ];
+    expect(verdict(keyValue, history)).toBe(value === "ab" ? "not-linearizable" : "linearizable");
+  }
+});

@@ -43,11 +43,13 @@ export interface Model<State, Input, Output> {
  * What can still become of a read-only result, for models in which every other operation is legal
  * in every state. It must never rule out what can happen: if operations lead from a state to one
  * in which the result is legal, then `leadsTo` holds of the first state or `supplies` of one of
- * the operations. And what supplies anything leaves a state that does not depend on the one before.
+ * the operations. What resets leaves a state that does not depend on the one before; whatever
+ * supplies anything must do that.
  */
 export interface Foresight<State, Input, Output> {
   leadsTo(state: State, input: Input, output: Output | null): boolean;
   supplies(by: Input, byOutput: Output | null, input: Input, output: Output | null): boolean;
+  resets(input: Input, output: Output | null): boolean;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { Interner, NO_STATE } from "./interner.js";
-import { type Lookahead, lookahead } from "./lookahead.js";
+import { type Lookahead, lookahead, type Progress } from "./lookahead.js";
 import { type Ledger, OutOfMemory, TupleSet } from "./memory.js";
 import type { History, Model } from "./model.js";
 import { NEVER, type Schedule, schedule } from "./schedule.js";
@@ -25,19 +25,19 @@ const FORGOTTEN = -1;
  * The middle three keep the answer: among the linearizations of a history with the fewest operations
  * that never returned, one obeys them all.
  */
-export class Search<State, Input, Output> {
+export class Search<State, Input, Output> implements Progress {
   private readonly plan: Schedule;
   private readonly interner: Interner<State, Input, Output>;
   private readonly ahead: Lookahead;
   private readonly seen: TupleSet;
   private readonly tuple: Int32Array;
   /** Three circular lists of operations without a place, in call order, behind their heads. */
-  private readonly next: Int32Array;
+  readonly next: Int32Array;
   private readonly previous: Int32Array;
-  private readonly reads: number;
+  readonly reads: number;
   private readonly writes: number;
   private readonly unreturned: number;
-  private readonly placed: Uint8Array;
+  readonly placed: Uint8Array;
   /** The operations in place, in order; with the state and the deadline before each. */
   private readonly stack: Int32Array;
   private readonly stateBefore: Int32Array;
@@ -68,13 +68,6 @@ export class Search<State, Input, Output> {
     const n = plan.source.length;
     this.plan = plan;
     this.interner = new Interner(model, history, plan.example, ledger);
-    this.ahead = lookahead(
-      explain ? undefined : model.foresight,
-      history,
-      plan,
-      this.interner,
-      ledger,
-    );
     this.tuple = new Int32Array(2 + Math.ceil(plan.bits / 32));
     this.seen = new TupleSet(this.tuple.length, ledger);
     this.reads = n;
@@ -83,6 +76,8 @@ export class Search<State, Input, Output> {
     this.next = new Int32Array(n + 3);
     this.previous = new Int32Array(n + 3);
     this.placed = new Uint8Array(n);
+    const foresight = explain ? undefined : model.foresight;
+    this.ahead = lookahead(foresight, history, plan, this, this.interner, ledger);
     this.stack = new Int32Array(n);
     this.stateBefore = new Int32Array(n);
     this.deadlineBefore = new Int32Array(n);
@@ -231,7 +226,7 @@ export class Search<State, Input, Output> {
   /** True if this configuration, which the choice of `op` led to, is new and worth a search. */
   private promising(op: number): boolean {
     const { tuple, ahead, state } = this;
-    const outlook = ahead.outlook(this.next, this.reads, state);
+    const outlook = ahead.outlook(state, this.deadline);
     if (outlook === "hopeless") return false;
     const forgotten = outlook === "forgotten";
     // No result shows what an unreturned operation did last: it may as well not have happened.

@@ -32,6 +32,7 @@ export const keyValue: Model<string, KeyValueInput, KeyValueOutput> = {
     leadsTo: (state, _input, output) => output === null || output.value.startsWith(state),
     supplies: (by, _byOutput, _input, output) =>
       by.op === "put" && output !== null && output.value.startsWith(by.value),
+    resets: (input) => input.op === "put",
   },
   describe(input, output) {
     const key = JSON.stringify(input.key);

@@ -24,6 +24,7 @@ export const register: Model<number | null, RegisterInput, RegisterOutput> = {
     leadsTo: (state, _input, output) => output === null || output.value === state,
     supplies: (by, _byOutput, _input, output) =>
       by.op === "write" && output !== null && output.value === by.value,
+    resets: (input) => input.op === "write",
   },
   describe: (input, output) =>
     input.op === "write" ? `write(${input.value})` : `read() -> ${readText(output)}`,

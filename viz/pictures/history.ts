@@ -64,7 +64,7 @@ export function historyPicture<State, Input, Output>(
     packed.map(({ item, row }) => [item.span, TOP + row * ROW + BAR / 2] as const),
   );
   return frame(width, height, [
-    ...heading(model.name, result, part, all.length - bars.length),
+    ...heading(model, result, part, all),
     ...packed.map(({ item, row }) =>
       barOf(model, item.span, { x: item.x, y: TOP + row * ROW, width: item.width }),
     ),
@@ -137,23 +137,27 @@ function scaleOf<Input, Output>(
     .range([MARGIN, width - 2 * MARGIN]);
 }
 
-function heading(
-  name: string,
+function heading<State, Input, Output>(
+  model: Model<State, Input, Output>,
   result: CheckResult,
   part: PartitionResult | undefined,
-  hidden: number,
+  bars: readonly Bar<Input, Output>[],
 ): Svg[] {
   const of = part === undefined || part.key === "" ? "" : ` ${JSON.stringify(part.key)}`;
   const verdict = result.bound === null ? result.verdict : `${result.verdict} (${result.bound})`;
   const placed = (part?.linearization ?? part?.partials[0] ?? []).length;
+  const hidden = Math.max(0, bars.length - HISTORY_OPERATIONS_MAX);
+  const culprit = bars.find((bar) => bar.culprit)?.operation;
   const facts = [
     `${placed} of ${part?.operations.length ?? 0} operations in one order`,
     hidden === 0 ? "" : `${hidden} are not shown`,
-    part?.verdict === "not-linearizable" ? "red: what no such order explains" : "",
+    culprit === undefined
+      ? ""
+      : `red: ${model.describe(culprit.input, culprit.output)}, which it does not explain`,
   ].filter((fact) => fact !== "");
   const fill = result.verdict === "not-linearizable" ? VIOLATION : INK;
   return [
-    label(`${name}${of}: ${verdict}`, { x: MARGIN, y: 28, class: "title", fill }),
+    label(`${model.name}${of}: ${verdict}`, { x: MARGIN, y: 28, class: "title", fill }),
     label(facts.join("  ·  "), { x: MARGIN, y: 46, fill: FAINT }),
   ];
 }

@@ -4,12 +4,12 @@ import {
   type Generator,
   type Micros,
   type NodeIndex,
-  nextBetween,
   unreachable,
 } from "../../core/kernel/index.js";
 import type { Fault, Span } from "../faults/plan.js";
 import { agentTtlOf } from "./hostconfig.js";
 import type { LinkDisturbance } from "./network.js";
+import { drawSpan } from "./span.js";
 import type { World } from "./world.js";
 
 /** What a beat may be late by without any fault, µs. */
@@ -222,8 +222,4 @@ function eachLink(
       if (!oneWay) change(b, a);
     }
   }
-}
-
-function drawSpan(generator: Generator, span: Span): number {
-  return span.low >= span.high ? span.low : nextBetween(generator, span.low, span.high);
 }

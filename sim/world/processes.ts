@@ -1,8 +1,9 @@
 import type { HostStimulus } from "../../core/host/index.js";
-import { type Generator, type Micros, nextBetween } from "../../core/kernel/index.js";
+import type { Generator, Micros } from "../../core/kernel/index.js";
 import type { ExecProcess, KillProcess } from "../../core/systemd/process.js";
-import type { Span } from "../faults/plan.js";
+import { globMatches } from "../scenario/names.js";
 import type { ProcessSpec } from "../scenario/scenario.js";
+import { drawSpan } from "./span.js";
 
 type Answer = (delay: Micros, stimulus: HostStimulus) => void;
 
@@ -32,10 +33,10 @@ export class ProcessTable {
     const table = this.#running.get(node) ?? new Map<number, ProcessSpec>();
     table.set(pid, spec);
     this.#running.set(node, table);
-    answer(this.#draw(spec.readyAfter), { kind: "process-ready", pid });
+    answer(drawSpan(this.#generator, spec.readyAfter), { kind: "process-ready", pid });
     if (spec.exits === null) return;
     const { after, code } = spec.exits;
-    answer(this.#draw(after), { kind: "process-exited", pid, code, signal: null });
+    answer(drawSpan(this.#generator, after), { kind: "process-exited", pid, code, signal: null });
   }
 
   /** Signals a process. A host ignores the exit of a process that ended before. */
@@ -49,16 +50,17 @@ export class ProcessTable {
       return;
     }
     if (spec.stopTakes === null) return;
-    answer(this.#draw(spec.stopTakes), { kind: "process-exited", pid, code: null, signal });
+    answer(drawSpan(this.#generator, spec.stopTakes), {
+      kind: "process-exited",
+      pid,
+      code: null,
+      signal,
+    });
   }
 
   /** The host lost power: nothing runs any more. */
   clear(node: number): void {
     this.#running.delete(node);
-  }
-
-  #draw(span: Span): Micros {
-    return span.low >= span.high ? span.low : nextBetween(this.#generator, span.low, span.high);
   }
 }
 
@@ -69,10 +71,4 @@ function matches(pattern: string, process: ExecProcess): boolean {
   const program = process.argv[0]?.split("/").at(-1) ?? "";
   const bare = process.unit.replace(/\.[a-z]+$/, "");
   return [process.unit, bare, program].some((name) => globMatches(pattern, name));
-}
-
-/** `*` and `?` as in a shell, over names without slashes. */
-export function globMatches(pattern: string, name: string): boolean {
-  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&");
-  return new RegExp(`^${escaped.replaceAll("*", ".*").replaceAll("?", ".")}$`).test(name);
 }

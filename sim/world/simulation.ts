@@ -17,12 +17,11 @@ import {
   type Micros,
   type NodeIndex,
   nextBelow,
-  nextBetween,
   permutation,
   SECOND,
   unreachable,
 } from "../../core/kernel/index.js";
-import type { FaultPlan, Span } from "../faults/plan.js";
+import type { FaultPlan } from "../faults/plan.js";
 import { nodeName, type Scenario } from "../scenario/scenario.js";
 import { Buffer } from "./buffer.js";
 import { checkpointOf } from "./checkpoint.js";
@@ -38,6 +37,7 @@ import { ProcessTable } from "./processes.js";
 import { EventQueue } from "./queue.js";
 import type { RunObserver, RunSummary, SimulationOptions } from "./run.js";
 import { Services } from "./services.js";
+import { drawSpan } from "./span.js";
 import { type TimerSlot, Timers } from "./timers.js";
 import type { World } from "./world.js";
 
@@ -123,7 +123,11 @@ export class Simulation implements World {
     this.clocks = Array.from({ length: nodes }, (_, node) => {
       const clock = scenario.hosts[node]?.clock;
       if (clock === undefined) return new Clock(EPOCH, 0, 0);
-      return new Clock(EPOCH, draw(clockDraws, clock.offset), draw(clockDraws, clock.driftPpm));
+      return new Clock(
+        EPOCH,
+        drawSpan(clockDraws, clock.offset),
+        drawSpan(clockDraws, clock.driftPpm),
+      );
     });
     this.hosts = scenario.hosts.map((host) => createHost(hostConfig(scenario, host, seed)));
     this.#power = new PowerSupply(scenario.hosts.length);
@@ -225,6 +229,7 @@ export class Simulation implements World {
     return this.#names[node] ?? "?";
   }
 
+  /** Node of a name; -1 when there is none. */
   nodeNamed(name: string): NodeIndex {
     return this.#names.indexOf(name);
   }
@@ -335,11 +340,6 @@ export class Simulation implements World {
 
   isPaused(node: NodeIndex): boolean {
     return (this.#paused[node] as number) > 0;
-  }
-
-  /** A draw from a span, for what processes and boots take. */
-  drawProcess(span: Span): number {
-    return draw(this.#draws.process, span);
   }
 
   #scheduleFault(fault: FaultPlan["faults"][number]): void {
@@ -541,7 +541,7 @@ export class Simulation implements World {
   #sync(node: number, token: number, cause: number): void {
     const spec = this.scenario.hosts[node]?.disk.fsync ?? { low: 0, high: 0 };
     const start = Math.max(this.#at, this.#syncBusyUntil[node] as number);
-    const done = start + draw(this.#draws.disk, spec) + this.#faults.syncDelay(node);
+    const done = start + drawSpan(this.#draws.disk, spec) + this.#faults.syncDelay(node);
     this.#syncBusyUntil[node] = done;
     this.answer(node, done - this.#at, { kind: "disk-synced", token }, cause);
   }
@@ -550,7 +550,7 @@ export class Simulation implements World {
     const release = this.scenario.releases.find((candidate) => candidate.version === version);
     if (release?.defects.some((defect) => defect.kind === "hang-on-boot") === true) return;
     const span = this.scenario.hosts[node]?.boot ?? { low: 0, high: 0 };
-    this.answer(node, draw(this.#draws.boot, span), { kind: "booted" }, cause);
+    this.answer(node, drawSpan(this.#draws.boot, span), { kind: "booted" }, cause);
   }
 
   /** Power is gone: timers, syncs, downloads and processes with it. */
@@ -592,9 +592,4 @@ export class Simulation implements World {
   #emit(record: LogRecord): void {
     this.#observer?.record(record);
   }
-}
-
-/** An integer from a span, both ends included; draws nothing when there is nothing to choose. */
-function draw(generator: Generator, span: Span): number {
-  return span.low >= span.high ? span.low : nextBetween(generator, span.low, span.high);
 }

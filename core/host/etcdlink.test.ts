@@ -30,6 +30,7 @@ function stepOf(proxyFor: number[] | null, host: HostState = createHost(hostConf
       pid: 1,
       environment: {},
       discovery: null,
+      discoveryWatch: null,
       joining: false,
       serving: false,
       proxyFor,

@@ -184,6 +184,16 @@ test("hosts fetch what a channel points at, and nothing while the update service
   ).toBe(0);
 });
 
+test("of two outages of a service that overlap the later end counts", () => {
+  const faults: Fault[] = [
+    { ...outage("update-down", 5, 44), id: 1 },
+    { ...outage("update-down", 6, 5), id: 2 },
+  ];
+  const publish = "  - {at: 10s, do: publish, version: 1010.0.0}\n";
+  const { simulation } = run({ timeline: publish, seconds: 48, faults });
+  expect(simulation.hosts.map((host) => host.slots["USR-B"].version)).toEqual([null, null, null]);
+});
+
 test("a download that ends while the service is away fails and is resumed later", () => {
   const timeline = "  - {at: 10s, do: publish, version: 1010.0.0}\n";
   const probe = run({ timeline, seconds: 60 });

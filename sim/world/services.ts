@@ -40,7 +40,8 @@ export class Services {
   readonly #world: World;
   readonly #update: ServiceState | null;
   readonly #registry: RegistryState | null;
-  readonly #down = new Set<"update" | "discovery">();
+  /** How many outages of a service last. */
+  readonly #outages = { update: 0, discovery: 0 };
   /** Who asked, by the number the service knows the request by. */
   readonly #requests = new Map<number, { readonly node: NodeIndex; readonly id: number }>();
   #nextRequest = 1;
@@ -64,20 +65,19 @@ export class Services {
     return { update: this.#update, registry: this.#registry };
   }
 
-  /** Switches a service off (requests are lost) or on. */
+  /** Begins or ends an outage of a service, in which requests are lost; outages may overlap. */
   setUp(service: "update" | "discovery", up: boolean): void {
-    if (up) this.#down.delete(service);
-    else this.#down.add(service);
+    this.#outages[service] += up ? -1 : 1;
   }
 
   receive(node: NodeIndex, from: NodeIndex, packet: Packet, cause: number): void {
     const service = this.#world.name(node);
     if (service === "update" && packet.kind === "omaha-request") {
-      if (this.#down.has("update")) return;
+      if (this.#outages.update > 0) return;
       const id = this.#note(from, packet.id);
       this.#stepUpdate({ kind: "omaha-request", id, request: packet.request }, cause);
     } else if (service === "discovery" && packet.kind === "discovery-request") {
-      if (this.#down.has("discovery")) return;
+      if (this.#outages.discovery > 0) return;
       const id = this.#note(from, packet.id);
       this.#stepRegistry({ kind: "registry-request", id, request: packet.request }, cause);
     }
@@ -98,7 +98,7 @@ export class Services {
     // A cut link or a dead service is noticed when the download should have ended.
     world.whileAlive(node, DOWNLOAD_PARTS * partTime, () => {
       const service = world.scenario.update?.node ?? -1;
-      const reachable = !this.#down.has("update") && !world.network.isCut(service, node);
+      const reachable = this.#outages.update === 0 && !world.network.isCut(service, node);
       world.answer(
         node,
         0,

@@ -1,5 +1,6 @@
 import {
   applySteps,
+  classifyUserData,
   decodeContent,
   type FileToWrite,
   parseCloudConfig,
@@ -20,8 +21,11 @@ export function startCloudInit(step: HostStep, daemon: Daemon): void {
   const addresses = { public_ipv4: config.address, private_ipv4: config.address };
   const text = [...substitute(config.cloudConfig, { metadata: addresses, env: {} })][0] ?? "";
   const parsed = parseCloudConfig(text, "user_data");
-  if (!parsed.ok) {
-    const detail = parsed.diagnostics[0]?.found ?? "not a cloud-config";
+  const isScript = classifyUserData(text) === "script";
+  if (!parsed.ok || isScript) {
+    // A script would be run by a shell; what it does cannot be known here.
+    const found = parsed.ok ? null : parsed.diagnostics[0]?.found;
+    const detail = isScript ? "a script, which is not modelled" : (found ?? "not a cloud-config");
     out.facts.push({ kind: "host.cloud-config", result: "failed", detail });
     step.inbox.push({ to: "reaper", pid: daemon.pid, code: 1, signal: null });
     return;

@@ -1,8 +1,13 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import { type LogReader, logProblem, openLog } from "../../adapters/logfile/index.js";
-import { formatDiagnostic, type LogRecord, type Micros } from "../../core/kernel/index.js";
-import { createSimulation, globMatches } from "../../sim/index.js";
+import {
+  formatDiagnostic,
+  globMatches,
+  type LogRecord,
+  type Micros,
+} from "../../core/kernel/index.js";
+import { createSimulation } from "../../sim/index.js";
 import { describe, formatTime, parseTime, spaceTime, Timeline } from "../../viz/index.js";
 import { accept, EXIT, refuse, wholeNumber } from "./shared.js";
 import { originOf } from "./verify.js";

@@ -5,7 +5,7 @@ import {
   type FleetStimulus,
   fleetd,
 } from "../fleet/index.js";
-import { type Micros, nextBetween, unreachable } from "../kernel/index.js";
+import { globMatches, type Micros, nextBetween, unreachable } from "../kernel/index.js";
 import type { ExecProcess, KillProcess } from "../systemd/process.js";
 import {
   type LocksmithEffect,
@@ -350,20 +350,5 @@ export function drawRange(step: HostStep, range: readonly [Micros, Micros]): Mic
 
 function strikes(target: string, unit: string, name: DaemonName | undefined): boolean {
   const bare = unit.replace(/\.[a-z]+$/, "");
-  return [unit, bare, name ?? ""].some((candidate) => matchGlob(target, candidate));
-}
-
-function matchGlob(pattern: string, text: string): boolean {
-  const parts = pattern.split("*");
-  if (parts.length === 1) return pattern === text;
-  const [first = "", ...rest] = parts;
-  const last = rest.pop() ?? "";
-  if (!text.startsWith(first) || !text.slice(first.length).endsWith(last)) return false;
-  let at = first.length;
-  for (const part of rest) {
-    const found = text.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  return at <= text.length - last.length;
+  return [unit, bare, name ?? ""].some((candidate) => globMatches(target, candidate));
 }

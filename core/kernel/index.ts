@@ -1,5 +1,6 @@
 export * from "./diagnostic.js";
 export * from "./generator.js";
+export * from "./glob.js";
 export * from "./hash.js";
 export * from "./log.js";
 export * from "./machine.js";

@@ -1,7 +1,7 @@
 import type { NamedUnit } from "../../core/fleet/able-to-run.js";
 import { parseUnit, requirements, type UnitFile } from "../../core/fleet/index.js";
 import type { Report } from "./suite.js";
-import { witnessFile } from "./witness.js";
+import { forEachRow, type RowRun } from "./witness.js";
 
 /** A unit of the witness data: its name and the text of its file. */
 export interface WitnessUnit {
@@ -15,22 +15,9 @@ export function compareRows<Row extends { readonly id: string }>(
   dataDir: string,
   path: string,
   report: Report,
-  run: (row: Row) => { readonly expected: unknown; readonly actual: unknown },
+  run: RowRun<Row>,
 ): void {
-  const text = witnessFile(dataDir, path, report);
-  if (text === null) return;
-  for (const line of text.split("\n")) {
-    if (line === "") continue;
-    const row = JSON.parse(line) as Row;
-    const { expected, actual } = run(row);
-    report.compare(`${path} ${row.id}`, () => line, show(expected), show(actual));
-  }
-}
-
-/** JSON with sorted keys, one member of a list a line. */
-function show(value: unknown): string {
-  if (Array.isArray(value)) return value.map(canonical).join("\n");
-  return canonical(value);
+  forEachRow(dataDir, path, report, run, canonical);
 }
 
 /** JSON in which the keys of objects are sorted. */

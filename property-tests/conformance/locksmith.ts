@@ -17,42 +17,31 @@ import {
   setSemaphoreRequest,
   type Zone,
 } from "../../core/update/index.js";
-import type { Report, Suite } from "./suite.js";
-import { witnessFile } from "./witness.js";
+import type { Suite } from "./suite.js";
+import { forEachRow } from "./witness.js";
 
 /** Semaphores and reboot windows, as the real lock client and Go's calendar have them. */
 export const locksmith: Suite = {
   name: "locksmith",
   about: "semaphore sequences, reboot windows parsed and waited for, against locksmith 0.6.2",
   run(dataDir, report) {
-    forEachRow<SemaphoreCase>(dataDir, "locksmith/semaphore.jsonl", report, semaphoreCase);
-    forEachRow<ParseCase>(dataDir, "locksmith/window-parse.jsonl", report, parseCase);
-    forEachRow<WaitCase>(dataDir, "locksmith/window-wait.jsonl", report, waitCase);
+    forEachRow<SemaphoreCase>(
+      dataDir,
+      "locksmith/semaphore.jsonl",
+      report,
+      semaphoreCase,
+      JSON.stringify,
+    );
+    forEachRow<ParseCase>(
+      dataDir,
+      "locksmith/window-parse.jsonl",
+      report,
+      parseCase,
+      JSON.stringify,
+    );
+    forEachRow<WaitCase>(dataDir, "locksmith/window-wait.jsonl", report, waitCase, JSON.stringify);
   },
 };
-
-function forEachRow<Row extends { readonly id: string }>(
-  dataDir: string,
-  path: string,
-  report: Report,
-  run: (row: Row) => { readonly expected: unknown; readonly actual: unknown },
-): void {
-  const text = witnessFile(dataDir, path, report);
-  if (text === null) return;
-  for (const line of text.split("\n")) {
-    if (line === "") continue;
-    const row = JSON.parse(line) as Row;
-    const { expected, actual } = run(row);
-    report.compare(`${path} ${row.id}`, () => line, show(expected), show(actual));
-  }
-}
-
-/** One member a line, so that a difference is easy to see. */
-function show(value: unknown): string {
-  return Array.isArray(value)
-    ? value.map((item) => JSON.stringify(item)).join("\n")
-    : JSON.stringify(value);
-}
 
 type WitnessError = string | { readonly etcdCode: number } | { readonly badValue: true } | null;
 

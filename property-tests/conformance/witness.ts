@@ -39,3 +39,29 @@ export function witnessFile(dataDir: string, path: string, report: Report): stri
   }
   return readFileSync(file, "utf8");
 }
+
+/** What a row says the answer is, and what ours is. */
+export type RowRun<Row> = (row: Row) => { readonly expected: unknown; readonly actual: unknown };
+
+/**
+ * Compares every row of a file of JSON lines, as `write` writes both sides: members of a list one a
+ * line, so that a difference is easy to see.
+ */
+export function forEachRow<Row extends { readonly id: string }>(
+  dataDir: string,
+  path: string,
+  report: Report,
+  run: RowRun<Row>,
+  write: (value: unknown) => string,
+): void {
+  const show = (value: unknown): string =>
+    Array.isArray(value) ? value.map((item) => write(item)).join("\n") : write(value);
+  const text = witnessFile(dataDir, path, report);
+  if (text === null) return;
+  for (const line of text.split("\n")) {
+    if (line === "") continue;
+    const row = JSON.parse(line) as Row;
+    const { expected, actual } = run(row);
+    report.compare(`${path} ${row.id}`, () => line, show(expected), show(actual));
+  }
+}

@@ -2,7 +2,6 @@ export * from "./catalogue.js";
 export { faultPlanFromJson, scenarioFromJson } from "./from-json.js";
 export type { ReadFile } from "./include.js";
 export { loadScenario, readBeside } from "./load.js";
-export { globMatches } from "./names.js";
 export { type ParseOptions, parseScenario } from "./parse.js";
 export { parseFaultPlan } from "./parse-plan.js";
 export * from "./quantity.js";

@@ -1,8 +1,8 @@
 import type { Violation } from "../../core/cluster/index.js";
 import type { HostFact, HostState } from "../../core/host/index.js";
 import type { Micros } from "../../core/kernel/index.js";
+import { globMatches } from "../../core/kernel/index.js";
 import type { Span } from "../faults/plan.js";
-import { globMatches } from "../scenario/names.js";
 import type { Expectation, Moment, Scenario } from "../scenario/scenario.js";
 import type { Network } from "./network.js";
 

@@ -1,7 +1,7 @@
 import type { HostStimulus } from "../../core/host/index.js";
 import type { Generator, Micros } from "../../core/kernel/index.js";
+import { globMatches } from "../../core/kernel/index.js";
 import type { ExecProcess, KillProcess } from "../../core/systemd/process.js";
-import { globMatches } from "../scenario/names.js";
 import type { ProcessSpec } from "../scenario/scenario.js";
 import { drawSpan } from "./span.js";
 

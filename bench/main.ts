@@ -1,11 +1,13 @@
 import { benchLinearizability } from "./linearizability.js";
 import { benchQueue } from "./queue.js";
+import { benchRaft } from "./raft.js";
 import { machine } from "./report.js";
 import { benchDay, benchSimulation } from "./simulation.js";
 
 /** `npm run bench [-- NAME …]`: figures with the machine they were taken on. */
 const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   queue: benchQueue,
+  raft: benchRaft,
   simulation: benchSimulation,
   memory: benchDay,
   linearizability: benchLinearizability,

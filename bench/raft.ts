@@ -1,3 +1,8 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { createGenerator, type Sink } from "../core/kernel/index.js";
 import {
   advance,
@@ -21,23 +26,86 @@ import {
   storageFirstIndex,
   tick,
 } from "../core/raft/index.js";
-
-/**
- * Entries committed and applied by every member per second, in memory, one process: proposals of
- * 256 bytes, in batches. And what a quiet group costs: ticks per second, heartbeats included.
- *
- *     node --import tsx bench/raft.ts
- */
+import { figure, print } from "./report.js";
 
 type Node = RawNode<string, string>;
 
 const NO_FACTS: Sink<RaftFact> = { push() {} };
 const PAYLOAD = "x".repeat(256);
+/** Entries that stay when a member compacts its log, which it does at twice as many. */
 const KEEP = 5_000;
+/** Samples of each case, ours and Go's in turn, so that a busy machine slows both. */
+const ROUNDS = { alone: 3, withPeers: 5 };
+
+/** Members, proposals at a time, and entries in one sample; a tenth more go before it. */
+const CASES = [
+  { size: 3, batch: 1, entries: 200_000 },
+  { size: 3, batch: 64, entries: 1_280_000 },
+  { size: 5, batch: 1, entries: 128_000 },
+  { size: 5, batch: 64, entries: 1_280_000 },
+] as const;
 
 interface Group {
   readonly nodes: readonly Node[];
+  /** Entries applied, at all members together. */
   applied: number;
+}
+
+/**
+ * Entries committed and applied by every member per second, in memory, on one thread, with
+ * proposals of 256 bytes; and what a quiet group costs. With `--peers`, etcd's Go library does the
+ * same in the same run (`peers/raft`). The loop, in both:
+ *
+ * - the leader is given a batch of proposals as one `MsgProp`;
+ * - members are visited in order, over and over, until none has a Ready: hard state and entries go
+ *   to the library's own memory storage, committed entries are counted, `Advance` is called, and
+ *   each message is stepped into its recipient at once;
+ * - a member whose log exceeds 10,000 entries takes a snapshot and compacts it to 5,000;
+ * - then comes the next batch.
+ *
+ * Appends of 1 MiB, 512 of them in flight, check-quorum and pre-vote; nothing is logged. Both runtimes
+ * and their garbage collectors run with their defaults.
+ */
+export function benchRaft(): void {
+  console.log("raft: entries committed by every member, 256 bytes each, in memory, one thread");
+  const peers = process.argv.includes("--peers");
+  const folder = mkdtempSync(join(tmpdir(), "orrery-raft-"));
+  try {
+    const library = peers ? buildLibrary(folder) : null;
+    if (library?.skipped != null) console.log(`  Go skipped: ${library.skipped}`);
+    compare(library?.program ?? null);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  for (const size of [3, 5]) {
+    const ticks = median(Array.from({ length: ROUNDS.alone }, () => ticksPerSecond(size)));
+    print(`${size} members, quiet`, `${figure(ticks)} member ticks/s, each with a heartbeat`);
+  }
+}
+
+function compare(program: string | null): void {
+  const rounds = program === null ? ROUNDS.alone : ROUNDS.withPeers;
+  for (const shape of CASES) {
+    const ours: number[] = [];
+    const theirs: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      ours.push(shape.entries / secondsOfOurs(shape));
+      if (program !== null) theirs.push(shape.entries / secondsOfGo(program, shape));
+    }
+    const label = `${shape.size} members, batches of ${shape.batch}, median of ${rounds}`;
+    if (program === null) print(label, `${figure(median(ours))} entries/s`);
+    else {
+      const ratio = (median(ours) / median(theirs)).toFixed(2);
+      print(label, `${figure(median(ours))}/s, Go ${figure(median(theirs))}/s, ours/Go ${ratio}`);
+    }
+  }
+}
+
+type Shape = (typeof CASES)[number];
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? 0;
 }
 
 function createGroup(size: number): Group {
@@ -105,34 +173,29 @@ function deliver(group: Group, messages: readonly Message<string, string>[]): vo
   }
 }
 
-function rate(count: number, since: bigint): string {
-  const seconds = Number(process.hrtime.bigint() - since) / 1e9;
-  return `${Math.round(count / seconds).toLocaleString("en-US")}/s`;
-}
-
-function measureCommits(size: number, batch: number, entries: number): void {
+function secondsOfOurs({ size, batch, entries }: Shape): number {
   const group = createGroup(size);
   const [leader] = group.nodes;
-  if (leader === undefined) return;
+  if (leader === undefined) throw new Error("a group of nobody");
   const proposals = Array.from({ length: batch }, () => proposedEntry(PAYLOAD, PAYLOAD.length));
-  const run = (count: number) => {
+  const propose = (count: number) => {
     for (let done = 0; done < count; done += batch) {
       proposeEntries(leader, proposals, NO_FACTS);
       settle(group);
     }
   };
-  run(entries / 10);
+  propose(entries / 10);
   group.applied = 0;
   const since = process.hrtime.bigint();
-  run(entries);
-  const applied = Math.round(group.applied / size);
-  console.log(
-    `commit  members=${size} batch=${batch}: ${rate(applied, since)} (${applied} entries)`,
-  );
+  propose(entries);
+  const seconds = Number(process.hrtime.bigint() - since) / 1e9;
+  if (group.applied !== entries * size) throw new Error(`${group.applied} entries were applied`);
+  return seconds;
 }
 
-function measureTicks(size: number, rounds: number): void {
+function ticksPerSecond(size: number): number {
   const group = createGroup(size);
+  const rounds = 200_000;
   const run = (count: number) => {
     for (let round = 0; round < count; round++) {
       for (const node of group.nodes) tick(node, NO_FACTS);
@@ -142,12 +205,27 @@ function measureTicks(size: number, rounds: number): void {
   run(rounds / 10);
   const since = process.hrtime.bigint();
   run(rounds);
-  console.log(
-    `quiet   members=${size}: ${rate(rounds * size, since)} member ticks, a heartbeat each`,
-  );
+  return (rounds * size) / (Number(process.hrtime.bigint() - since) / 1e9);
 }
 
-for (const size of [3, 5]) {
-  for (const batch of [1, 64]) measureCommits(size, batch, batch === 1 ? 200_000 : 640_000);
-  measureTicks(size, 200_000);
+type Build =
+  | { readonly program: string; readonly skipped: null }
+  | { readonly program: null; readonly skipped: string };
+
+/** Builds the program under `peers/raft` into a folder; or says why it could not. */
+function buildLibrary(folder: string): Build {
+  const program = join(folder, "raft");
+  const cwd = fileURLToPath(new URL("./peers/raft", import.meta.url));
+  const build = spawnSync("go", ["build", "-o", program, "."], { cwd, encoding: "utf8" });
+  if (build.error !== undefined) return { program: null, skipped: "no go on this machine" };
+  if (build.status !== 0) {
+    return { program: null, skipped: `go build failed: ${build.stderr.trim()}` };
+  }
+  return { program, skipped: null };
+}
+
+function secondsOfGo(program: string, { size, batch, entries }: Shape): number {
+  const run = spawnSync(program, [size, batch, entries].map(String), { encoding: "utf8" });
+  if (run.status !== 0) throw new Error(`the Go program failed: ${run.stderr.trim()}`);
+  return Number(run.stdout);
 }

@@ -18,9 +18,9 @@ import type { Asker, EtcdState, PendingRequest, Running } from "./state.js";
 import { applyV2Command } from "./v2-request.js";
 import type { V2Notice } from "./v2-watch.js";
 import { countHiddenChanges, v2Expire } from "./v2store.js";
-import type { V3Failure, V3Result, V3Write } from "./v3-api.js";
+import { type V3Failure, type V3Result, type V3Write, v3Failure } from "./v3-api.js";
 import { applyKv, deleteLeasedKeys, KV_ERROR } from "./v3-apply.js";
-import { notifyWatchers } from "./watch.js";
+import { notifyWatches } from "./watch-requests.js";
 
 /** How long a removed member goes on, so that others learn of the change from it: ten heartbeats. */
 const REMOVED_STOP_TICKS = 10;
@@ -155,14 +155,6 @@ export function tellV2Watchers(run: Running, notices: readonly V2Notice[], out: 
   }
 }
 
-function tellV3Watchers(run: Running, rows: readonly Row[], out: EtcdOut): void {
-  notifyWatchers(run.v3Watchers, run.stores.mvcc, rows, (id, events) => {
-    const asker = run.watching.get(id);
-    if (asker !== undefined)
-      reply(asker, v3Answer(run, { op: "watch-events", events }), false, out);
-  });
-}
-
 function applyV3(
   state: EtcdState,
   run: Running,
@@ -171,7 +163,7 @@ function applyV3(
   out: EtcdOut,
 ): V3Result | V3Failure {
   const { mvcc, lessor } = run.stores;
-  const changed = { push: (rows: readonly Row[]): void => tellV3Watchers(run, rows, out) };
+  const changed = { push: (rows: readonly Row[]): void => notifyWatches(run, rows, out) };
   switch (write.op) {
     case "kv-put":
     case "kv-delete-range":
@@ -195,6 +187,8 @@ function applyV3(
       if (!lessor.leases.has(write.id)) return KV_ERROR.leaseNotFound;
       deleteLeasedKeys(mvcc, dropLease(lessor, write.id), changed);
       return { op: "lease-revoke" };
+    default:
+      return v3Failure("Unimplemented", `${write.op} is not modelled`);
   }
 }
 
@@ -223,14 +217,27 @@ function applyMembership(
   }
   const asker = settle(run, context.origin);
   if (asker === null) return;
-  reply(asker, refusal === null ? changed(run, wanted) : { ok: false, error: refusal }, true, out);
+  reply(
+    asker,
+    refusal === null ? changed(run, wanted) : v3Failure("FailedPrecondition", refusal),
+    true,
+    out,
+  );
 }
+
+const OP_OF_CHANGE = {
+  add: "member-add",
+  promote: "member-promote",
+  remove: "member-remove",
+  update: "member-update",
+} as const satisfies Record<MemberChange["change"], string>;
 
 function changed(run: Running, change: MemberChange): ClientReply {
   const { membership } = run.stores;
   const id = change.change === "add" ? change.member.id : change.id;
   const members = listMembers(membership).map((member) => ({ ...member }));
-  return { ok: true, members, member: members.find((member) => member.id === id) ?? null };
+  const member = members.find((each) => each.id === id) ?? null;
+  return v3Answer(run, { op: OP_OF_CHANGE[change.change], members, member });
 }
 
 function removeMember(state: EtcdState, run: Running, id: string, now: Micros): void {

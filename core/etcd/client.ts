@@ -3,8 +3,11 @@ import type { Flavored, Micros } from "../kernel/index.js";
 /** A store revision (v3) or store index (v2); one per change, from 1. */
 export type Revision = Flavored<number, "revision">;
 
-/** A lease id; chosen by the client or by the member. Positive. */
-export type LeaseId = Flavored<number, "lease">;
+/**
+ * A lease id, chosen by the client or by the member: 64 bits as 16 hex digits, which no number holds
+ * without loss. "" is none.
+ */
+export type LeaseId = Flavored<string, "lease">;
 
 /**
  * A request of the v2 keys API, as a client states it. Keys are absolute paths such as

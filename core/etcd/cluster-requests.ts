@@ -1,6 +1,5 @@
 import { type Micros, SECOND, unreachable } from "../kernel/index.js";
-import { transferLeader } from "../raft/index.js";
-import type { ClusterRequest } from "./events.js";
+import type { ClusterRequest } from "./cluster-api.js";
 import { forward } from "./forward.js";
 import {
   listMembers,
@@ -14,9 +13,10 @@ import {
 } from "./membership.js";
 import { connectedSince } from "./messages.js";
 import { findProgress } from "./progress.js";
-import { newOrigin, proposeFor, requestTimeout } from "./propose.js";
-import { type EtcdOut, reply, SERVER_ERROR } from "./reply.js";
+import { newOrigin, proposeFor } from "./propose.js";
+import { type EtcdOut, reply, SERVER_ERROR, v3Answer } from "./reply.js";
 import type { Asker, EtcdState, Running } from "./state.js";
+import { v3Failure } from "./v3-api.js";
 
 /** A peer not heard for this long counts as unhealthy when membership is to change (etcd's HealthInterval). */
 const HEALTH_INTERVAL: Micros = 5 * SECOND;
@@ -30,11 +30,12 @@ export function takeClusterRequest(
   now: Micros,
   out: EtcdOut,
 ): void {
-  const refuse = (error: string): void => reply(asker, { ok: false, error }, true, out);
+  const refuse = (error: string): void =>
+    reply(asker, v3Failure("FailedPrecondition", error), true, out);
   switch (request.op) {
     case "member-list": {
       const members = listMembers(run.stores.membership).map((member) => ({ ...member }));
-      reply(asker, { ok: true, members, member: null }, true, out);
+      reply(asker, v3Answer(run, { op: "member-list", members, member: null }), true, out);
       return;
     }
     case "member-add": {
@@ -58,9 +59,6 @@ export function takeClusterRequest(
     case "member-promote":
       promoteMember(state, run, asker, request.member, now, out);
       return;
-    case "move-leader":
-      moveLeader(state, run, asker, request.to, now, out);
-      return;
     default:
       unreachable(request);
   }
@@ -81,7 +79,7 @@ function proposeChange(
 ): void {
   const origin = newOrigin(run);
   const data = { kind: "member-change", origin, change } as const;
-  proposeFor(state, run, asker, "cluster", data, now, out);
+  proposeFor(state, run, asker, "v3", data, now, out);
 }
 
 function voterIds(run: Running): number[] {
@@ -123,11 +121,11 @@ function promoteMember(
   out: EtcdOut,
 ): void {
   if (run.node.role !== "leader") {
-    forward(state, run, asker, "cluster", { op: "member-promote", member: id }, now, out);
+    forward(state, run, asker, { op: "member-promote", member: id }, now, out);
     return;
   }
   const error = promoteRefusal(state, run, id);
-  if (error !== null) reply(asker, { ok: false, error }, true, out);
+  if (error !== null) reply(asker, v3Failure("FailedPrecondition", error), true, out);
   else proposeChange(state, run, asker, { change: "promote", id }, now, out);
 }
 
@@ -143,32 +141,4 @@ function promoteRefusal(state: EtcdState, run: Running, id: string): string | nu
     return SERVER_ERROR.notEnoughStarted;
   }
   return null;
-}
-
-/** Hands the lead over. Only the leader can, and only to a voter it knows. */
-function moveLeader(
-  state: EtcdState,
-  run: Running,
-  asker: Asker,
-  to: string,
-  now: Micros,
-  out: EtcdOut,
-): void {
-  const refuse = (error: string): void => reply(asker, { ok: false, error }, true, out);
-  if (run.node.role !== "leader") {
-    refuse(SERVER_ERROR.notLeader);
-    return;
-  }
-  const member = run.stores.membership.members.get(to);
-  if (member === undefined || member.learner) {
-    refuse(SERVER_ERROR.badTransferee);
-    return;
-  }
-  const target = raftIdOf(to);
-  if (target === run.id) {
-    reply(asker, { ok: true, members: [], member: null }, true, out);
-    return;
-  }
-  run.transfer = { asker, target, deadline: now + requestTimeout(state) };
-  transferLeader(run.node, target, out.facts);
 }

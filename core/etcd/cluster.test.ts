@@ -205,7 +205,7 @@ test("a watcher gets every change after its index once, also through a follower"
   const leader = settleCluster(cluster);
   const [follower = ""] = others(cluster, leader);
   const live = ask(cluster, follower, { op: "watch", key: "/d", recursive: true });
-  const v3 = ask(cluster, follower, { op: "kv-watch", key: "d", rangeEnd: "e" });
+  const v3 = watch(cluster, follower, { key: "d", rangeEnd: "e" });
   const first = ok(call(cluster, leader, { op: "put", key: "/d/k", value: "1" }));
   ok(call(cluster, leader, { op: "kv-put", key: "d1", value: "1" }));
   ok(call(cluster, leader, { op: "kv-put", key: "x", value: "1" }));
@@ -214,8 +214,8 @@ test("a watcher gets every change after its index once, also through a follower"
     { ok: true, status: 200, action: "set", node: { key: "/d/k", value: "1" } },
   ]);
   expect(cluster.replies.get(v3)).toMatchObject([
-    { result: { op: "watch-created" } },
-    { result: { op: "watch-events", events: [{ type: "put", kv: { key: "d1" } }] } },
+    { result: { op: "watch-response", created: true } },
+    { result: { op: "watch-response", events: [{ type: "put", kv: { key: "d1" } }] } },
   ]);
   const since = "node" in first ? first.node.modifiedIndex : 0;
   const late = call(cluster, follower, { op: "watch", key: "/d/k", waitIndex: since });
@@ -240,10 +240,10 @@ test("a lease takes its keys with it when no one keeps it alive", () => {
   const cluster = startCluster({ names: THREE });
   const leader = settleCluster(cluster);
   const [follower = ""] = others(cluster, leader);
-  ok(call(cluster, follower, { op: "lease-grant", id: 7, ttl: 5 }));
-  ok(call(cluster, follower, { op: "kv-put", key: "k", value: "v", lease: 7 }));
+  ok(call(cluster, follower, { op: "lease-grant", id: LEASE, ttl: 5 }));
+  ok(call(cluster, follower, { op: "kv-put", key: "k", value: "v", lease: LEASE }));
   runFor(cluster, 4_000_000);
-  expect(call(cluster, follower, { op: "lease-keep-alive", id: 7 })).toMatchObject({
+  expect(call(cluster, follower, { op: "lease-keep-alive", id: LEASE })).toMatchObject({
     result: { ttl: 5 },
   });
   runFor(cluster, 4_000_000);
@@ -254,11 +254,28 @@ test("a lease takes its keys with it when no one keeps it alive", () => {
   expect(call(cluster, follower, { op: "kv-range", key: "k" })).toMatchObject({
     result: { count: 0 },
   });
-  expect(call(cluster, leader, { op: "lease-time-to-live", id: 7 })).toMatchObject({
+  expect(call(cluster, leader, { op: "lease-time-to-live", id: LEASE })).toMatchObject({
     result: { ttl: -1 },
   });
   expectAgreement(cluster);
 });
+
+const LEASE = "0000000000000007";
+
+function watch(
+  cluster: TestCluster,
+  name: string,
+  range: { readonly key: string; readonly rangeEnd: string },
+): number {
+  const id = ask(cluster, name, { op: "watch-stream" });
+  hear(cluster, name, { kind: "client-message", id, message: { type: "create", ...range } });
+  return id;
+}
+
+function addedMember(reply: ClientReply): string {
+  if (!reply.ok || !("result" in reply) || reply.result.op !== "member-add") return "";
+  return reply.result.member?.id ?? "";
+}
 
 function join(cluster: TestCluster, name: string, memberId: string): void {
   const clusterId = stateOf(cluster, "a").run?.clusterId ?? "";
@@ -280,9 +297,9 @@ test("a learner is added, catches up, is promoted and votes; a removed member st
   const added = ok(
     call(cluster, leader, { op: "member-add", peerUrls: [peerUrl("d")], learner: true }),
   );
-  const member = "member" in added ? (added.member?.id ?? "") : "";
+  const member = addedMember(added);
   expect(call(cluster, leader, { op: "member-promote", member })).toMatchObject({
-    error: "etcdserver: can only promote a learner member which is in sync with leader",
+    message: "etcdserver: can only promote a learner member which is in sync with leader",
   });
   join(cluster, "d", member);
   settleCluster(cluster);
@@ -295,7 +312,7 @@ test("a learner is added, catches up, is promoted and votes; a removed member st
   runFor(cluster, 3_000_000);
   expect(stateOf(cluster, "d").run).toBeNull();
   expect(call(cluster, leader, { op: "member-remove", member })).toMatchObject({
-    error: "membership: ID removed",
+    message: "membership: ID removed",
   });
   hear(cluster, "d", { kind: "start" });
   runFor(cluster, 3_000_000);
@@ -312,7 +329,8 @@ test("with a second of three members down, adding a member is refused as unhealt
   runFor(cluster, 6_000_000);
   expect(call(cluster, leader, { op: "member-add", peerUrls: [peerUrl("d")] })).toEqual({
     ok: false,
-    error: "etcdserver: unhealthy cluster",
+    code: "FailedPrecondition",
+    message: "etcdserver: unhealthy cluster",
   });
 });
 
@@ -336,7 +354,7 @@ test("in place and under immer a cluster goes the same way", () => {
     const leader = settleCluster(cluster);
     const [follower = ""] = others(cluster, leader);
     ask(cluster, follower, { op: "watch", key: "/", recursive: true });
-    ask(cluster, follower, { op: "kv-watch", key: "a", rangeEnd: "\0" });
+    watch(cluster, follower, { key: "a", rangeEnd: "\0" });
     for (let i = 0; i < 15; i++) {
       call(cluster, follower, { op: "put", key: `/k${i % 4}`, value: `${i}`, ttl: 2 });
       call(cluster, leader, { op: "kv-put", key: `k${i % 3}`, value: `${i}` });

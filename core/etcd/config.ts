@@ -1,4 +1,5 @@
 import type { Micros } from "../kernel/index.js";
+import { type EtcdProfile, profileOf } from "./profile.js";
 
 /** A member that a cluster begins with. */
 export interface InitialMember {
@@ -39,7 +40,7 @@ export interface EtcdConfig {
   /** --election-timeout in ticks; default 10. */
   readonly electionTicks?: number;
   readonly heartbeatTicks?: number;
-  /** Default false, as in 3.4. */
+  /** Default: as the version has it. */
   readonly preVote?: boolean;
   readonly checkQuorum?: boolean;
   /** Applied entries between snapshots; default 10,000 (etcd 3.4 has 100,000, before and since 10,000). */
@@ -64,11 +65,15 @@ export interface ExistingCluster {
 export type ResolvedEtcdConfig = Required<Omit<EtcdConfig, "existing" | "bugs">> & {
   readonly existing: ExistingCluster | null;
   readonly bugs: Required<EtcdBugs>;
+  readonly profile: EtcdProfile;
 };
 
 /** Fills in defaults. */
 export function resolveEtcdConfig(config: EtcdConfig): ResolvedEtcdConfig {
+  const version = config.version ?? "3.4.23";
+  const profile = profileOf(version);
   return {
+    profile,
     name: config.name,
     seed: config.seed,
     clusterState: config.clusterState,
@@ -76,11 +81,11 @@ export function resolveEtcdConfig(config: EtcdConfig): ResolvedEtcdConfig {
     clusterToken: config.clusterToken ?? "etcd-cluster",
     existing: config.existing ?? null,
     clientUrls: config.clientUrls ?? [`http://${config.name}:2379`],
-    version: config.version ?? "3.4.23",
+    version,
     tick: config.tick ?? 100_000,
     electionTicks: config.electionTicks ?? 10,
     heartbeatTicks: config.heartbeatTicks ?? 1,
-    preVote: config.preVote ?? false,
+    preVote: config.preVote ?? profile.preVote,
     checkQuorum: config.checkQuorum ?? true,
     snapshotCount: config.snapshotCount ?? 10_000,
     catchUpEntries: config.catchUpEntries ?? 5_000,

@@ -3,7 +3,7 @@ import { reportSnapshot } from "../raft/index.js";
 import { expiredLeases } from "./lease.js";
 import { newOrigin, proposeFor, submit } from "./propose.js";
 import { tendReads } from "./reads.js";
-import { type EtcdOut, failRequest, reply, SERVER_ERROR, timeoutText } from "./reply.js";
+import { type EtcdOut, failRequest, SERVER_ERROR, timeoutText } from "./reply.js";
 import type { EtcdState, Running } from "./state.js";
 import { hasExpiringKeys } from "./v2store.js";
 
@@ -27,7 +27,7 @@ export function tendDue(state: EtcdState, run: Running, now: Micros, out: EtcdOu
   const { transfer } = run;
   if (transfer !== null && transfer.deadline <= now) {
     run.transfer = null;
-    reply(transfer.asker, { ok: false, error: SERVER_ERROR.timeout }, true, out);
+    failRequest(transfer.asker, "v3", SERVER_ERROR.timeout, out);
   }
 }
 

@@ -2,9 +2,9 @@ import type { ArmTimer, Bytes, CancelTimer, TimerFired } from "../kernel/index.j
 import type { LogIndex, Message, RaftFact, RaftId, Term } from "../raft/index.js";
 import type { EtcdReply, V2Request } from "./client.js";
 import type { LogData } from "./log-data.js";
-import type { Member } from "./membership.js";
 import type { StoreImage } from "./snapshot.js";
 import type { V3Request, V3Response } from "./v3-api.js";
+import type { WatchMessage } from "./watch-api.js";
 
 /** A raft message between members. */
 export type RaftMessage = Message<LogData, StoreImage>;
@@ -20,27 +20,8 @@ export type PeerNote =
 /** Told apart by `type`: raft's begin with `Msg`. */
 export type PeerMessage = RaftMessage | PeerNote;
 
-/** A request about the cluster itself. Member ids are 16 hex digits. */
-export type ClusterRequest =
-  | { readonly op: "member-list" }
-  | { readonly op: "member-add"; readonly peerUrls: readonly string[]; readonly learner?: boolean }
-  | { readonly op: "member-remove"; readonly member: string }
-  | { readonly op: "member-update"; readonly member: string; readonly peerUrls: readonly string[] }
-  | { readonly op: "member-promote"; readonly member: string }
-  | { readonly op: "move-leader"; readonly to: string };
-
-/** `error` is etcd's text, such as `membership: ID not found`. */
-export type ClusterReply =
-  | {
-      readonly ok: true;
-      readonly members: readonly Member[];
-      /** The member that was added, updated or promoted. */
-      readonly member: Member | null;
-    }
-  | { readonly ok: false; readonly error: string };
-
-export type ClientRequest = V2Request | V3Request | ClusterRequest;
-export type ClientReply = EtcdReply | V3Response | ClusterReply;
+export type ClientRequest = V2Request | V3Request;
+export type ClientReply = EtcdReply | V3Response;
 
 /** What a member hears. */
 export type EtcdStimulus =
@@ -59,7 +40,13 @@ export type EtcdStimulus =
       /** Who asks; comes back as `to` of the reply. */
       readonly from: string;
       readonly request: ClientRequest;
+      /** What `authenticate` answered, where the client has logged in; v3 only. */
+      readonly token?: string;
     }
+  /** The client says more on the stream that the request of this id opened. */
+  | { readonly kind: "client-message"; readonly id: number; readonly message: WatchMessage }
+  /** The client of a stream has stopped reading, or reads again. Until told, it reads. */
+  | { readonly kind: "client-flow"; readonly id: number; readonly blocked: boolean }
   /** The client hung up: it gets no further reply. What it proposed may still happen. */
   | { readonly kind: "client-cancel"; readonly id: number }
   /** Everything written up to `token` is durable. */

@@ -9,14 +9,13 @@ export function forward(
   state: EtcdState,
   run: Running,
   asker: Asker,
-  purpose: "v3" | "cluster",
   request: ClientRequest,
   now: Micros,
   out: EtcdOut,
 ): void {
   const id = newOrigin(run).request;
   const deadline = now + requestTimeout(state);
-  run.requests.set(id, { asker, purpose, since: now, deadline });
+  run.requests.set(id, { asker, purpose: "v3", since: now, deadline });
   const to = run.node.lead;
   if (to === 0) return;
   out.effects.push({ kind: "send", to, message: { type: "forward", id, request }, sizeBytes: 256 });

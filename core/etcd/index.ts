@@ -1,8 +1,12 @@
+export type * from "./auth-api.js";
 export * from "./client.js";
+export type * from "./cluster-api.js";
 export type { EtcdBugs, EtcdConfig, InitialMember } from "./config.js";
 export { type Disk, type Durable, pendingWrites, storageFrom } from "./disk.js";
 export type * from "./events.js";
+export type * from "./lease-api.js";
 export type { LogData, Origin } from "./log-data.js";
+export type * from "./maintenance-api.js";
 export { etcd } from "./member.js";
 export {
   clusterIdOf,
@@ -20,3 +24,4 @@ export type { V2Notice } from "./v2-watch.js";
 export * from "./v2store.js";
 export type * from "./v3-api.js";
 export * from "./view.js";
+export type * from "./watch-api.js";

@@ -54,14 +54,14 @@ export function dropLease(lessor: Lessor, id: LeaseId): readonly string[] {
   return keys;
 }
 
-/** Hangs a key on a lease, or (0) on none. */
+/** Hangs a key on a lease, or ("") on none. */
 export function attachKey(lessor: Lessor, key: string, id: LeaseId): void {
   const old = lessor.byKey.get(key);
   if (old !== undefined) {
     lessor.keys.get(old)?.delete(key);
     lessor.byKey.delete(key);
   }
-  if (id === 0) return;
+  if (id === "") return;
   lessor.byKey.set(key, id);
   lessor.keys.get(id)?.add(key);
 }
@@ -96,7 +96,7 @@ export function expiredLeases(lessor: Lessor, now: Micros, limit: number): Lease
     if (at <= now) due.push({ id, at });
     else if (next === null || at < next) next = at;
   }
-  due.sort((left, right) => left.at - right.at || left.id - right.id);
+  due.sort((left, right) => left.at - right.at || (left.id < right.id ? -1 : 1));
   if (due.length === 0) lessor.nextExpiry = next;
   return due.slice(0, limit).map(({ id }) => id);
 }

@@ -64,6 +64,8 @@ function v3Bytes(write: V3Write): Bytes {
     case "lease-grant":
     case "lease-revoke":
       return 16;
+    default:
+      return 64;
   }
 }
 

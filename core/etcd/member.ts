@@ -9,7 +9,14 @@ import { diskSynced, pump } from "./ready.js";
 import { type EtcdOut, reply } from "./reply.js";
 import { cancelRequest, takeRequest } from "./requests.js";
 import { startMember, TICK_TIMER } from "./start.js";
-import { type Asker, createEtcdState, type EtcdState, type Running } from "./state.js";
+import {
+  type Asker,
+  createEtcdState,
+  type EtcdState,
+  type HeldStimulus,
+  type Running,
+} from "./state.js";
+import { hearWatcher } from "./watch-requests.js";
 
 /**
  * One etcd process and the disk under it: raft, the v2 and v3 stores, leases, watches, membership.
@@ -49,12 +56,12 @@ function hear(state: EtcdState, stimulus: EtcdStimulus, now: Micros, out: EtcdOu
     case "disk-synced":
       diskSynced(state, run, stimulus.token, now, out);
       break;
-    case "client-request": {
-      const asker: Asker = { id: stimulus.id, client: stimulus.from, peer: 0 };
-      if (run.ready) takeRequest(state, run, asker, stimulus.request, now, out);
-      else run.held.push({ asker, request: stimulus.request });
+    case "client-request":
+    case "client-message":
+    case "client-flow":
+      if (run.ready) hearClient(state, run, stimulus, now, out);
+      else run.held.push(stimulus);
       break;
-    }
     case "client-cancel":
       cancelRequest(run, stimulus.id);
       return;
@@ -81,6 +88,29 @@ function hear(state: EtcdState, stimulus: EtcdStimulus, now: Micros, out: EtcdOu
       unreachable(stimulus);
   }
   settle(state, run, now, out);
+}
+
+function hearClient(
+  state: EtcdState,
+  run: Running,
+  stimulus: HeldStimulus,
+  now: Micros,
+  out: EtcdOut,
+): void {
+  switch (stimulus.kind) {
+    case "client-request": {
+      const asker: Asker = { id: stimulus.id, client: stimulus.from, peer: 0 };
+      takeRequest(state, run, asker, stimulus.request, now, out);
+      return;
+    }
+    case "client-message":
+      hearWatcher(run, stimulus.id, stimulus.message, out);
+      return;
+    case "client-flow":
+      return;
+    default:
+      unreachable(stimulus);
+  }
 }
 
 /** Ten a second on every member: looks at deadlines only when one has come. */
@@ -144,7 +174,7 @@ function settle(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void
   out.facts.push({ kind: "etcd.ready" });
   const { held } = run;
   run.held = [];
-  for (const { asker, request } of held) takeRequest(state, run, asker, request, now, out);
+  for (const stimulus of held) hearClient(state, run, stimulus, now, out);
   pump(state, run, now, out);
 }
 

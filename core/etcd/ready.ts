@@ -25,7 +25,7 @@ import { type EtcdOut, reply, v3Answer } from "./reply.js";
 import { imageOfStores, restoreStores, type StoreImage } from "./snapshot.js";
 import type { EtcdState, Running } from "./state.js";
 import { nameOf, roleOf } from "./view.js";
-import { catchUpWatchers } from "./watch.js";
+import { catchUpWatches } from "./watch-requests.js";
 
 type EtcdReady = Ready<LogData, StoreImage>;
 
@@ -146,19 +146,7 @@ function restore(
   run.snapshotIndex = index;
   run.removed = new Set(image.membership.removed.map(raftIdOf));
   out.facts.push({ kind: "etcd.restored", index, from: nameOf(run, run.node.lead) });
-  catchUpWatchers(
-    run.v3Watchers,
-    run.stores.mvcc,
-    (id, events) => {
-      const asker = run.watching.get(id);
-      if (asker) reply(asker, v3Answer(run, { op: "watch-events", events }), false, out);
-    },
-    (id, compactRevision) => {
-      const asker = run.watching.get(id);
-      run.watching.delete(id);
-      if (asker) reply(asker, v3Answer(run, { op: "watch-cancelled", compactRevision }), true, out);
-    },
-  );
+  catchUpWatches(run, out);
   answerRound(run, now, out);
 }
 
@@ -219,7 +207,7 @@ function noteRole(run: Running, now: Micros, out: EtcdOut): void {
   const { transfer } = run;
   if (transfer !== null && node.lead === transfer.target) {
     run.transfer = null;
-    reply(transfer.asker, { ok: true, members: [], member: null }, true, out);
+    reply(transfer.asker, v3Answer(run, { op: "move-leader" }), true, out);
   }
   submitUnsent(run, out);
 }

@@ -60,8 +60,7 @@ export function failRequest(
   out: EtcdOut,
 ): void {
   if (purpose === "v2") reply(asker, v2Failure(300, error, 0), true, out);
-  else if (purpose === "v3") reply(asker, v3Failure("Unavailable", error), true, out);
-  else reply(asker, { ok: false, error }, true, out);
+  else reply(asker, v3Failure("Unavailable", error), true, out);
 }
 
 /** Why a request timed out, as far as etcd tells: a leader elected after it began is the suspect. */

@@ -97,7 +97,7 @@ export function restoreStores(stores: Stores, image: StoreImage): void {
   restoreLessor(stores.lessor, image.lessor);
   for (const key of stores.mvcc.keys) {
     const kv = valueAt(stores.mvcc, key, image.mvcc.revision);
-    if (kv !== null && kv.lease !== 0) attachKey(stores.lessor, key, kv.lease);
+    if (kv !== null && kv.lease !== "") attachKey(stores.lessor, key, kv.lease);
   }
   stores.membership = membershipOf(image.membership);
   stores.clusterVersion = image.clusterVersion;

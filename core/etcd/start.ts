@@ -118,7 +118,7 @@ function newRunning(state: EtcdState, identity: DiskIdentity, out: EtcdOut): Run
     unsent: [],
     nextRequest: disk.starts * REQUESTS_PER_START,
     reads: { current: null, next: [] },
-    v3Watchers: new Map(),
+    streams: new Map(),
     watching: new Map(),
     published: false,
     ready: false,

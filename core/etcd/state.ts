@@ -2,11 +2,11 @@ import type { ArmTimer, Micros } from "../kernel/index.js";
 import type { LogIndex, RaftId, RawNode, Ready, Term } from "../raft/index.js";
 import { type EtcdConfig, type ResolvedEtcdConfig, resolveEtcdConfig } from "./config.js";
 import { createDisk, type Disk } from "./disk.js";
-import type { ClientRequest, EtcdRole } from "./events.js";
+import type { EtcdRole, EtcdStimulus } from "./events.js";
 import type { LogData } from "./log-data.js";
 import type { StoreImage, Stores } from "./snapshot.js";
 import type { RangeRequest, TxnRequest } from "./v3-api.js";
-import type { Watchers } from "./watch.js";
+import type { WatchStreams } from "./watch.js";
 
 /** Who gets a reply: a client of this member, or another member that passed a request on. */
 export interface Asker {
@@ -22,7 +22,7 @@ export interface Asker {
 export interface PendingRequest {
   /** null for what the member asked for itself. */
   asker: Asker | null;
-  readonly purpose: "v2" | "v3" | "cluster" | "publish" | "cluster-version" | "lease-revoke";
+  readonly purpose: "v2" | "v3" | "publish" | "cluster-version" | "lease-revoke";
   readonly since: Micros;
   readonly deadline: Micros;
 }
@@ -51,11 +51,11 @@ export interface Reads {
   next: WaitingRead[];
 }
 
-/** A client's request that came before the member served clients. */
-export interface HeldRequest {
-  readonly asker: Asker;
-  readonly request: ClientRequest;
-}
+/** What a client said before the member served clients. */
+export type HeldStimulus = Extract<
+  EtcdStimulus,
+  { readonly kind: "client-request" | "client-message" | "client-flow" }
+>;
 
 /** What only a running process has. */
 export interface Running {
@@ -81,13 +81,13 @@ export interface Running {
   unsent: UnsentProposal[];
   nextRequest: number;
   reads: Reads;
-  v3Watchers: Watchers;
-  /** Who watches, by the id of the watch, of both APIs. */
+  streams: WatchStreams;
+  /** Who watches the v2 keys, by the id of the request. */
   watching: Map<number, Asker>;
   /** Whether the member's name is known to the cluster: once it is, it serves clients. */
   published: boolean;
   ready: boolean;
-  held: HeldRequest[];
+  held: HeldStimulus[];
   /** Entries up to here were applied before the last stop: applying them again is no news. */
   readonly replayUntil: LogIndex;
   /** What the last `etcd.role` said. */

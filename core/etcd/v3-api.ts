@@ -1,9 +1,14 @@
+import type { AuthRequest, AuthResult, AuthWrite } from "./auth-api.js";
 import type { LeaseId, Revision } from "./client.js";
+import type { ClusterRequest, ClusterResult } from "./cluster-api.js";
+import type { LeaseRequest, LeaseResult, LeaseWrite } from "./lease-api.js";
+import type { AlarmRequest, MaintenanceRequest, MaintenanceResult } from "./maintenance-api.js";
+import type { WatchResponse, WatchStreamRequest } from "./watch-api.js";
 
 /**
  * The v3 API as values. Keys and values are byte strings, one character (0 to 255) for each byte, so
  * that they compare as bytes do. Field names and defaults are those of etcd's rpc.proto; 0 and ""
- * stand for absent as in protobuf. Lease ids are safe integers.
+ * stand for absent as in protobuf.
  */
 export interface KeyValue {
   readonly key: string;
@@ -60,9 +65,10 @@ export interface Compare {
   readonly key: string;
   readonly rangeEnd?: string;
   readonly result: CompareResult;
-  /** What is compared with what: numbers for all but `value`. */
+  /** What is compared with what. Leases compare as signed numbers. */
   readonly target:
-    | { readonly field: "version" | "create" | "mod" | "lease"; readonly operand: number }
+    | { readonly field: "version" | "create" | "mod"; readonly operand: number }
+    | { readonly field: "lease"; readonly operand: LeaseId }
     | { readonly field: "value"; readonly operand: string };
 }
 
@@ -80,43 +86,31 @@ export interface CompactRequest {
   readonly revision: Revision;
 }
 
-export type LeaseRequest =
-  /** Id 0 or absent: the member chooses. */
-  | { readonly op: "lease-grant"; readonly ttl: number; readonly id?: LeaseId }
-  | { readonly op: "lease-revoke"; readonly id: LeaseId }
-  | { readonly op: "lease-keep-alive"; readonly id: LeaseId }
-  | { readonly op: "lease-time-to-live"; readonly id: LeaseId; readonly keys?: boolean }
-  | { readonly op: "lease-list" };
+export type V3Request =
+  | RequestOp
+  | CompactRequest
+  | LeaseRequest
+  | WatchStreamRequest
+  | AuthRequest
+  | MaintenanceRequest
+  | ClusterRequest;
 
-/** One watcher of a stream of its own: answered by `watch-created`, then by `watch-events`, until cancelled. */
-export interface WatchRequest {
-  readonly op: "kv-watch";
-  readonly key: string;
-  readonly rangeEnd?: string;
-  /** 0 or absent: from the next change on. */
-  readonly startRevision?: Revision;
-  readonly prevKv?: boolean;
-  readonly noPut?: boolean;
-  readonly noDelete?: boolean;
-}
-
-export type V3Request = RequestOp | CompactRequest | LeaseRequest | WatchRequest;
-
-/** The changes of one v3 write, as the log carries them. */
+/** What the log carries of the v3 API. */
 export type V3Write =
   | PutRequest
   | DeleteRangeRequest
   | TxnRequest
   | CompactRequest
-  | { readonly op: "lease-grant"; readonly ttl: number; readonly id: LeaseId }
-  | { readonly op: "lease-revoke"; readonly id: LeaseId };
-
-export interface Event {
-  readonly type: "put" | "delete";
-  /** Of a deletion only key and modRevision. */
-  readonly kv: KeyValue;
-  readonly prevKv?: KeyValue;
-}
+  | LeaseWrite
+  | AlarmRequest
+  | AuthWrite
+  /** The member that took it in has made the token. */
+  | {
+      readonly op: "authenticate";
+      readonly name: string;
+      readonly password: string;
+      readonly token: string;
+    };
 
 /** Who answered, and at what revision and term. Ids in hex. */
 export interface ResponseHeader {
@@ -148,23 +142,11 @@ export type OpResponse =
 export type V3Result =
   | OpResponse
   | { readonly op: "kv-compact" }
-  | { readonly op: "lease-grant"; readonly id: LeaseId; readonly ttl: number }
-  | { readonly op: "lease-revoke" }
-  /** Seconds; 0 for a lease that is not there. */
-  | { readonly op: "lease-keep-alive"; readonly id: LeaseId; readonly ttl: number }
-  /** `ttl` is -1 for a lease that is not there. */
-  | {
-      readonly op: "lease-time-to-live";
-      readonly id: LeaseId;
-      readonly ttl: number;
-      readonly grantedTtl: number;
-      readonly keys: readonly string[];
-    }
-  | { readonly op: "lease-list"; readonly leases: readonly LeaseId[] }
-  | { readonly op: "watch-created" }
-  | { readonly op: "watch-events"; readonly events: readonly Event[] }
-  /** `compactRevision` is not 0 if the start revision was compacted. */
-  | { readonly op: "watch-cancelled"; readonly compactRevision: Revision };
+  | LeaseResult
+  | WatchResponse
+  | AuthResult
+  | MaintenanceResult
+  | ClusterResult;
 
 /** gRPC status codes that etcd answers with. */
 export type GrpcCode =
@@ -173,8 +155,13 @@ export type GrpcCode =
   | "AlreadyExists"
   | "FailedPrecondition"
   | "OutOfRange"
+  | "PermissionDenied"
   | "ResourceExhausted"
+  | "Unauthenticated"
   | "Unavailable"
+  | "Unimplemented"
+  | "Internal"
+  | "DataLoss"
   | "Unknown";
 
 /** A refusal with etcd's text, such as `etcdserver: mvcc: required revision has been compacted`. */

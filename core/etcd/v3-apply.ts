@@ -100,7 +100,7 @@ const MISSING: KeyValue = {
   modRevision: 0,
   version: 0,
   value: "",
-  lease: 0,
+  lease: "",
 };
 
 /** A range must satisfy the comparison with every key; one without keys counts as a missing key. */
@@ -112,10 +112,7 @@ function holds(store: Mvcc, compare: Compare): boolean {
 }
 
 function holdsFor(kv: KeyValue, { target, result }: Compare): boolean {
-  const order =
-    target.field === "value"
-      ? compareOrder(kv.value, target.operand)
-      : compareOrder(fieldOf(kv, target.field), target.operand);
+  const order = orderOf(kv, target);
   switch (result) {
     case "equal":
       return order === 0;
@@ -128,7 +125,22 @@ function holdsFor(kv: KeyValue, { target, result }: Compare): boolean {
   }
 }
 
-function fieldOf(kv: KeyValue, field: "version" | "create" | "mod" | "lease"): number {
+function orderOf(kv: KeyValue, target: Compare["target"]): number {
+  switch (target.field) {
+    case "value":
+      return compareOrder(kv.value, target.operand);
+    case "lease":
+      return compareOrder(signedLease(kv.lease), signedLease(target.operand));
+    default:
+      return compareOrder(fieldOf(kv, target.field), target.operand);
+  }
+}
+
+function signedLease(id: LeaseId): bigint {
+  return BigInt.asIntN(64, BigInt(`0x${id === "" ? "0" : id}`));
+}
+
+function fieldOf(kv: KeyValue, field: "version" | "create" | "mod"): number {
   switch (field) {
     case "version":
       return kv.version;
@@ -136,12 +148,10 @@ function fieldOf(kv: KeyValue, field: "version" | "create" | "mod" | "lease"): n
       return kv.createRevision;
     case "mod":
       return kv.modRevision;
-    case "lease":
-      return kv.lease;
   }
 }
 
-function compareOrder<T extends string | number>(left: T, right: T): number {
+function compareOrder<T extends string | number | bigint>(left: T, right: T): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
@@ -178,11 +188,11 @@ function refusalOf(
 }
 
 function putRefusal(store: Mvcc, lessor: Lessor, put: PutRequest): V3Failure | null {
-  const lease = put.lease ?? 0;
+  const lease = put.lease ?? "";
   if (put.ignoreValue === true || put.ignoreLease === true) {
     if (valueAt(store, put.key, store.revision) === null) return KV_ERROR.keyNotFound;
   }
-  return lease !== 0 && !lessor.leases.has(lease) ? KV_ERROR.leaseNotFound : null;
+  return lease !== "" && !lessor.leases.has(lease) ? KV_ERROR.leaseNotFound : null;
 }
 
 function checkRevision(store: Mvcc, revision: Revision): V3Failure | null {
@@ -219,7 +229,7 @@ function writeOp(
 function putOp(store: Mvcc, lessor: Lessor, txn: WriteTxn, put: PutRequest): OpResponse {
   const old = valueAt(store, put.key, txnRevision(store, txn));
   const value = put.ignoreValue === true ? (old?.value ?? "") : put.value;
-  const lease: LeaseId = put.ignoreLease === true ? (old?.lease ?? 0) : (put.lease ?? 0);
+  const lease: LeaseId = put.ignoreLease === true ? (old?.lease ?? "") : (put.lease ?? "");
   putKey(store, txn, put.key, value, lease);
   attachKey(lessor, put.key, lease);
   return put.prevKv === true && old !== null ? { op: "kv-put", prevKv: old } : { op: "kv-put" };
@@ -232,7 +242,7 @@ function deleteOp(
   request: DeleteRangeRequest,
 ): OpResponse {
   const gone = deleteKeys(store, txn, request.key, request.rangeEnd ?? "");
-  for (const { key } of gone) attachKey(lessor, key, 0);
+  for (const { key } of gone) attachKey(lessor, key, "");
   const prevKvs = request.prevKv === true ? gone : [];
   return { op: "kv-delete-range", deleted: gone.length, prevKvs };
 }

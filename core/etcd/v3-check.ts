@@ -26,7 +26,7 @@ function checkOp(op: RequestOp, opsMax: number): V3Failure | null {
     case "kv-put":
       if (op.key === "") return KV_ERROR.emptyKey;
       if (op.ignoreValue === true && op.value !== "") return KV_ERROR.valueProvided;
-      return op.ignoreLease === true && (op.lease ?? 0) !== 0 ? KV_ERROR.leaseProvided : null;
+      return op.ignoreLease === true && (op.lease ?? "") !== "" ? KV_ERROR.leaseProvided : null;
     case "kv-txn":
       return checkTxn(op, opsMax);
   }

@@ -248,19 +248,17 @@ function isTransient(reply: ClientReply): boolean {
   if (reply.ok) return false;
   if ("unreachable" in reply) return true;
   if ("errorCode" in reply) return reply.errorCode === 300 || reply.errorCode === 301;
-  return (
-    "error" in reply && /unhealthy cluster|no leader|timed out|not enough/.test(String(reply.error))
-  );
+  return /unhealthy cluster|no leader|timed out|not enough/.test(reply.message);
 }
 
 /** `etcdctl member add`; `added` gets the members as they are then. An add tried again may have been done before. */
 function* memberAdd(peerUrl: string, added: (members: readonly Member[]) => void): Session {
   const reply = yield { op: "member-add", peerUrls: [peerUrl] };
-  const error = "error" in reply ? String(reply.error) : "no members in the answer";
-  if (!reply.ok && !/exists/.test(error)) return error;
-  const list = reply.ok ? reply : yield { op: "member-list" };
-  if (!("members" in list)) return error;
-  added(list.members);
+  const error = "message" in reply ? reply.message : "no members in the answer";
+  if (!reply.ok && !/exist/.test(error)) return error;
+  const members = membersIn(reply.ok ? reply : yield { op: "member-list" });
+  if (members === null) return error;
+  added(members);
   return "added";
 }
 
@@ -277,12 +275,17 @@ Environment="ETCD_INITIAL_CLUSTER_STATE=existing"
 }
 
 function* memberRemove(peerUrl: string): Session {
-  const list = yield { op: "member-list" };
-  if (!list.ok || !("members" in list)) return "no member list";
-  const member = list.members.find((candidate) => candidate.peerUrls.includes(peerUrl));
+  const members = membersIn(yield { op: "member-list" });
+  if (members === null) return "no member list";
+  const member = members.find((candidate) => candidate.peerUrls.includes(peerUrl));
   if (member === undefined) return "no such member";
   const reply = yield { op: "member-remove", member: member.id };
-  return reply.ok ? "removed" : "error" in reply ? String(reply.error) : "failed";
+  return reply.ok ? "removed" : "message" in reply ? reply.message : "failed";
+}
+
+/** The members that an answer of the Cluster service lists, or null. */
+function membersIn(reply: ClientReply): readonly Member[] | null {
+  return reply.ok && "result" in reply && "members" in reply.result ? reply.result.members : null;
 }
 
 function* locksmithSession(command: LocksmithctlCommand): Session {

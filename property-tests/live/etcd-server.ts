@@ -1,53 +1,94 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
+/** How a member of a real cluster is started. */
+export interface EtcdServerOptions {
+  /** The program; default: `etcd` on the PATH. */
+  readonly program?: string;
+  /** The v2 API, which releases since 3.6 no longer have; default true. */
+  readonly v2?: boolean;
+}
+
 /** A real etcd on loopback with a data folder of its own, which survives restarts until `remove`. */
 export class EtcdServer {
+  readonly name: string;
+  /** For clients. */
   readonly url: string;
+  readonly peerUrl: string;
+  readonly #program: string;
   readonly #arguments: readonly string[];
   readonly #folder: string;
   #child: ChildProcess | null = null;
 
-  private constructor(url: string, peer: string, folder: string) {
+  private constructor(seat: Seat, seats: readonly Seat[], options: EtcdServerOptions) {
+    const { name, url, peerUrl } = seat;
+    this.name = name;
     this.url = url;
-    this.#folder = folder;
+    this.peerUrl = peerUrl;
+    this.#program = options.program ?? "etcd";
+    this.#folder = mkdtempSync(join(memoryFolder(), "orrery-etcd-"));
     this.#arguments = [
-      "--data-dir",
-      folder,
-      "--enable-v2=true",
-      "--listen-client-urls",
-      url,
-      "--advertise-client-urls",
-      url,
-      "--listen-peer-urls",
-      peer,
-      "--initial-advertise-peer-urls",
-      peer,
-      "--initial-cluster",
-      `default=${peer}`,
-      "--log-level",
-      "error",
-    ];
+      ["--name", name],
+      ["--data-dir", this.#folder],
+      ...(options.v2 === false ? [] : [["--enable-v2=true"]]),
+      ["--listen-client-urls", url],
+      ["--advertise-client-urls", url],
+      ["--listen-peer-urls", peerUrl],
+      ["--initial-advertise-peer-urls", peerUrl],
+      ["--initial-cluster", seats.map((each) => `${each.name}=${each.peerUrl}`).join(",")],
+      ["--log-level", "error"],
+    ].flat();
   }
 
-  static async create(): Promise<EtcdServer> {
-    const [client, peer] = await Promise.all([freePort(), freePort()]);
-    const folder = mkdtempSync(join(tmpdir(), "orrery-etcd-"));
-    const server = new EtcdServer(`http://127.0.0.1:${client}`, `http://127.0.0.1:${peer}`, folder);
-    await server.start();
+  /** One member that is a cluster of its own. */
+  static async create(options: EtcdServerOptions = {}): Promise<EtcdServer> {
+    const [server] = await EtcdServer.cluster(["default"], options);
+    if (server === undefined) throw new Error("a cluster has as many members as it has names");
     return server;
+  }
+
+  /** A new cluster of members with these names; healthy when it is returned. */
+  static async cluster(
+    names: readonly string[],
+    options: EtcdServerOptions = {},
+  ): Promise<readonly EtcdServer[]> {
+    const ports = await freePorts(2 * names.length);
+    const seats = names.map((name, i): Seat => {
+      const loopback = (port: number | undefined): string => `http://127.0.0.1:${port ?? 0}`;
+      return { name, url: loopback(ports[2 * i]), peerUrl: loopback(ports[2 * i + 1]) };
+    });
+    const servers = seats.map((seat) => new EtcdServer(seat, seats, options));
+    try {
+      await Promise.all(servers.map((server) => server.start()));
+    } catch (error) {
+      await Promise.all(servers.map((server) => server.remove()));
+      throw error;
+    }
+    return servers;
+  }
+
+  /** Whether the process runs; false after it ended by itself. */
+  get running(): boolean {
+    return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
   /** Starts it on the same ports and data, and waits until it is healthy. */
   async start(): Promise<void> {
-    this.#child = spawn("etcd", this.#arguments, { stdio: "ignore" });
-    for (let waited = 0; waited < 30_000; waited += 50) {
+    const child = spawn(this.#program, this.#arguments, { stdio: "ignore" });
+    this.#child = child;
+    let failure: string | null = null;
+    child.once("error", (error) => {
+      failure = error.message;
+    });
+    for (let waited = 0; waited < 30_000; waited += 25) {
       if (await this.#healthy()) return;
-      await sleep(50);
+      if (failure !== null) throw new Error(`etcd does not start: ${failure}`);
+      if (child.exitCode !== null) throw new Error(`etcd ended with exit code ${child.exitCode}`);
+      await sleep(25);
     }
     throw new Error("etcd did not become healthy in 30 s");
   }
@@ -56,7 +97,7 @@ export class EtcdServer {
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = null;
-    if (child === null || child.exitCode !== null) return;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGKILL");
     await gone;
@@ -82,16 +123,33 @@ export class EtcdServer {
   }
 }
 
-function freePort(): Promise<number> {
+/** Where a member is. */
+interface Seat {
+  readonly name: string;
+  readonly url: string;
+  readonly peerUrl: string;
+}
+
+/** Data of tests need not outlive the machine: without a disk to wait for, writes are fast. */
+function memoryFolder(): string {
+  return existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+}
+
+/** Ports that nobody listened on a moment ago, all different. */
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(servers.map(listen));
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+function listen(server: ReturnType<typeof createServer>): Promise<number> {
   return new Promise((resolve, reject) => {
-    const server = createServer();
     server.once("error", reject);
     server.listen(0, "127.0.0.1", () => {
       const address = server.address();
-      server.close(() => {
-        if (address !== null && typeof address === "object") resolve(address.port);
-        else reject(new Error("no port"));
-      });
+      if (address !== null && typeof address === "object") resolve(address.port);
+      else reject(new Error("no port"));
     });
   });
 }

@@ -37,6 +37,10 @@ export interface ClusterOptions {
   readonly seed?: number;
   readonly mode?: "in-place" | "immutable";
   readonly config?: Partial<EtcdConfig>;
+  /** Default: `http://NAME:2380`. */
+  readonly peerUrls?: Readonly<Record<string, string>>;
+  /** What the clocks of all members show in the beginning; default 0. */
+  readonly epoch?: Micros;
 }
 
 /** One fact, where and when. */
@@ -66,11 +70,15 @@ export function peerUrl(name: string): string {
   return `http://${name}:2380`;
 }
 
+function peerUrlOf(options: ClusterOptions, name: string): string {
+  return options.peerUrls?.[name] ?? peerUrl(name);
+}
+
 /** A cluster whose members are all started. */
 export function startCluster(options: ClusterOptions): TestCluster {
   const cluster: TestCluster = {
     options,
-    now: 0,
+    now: options.epoch ?? 0,
     hosts: new Map(),
     byRaftId: new Map(),
     queue: [],
@@ -81,7 +89,7 @@ export function startCluster(options: ClusterOptions): TestCluster {
     seq: 0,
     nextId: 1,
   };
-  const initialCluster = options.names.map((name) => ({ name, peerUrls: [peerUrl(name)] }));
+  const initialCluster = options.names.map((name) => ({ name, peerUrls: [peerUrlOf(options, name)] }));
   for (const name of options.names) {
     addHost(cluster, {
       name,
@@ -100,7 +108,7 @@ export function addHost(cluster: TestCluster, config: EtcdConfig): void {
   const { name } = config;
   const id =
     config.existing?.memberId ??
-    memberIdOf([peerUrl(name)], config.clusterToken ?? "etcd-cluster", null);
+    memberIdOf([peerUrlOf(cluster.options, name)], config.clusterToken ?? "etcd-cluster", null);
   cluster.byRaftId.set(raftIdOf(id), name);
   cluster.hosts.set(name, { name, state: etcd.create(config), life: 0, timerSeq: 0 });
 }

@@ -12,3 +12,4 @@ export * as observe from "./observe/index.js";
 export * as raft from "./raft/index.js";
 export * as systemd from "./systemd/index.js";
 export * as update from "./update/index.js";
+export * as workload from "./workload/index.js";

@@ -84,6 +84,7 @@ const FLOORS: Record<string, number> = {
   update: 4,
   discovery: 4,
   fleet: 4,
+  workload: 4,
   host: 5,
   cluster: 6,
 };

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Command } from "commander";
-import { type Failure, runCampaign, writeFault } from "../../sim/index.js";
+import { type Failure, runCampaign, showValue, writeFault } from "../../sim/index.js";
 import {
   collect,
   EXIT,
@@ -31,6 +31,7 @@ export function checkCommand(): Command {
     .option("--no-shrink", "leave the first failure as it is")
     .option("--json", "print the result as JSON")
     .option("--counterfactual", "the scenario with its safeguards on")
+    .option("--variant <name>", "the scenario as one of its variants has it")
     .option("--safeguard <name[=value]>", "switch a safeguard on (or off: name=off)", collect)
     .option("--bug <name>", "switch a deliberate protocol bug on", collect)
     .addHelpText(
@@ -81,6 +82,10 @@ async function check(path: string, flags: CheckFlags): Promise<void> {
       `${scenario.name}: ${result.runs} seeds from ${flags.from}, ${result.failedSeeds.length} failed, ` +
         `${result.events} events, ${rate(result.runs, started)}`,
     );
+    for (const { line, kind, least, median, most } of result.measures) {
+      const [low, middle, high] = [least, median, most].map((value) => showValue(kind, value));
+      console.log(`  line ${line}, ${kind}: median ${middle}, ${low} to ${high}`);
+    }
     if (failure !== null) {
       printFailure(failure);
       if (result.failedSeeds.length > 1) console.log(`failed seeds: ${list(result.failedSeeds)}`);
@@ -107,6 +112,7 @@ async function check(path: string, flags: CheckFlags): Promise<void> {
 function reproduction(path: string, flags: CheckFlags, failure: Failure): string {
   const switches = [
     ...(flags.counterfactual === true ? ["--counterfactual"] : []),
+    ...(flags.variant === undefined ? [] : [`--variant ${flags.variant}`]),
     ...(flags.safeguard ?? []).map((name) => `--safeguard ${name}`),
     ...(flags.bug ?? []).map((name) => `--bug ${name}`),
   ];

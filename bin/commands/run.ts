@@ -36,6 +36,7 @@ export function runCommand(): Command {
     .option("--json", "print the report as JSON")
     .option("-q, --quiet", "no progress")
     .option("--counterfactual", "the scenario with its safeguards on")
+    .option("--variant <name>", "the scenario as one of its variants has it")
     .option("--safeguard <name[=value]>", "switch a safeguard on (or off: name=off)", collect)
     .option("--bug <name>", "switch a deliberate protocol bug on", collect)
     .option("--faults <ids>", "only these faults of the seed's plan: 3,7 or 0-4 or none")

@@ -15,6 +15,7 @@ import {
   SAFEGUARDS,
   type Safeguards,
   type Scenario,
+  variantOf,
 } from "../../sim/index.js";
 
 /** What every command exits with. */
@@ -51,24 +52,32 @@ export interface ScenarioFlags {
   readonly safeguard?: readonly string[];
   readonly bug?: readonly string[];
   readonly counterfactual?: true;
+  readonly variant?: string;
 }
 
 /** Reads a scenario file and switches on what the flags say. */
 export function openScenario(path: string, flags: ScenarioFlags): Scenario {
   const file = accept(loadScenario(path, { invariants: Object.keys(INVARIANTS) }));
-  const scenario = flags.counterfactual === true ? otherwise(file) : file;
+  const scenario = chosen(file, flags);
   const bugs = (flags.bug ?? []).map((name) => known(BUGS, "--bug", name));
   let { safeguards } = scenario;
   for (const text of flags.safeguard ?? []) safeguards = switched(safeguards, text);
   return { ...scenario, safeguards, bugs: [...new Set([...scenario.bugs, ...bugs])].sort() };
 }
 
-function otherwise(scenario: Scenario): Scenario {
-  const other = counterfactual(scenario);
-  if (other === null) {
-    badFlag("--counterfactual", scenario.name, "a scenario that has a counterfactual", []);
+/** The scenario itself, its counterfactual, or one of its variants. */
+function chosen(scenario: Scenario, { counterfactual: other, variant }: ScenarioFlags): Scenario {
+  if (variant !== undefined) {
+    if (other === true) {
+      badFlag("--variant", "--counterfactual as well", "one of the two", []);
+    }
+    const names = Object.keys(scenario.variants);
+    const expected = names.length === 0 ? "a scenario that has variants" : "one of those below";
+    return variantOf(scenario, variant) ?? badFlag("--variant", variant, expected, names);
   }
-  return other;
+  if (other !== true) return scenario;
+  const expected = "a scenario that has a counterfactual";
+  return counterfactual(scenario) ?? badFlag("--counterfactual", scenario.name, expected, []);
 }
 
 /** `reboot_health_gate`, `max_reboots=2`, `fleet_profile=fixed`. */
@@ -102,6 +111,8 @@ function switched(safeguards: Safeguards, text: string): Safeguards {
       return { ...safeguards, removeBeforeAdd: onOff(text, value) };
     case "pre_vote":
       return { ...safeguards, preVote: onOff(text, value) };
+    case "check_quorum":
+      return { ...safeguards, checkQuorum: onOff(text, value) };
   }
 }
 

@@ -316,6 +316,7 @@ function createMember(
     tick: config.etcd.heartbeat,
     electionTicks: Math.max(2, Math.round(config.etcd.election / config.etcd.heartbeat)),
     preVote: config.etcd.preVote,
+    checkQuorum: config.etcd.checkQuorum,
     strictReconfigCheck: strictReconfigCheck(step),
     snapshotCount: config.etcd.snapshotCount,
     bugs: { voteNotPersisted: config.etcd.voteNotPersisted },

@@ -40,6 +40,7 @@ export interface HostEtcdConfig {
   readonly election: Micros;
   readonly snapshotCount: number;
   readonly preVote: boolean;
+  readonly checkQuorum: boolean;
   /** --strict-reconfig-check, unless the environment sets it. */
   readonly strictReconfigCheck: boolean;
   /** Deliberate bug: votes are answered and not persisted. */

@@ -8,6 +8,7 @@ import {
   shrinkFaultPlan,
 } from "../faults/index.js";
 import type { Scenario } from "../scenario/index.js";
+import type { Measurement } from "../world/measures.js";
 import type { RunVerdict } from "./run.js";
 
 export interface CampaignOptions {
@@ -35,9 +36,20 @@ export interface Failure {
   readonly flags: string;
 }
 
+/** What all runs measured for one expectation: terms, parts per million, or µs. */
+export interface MeasureSummary {
+  readonly line: number;
+  readonly kind: Measurement["kind"];
+  readonly least: number;
+  readonly median: number;
+  readonly most: number;
+}
+
 export interface CampaignResult {
   readonly runs: number;
   readonly events: number;
+  /** What the runs measured, by expectation, in the order of the file. */
+  readonly measures: readonly MeasureSummary[];
   /** Seeds that failed, ascending; the first only unless told to go on. */
   readonly failedSeeds: readonly number[];
   /** The failure with the lowest seed, made small. */
@@ -53,6 +65,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   const { scenario, from, seeds } = options;
   const pool = new Pool(scenario, Math.min(options.workers ?? availableParallelism(), seeds));
   const failed: RunVerdict[] = [];
+  const measured: Measurement[] = [];
   let runs = 0;
   let events = 0;
   let next = from;
@@ -63,6 +76,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
         const verdict = await pool.run(next++, null);
         runs++;
         events += verdict.events;
+        measured.push(...verdict.measured);
         if (verdict.failed) failed.push(verdict);
         options.onVerdict?.(verdict, runs);
       }
@@ -71,10 +85,25 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     failed.sort((left, right) => left.seed - right.seed);
     const first = failed[0];
     const failure = first === undefined ? null : await shrink(options, pool, first);
-    return { runs, events, failedSeeds: failed.map((verdict) => verdict.seed), failure };
+    const failedSeeds = failed.map((verdict) => verdict.seed);
+    return { runs, events, measures: summarize(measured), failedSeeds, failure };
   } finally {
     await pool.close();
   }
+}
+
+function summarize(measured: readonly Measurement[]): MeasureSummary[] {
+  const lines = [...new Set(measured.map(({ line }) => line))].sort((a, b) => a - b);
+  return lines.flatMap((line): MeasureSummary[] => {
+    const of = measured.filter((each) => each.line === line);
+    const values = of.map(({ value }) => value).sort((a, b) => a - b);
+    const [first] = of;
+    const [least] = values;
+    const median = values[Math.floor((values.length - 1) / 2)];
+    const most = values.at(-1);
+    if (first === undefined || least === undefined) return [];
+    return [{ line, kind: first.kind, least, median: median ?? least, most: most ?? least }];
+  });
 }
 
 async function shrink(options: CampaignOptions, pool: Pool, verdict: RunVerdict): Promise<Failure> {

@@ -1,6 +1,7 @@
 import type { LogHeader } from "../../core/kernel/index.js";
 import { drawFaultPlan, type FaultPlan } from "../faults/index.js";
 import type { Scenario } from "../scenario/index.js";
+import type { Measurement } from "../world/measures.js";
 import type { RunObserver, RunSummary } from "../world/run.js";
 import { Simulation } from "../world/simulation.js";
 
@@ -39,6 +40,8 @@ export interface RunVerdict {
   readonly events: number;
   /** Names of what was broken: invariants, then expectations in words. */
   readonly broken: readonly string[];
+  /** What the expectations measured over intervals, in the order of the file. */
+  readonly measured: readonly Measurement[];
   /** Message of a crash of ours, with its place. */
   readonly crash: string | null;
   readonly hash: string;
@@ -47,6 +50,7 @@ export interface RunVerdict {
 /** Runs one seed and says what it broke. A crash of ours is a verdict, too. */
 export function judge(origin: RunOrigin): RunVerdict {
   const broken: string[] = [];
+  const measured: Measurement[] = [];
   try {
     const asked = new Set(
       origin.scenario.expect.flatMap((e) =>
@@ -55,7 +59,12 @@ export function judge(origin: RunOrigin): RunVerdict {
     );
     const summary = runToEnd(origin, {
       record(record) {
-        const data = record.data as { invariant?: string; expectation?: string };
+        const data = record.data as {
+          invariant?: string;
+          expectation?: string;
+          measured?: Measurement;
+        };
+        if (data.measured !== undefined) measured.push(data.measured);
         if (record.kind === "invariant.violated" && !asked.has(data.invariant ?? "")) {
           broken.push(data.invariant ?? "");
         } else if (record.kind === "expectation.failed") {
@@ -68,11 +77,12 @@ export function judge(origin: RunOrigin): RunVerdict {
       failed: summary.verdict === "violated",
       events: summary.events,
       broken: [...new Set(broken)],
+      measured: measured.sort((left, right) => left.line - right.line),
       crash: null,
       hash: summary.hash,
     };
   } catch (error) {
     const crash = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return { seed: origin.seed, failed: true, events: 0, broken, crash, hash: "" };
+    return { seed: origin.seed, failed: true, events: 0, broken, measured, crash, hash: "" };
   }
 }

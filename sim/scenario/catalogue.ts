@@ -23,8 +23,10 @@ export interface Safeguards {
   readonly markGoodGate: boolean;
   /** A dead member is removed before its replacement is added. */
   readonly removeBeforeAdd: boolean;
-  /** etcd's `--pre-vote`. */
+  /** etcd's `--pre-vote`: by default as `etcd.version` has it. */
   readonly preVote: boolean;
+  /** Raft's CheckQuorum, which etcd has no flag for: by default as `etcd.version` has it. */
+  readonly checkQuorum: boolean;
   readonly fleetProfile: FleetProfile;
   /** Most hosts that may hold the reboot lock at once. */
   readonly maxReboots: number;
@@ -40,6 +42,7 @@ export const SAFEGUARDS = {
     "a new slot is marked good only if the host's etcd is healthy and never had to be restarted",
   remove_before_add: "a dead member is removed before its replacement is added",
   pre_vote: "etcd's --pre-vote",
+  check_quorum: "a leader steps down without a quorum, and followers of a live one take no votes",
   fleet_profile: "faithful or fixed",
   max_reboots: "most hosts that may hold the reboot lock at once",
   agent_ttl: "how long fleet may hear nothing of a machine before it gives its units away",
@@ -47,14 +50,27 @@ export const SAFEGUARDS = {
 
 export type SafeguardName = keyof typeof SAFEGUARDS;
 
-/** As the real system was. */
-export const NO_SAFEGUARDS: Safeguards = {
+/** As the real system was. Its election settings depend on its version: `electionDefaults`. */
+export const NO_SAFEGUARDS: Omit<Safeguards, "preVote" | "checkQuorum"> = {
   rebootHealthGate: false,
   quorumGate: false,
   markGoodGate: false,
   removeBeforeAdd: false,
-  preVote: false,
   fleetProfile: "faithful",
   maxReboots: 1,
   agentTtl: 0,
 };
+
+/**
+ * How the members of this version elect: CheckQuorum is set since 3.0 (before, only with
+ * `--experimental-v3demo`), PreVote by default since 3.5 (etcdserver/raft.go of the versions).
+ */
+export function electionDefaults(version: string): Pick<Safeguards, "preVote" | "checkQuorum"> {
+  return { preVote: isAtLeast(version, 3, 5), checkQuorum: isAtLeast(version, 3, 0) };
+}
+
+/** `3.4` or `3.4.23` against a major and minor version. */
+export function isAtLeast(version: string, major: number, minor: number): boolean {
+  const [first = 0, second = 0] = version.split(".").map(Number);
+  return first > major || (first === major && second >= minor);
+}

@@ -72,6 +72,14 @@ const span =
   (text: string): Span | null =>
     readSpan(text, read);
 
+/** A span of which either end may be left out. */
+const openSpan =
+  (read: QuantityReader, least: string, most: string) =>
+  (text: string): Span | null =>
+    text === ".."
+      ? null
+      : readSpan(text.replace(/^\.\./, `${least}..`).replace(/\.\.$/, `..${most}`), read);
+
 export const duration = field("a duration such as 250ms or 1m30s", notNegative(readDuration));
 export const positiveDuration = field(
   "a duration longer than 0, such as 40s",
@@ -98,6 +106,14 @@ export const share = field("a share such as 1%, 0.1% or 500ppm", readShare);
 export const shareSpan = field(
   "a share or a span of shares, such as 1% or 0%..5%",
   span(readShare),
+);
+export const openDurationSpan = field(
+  "a duration or a span of durations, such as ..5s, 2s..10s or 30s..",
+  openSpan(notNegative(readDuration), "0s", "3650d"),
+);
+export const openShareSpan = field(
+  "a share or a span of shares, such as ..5%, 40%..60% or 95%..",
+  openSpan(readShare, "0%", "100%"),
 );
 export const countSpan = field("a count or a span of counts, such as 3, 1..3, ..1", readCountSpan);
 export const countOrAll = field("a count, a span of counts, or all", (text) =>

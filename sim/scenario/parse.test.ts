@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { linkBetween, loadScenario, nodeName, parseScenario, scenarioFromJson } from "./index.js";
-import { counterfactual } from "./scenario.js";
+import { DURATION_MAX } from "./quantity.js";
+import { counterfactual, variantOf } from "./scenario.js";
 import { problemsOf, SMALL, scenarioOf } from "./testing.js";
 
 const SCENARIOS = new URL("../../scenarios/", import.meta.url).pathname;
@@ -177,6 +178,60 @@ test("pre_vote is said once: under etcd or among the safeguards", () => {
   expect(scenarioOf(`${SMALL}safeguards: {pre_vote: true}\n`).safeguards.preVote).toBe(true);
   const both = problemsOf(`${SMALL}etcd: {pre_vote: true}\nsafeguards: {pre_vote: false}\n`);
   expect(both).toMatchObject([{ code: "E_SCENARIO_DUPLICATE" }]);
+});
+
+test("members elect as their version does, unless the scenario says how", () => {
+  const settings = (more: string) => {
+    const { preVote, checkQuorum } = scenarioOf(SMALL + more).safeguards;
+    return { preVote, checkQuorum };
+  };
+  expect(settings('etcd: {version: "2.3"}\n')).toEqual({ preVote: false, checkQuorum: false });
+  expect(settings('etcd: {version: "3.4.23"}\n')).toEqual({ preVote: false, checkQuorum: true });
+  expect(settings('etcd: {version: "3.5"}\n')).toEqual({ preVote: true, checkQuorum: true });
+  const otherwise = 'etcd: {version: "3.5", check_quorum: false}\nsafeguards: {pre_vote: false}\n';
+  expect(settings(otherwise)).toEqual({ preVote: false, checkQuorum: false });
+  const both = `${SMALL}etcd: {check_quorum: true}\nsafeguards: {check_quorum: false}\n`;
+  expect(problemsOf(both)).toMatchObject([{ code: "E_SCENARIO_DUPLICATE" }]);
+});
+
+test("a variant is the same run under other safeguards, with expectations of its own", () => {
+  const scenario = scenarioOf(`${SMALL}variants:
+  careful: {safeguards: {pre_vote: true}, expect: [{quorum: held, during: 2m..}]}
+`);
+  const careful = variantOf(scenario, "careful");
+  expect(careful).toMatchObject({ safeguards: { preVote: true }, expect: [{ kind: "quorum" }] });
+  expect({ ...careful, safeguards: null, expect: null, variants: null }).toEqual({
+    ...scenario,
+    safeguards: null,
+    expect: null,
+    variants: null,
+  });
+  expect(variantOf(scenario, "careless")).toBeNull();
+  expect(variantOf(scenario, "constructor")).toBeNull();
+  expect(problemsOf(`${SMALL}variants: {a: {expect: []}}\n`)).toMatchObject([
+    { code: "E_SCENARIO_MISSING_KEY", position: { line: expect.any(Number) } },
+  ]);
+});
+
+test.each([
+  ["terms without an interval", "{terms: ..3, at: 5m}", "E_SCENARIO_MISSING_KEY", "during"],
+  ["an interval of no length", "{led: 90%.., during: 5m..5m}", "E_SCENARIO_VALUE", "longer"],
+  ["an outage nobody measures", "{outage: ..5s, during: 1m..}", "E_SCENARIO_REFERENCE", "a probe"],
+  ["a share beyond all", "{led: 90%..120%, during: 1m..}", "E_SCENARIO_VALUE", "a share"],
+  ["a leader without a host", "{leader: core-9, at: 5m}", "E_SCENARIO_REFERENCE", "exactly-one"],
+  ["an outage that is a count", "{outage: 5, during: 1m..}", "E_SCENARIO_VALUE", "a duration"],
+] as const)("%s is refused, with what to write", (_, line, code, expected) => {
+  const problems = problemsOf(SMALL.replace("expect:\n", `expect:\n  - ${line}\n`));
+  expect(problems).toMatchObject([{ code, expected: expect.stringContaining(expected) }]);
+});
+
+test("either end of what is measured may be open", () => {
+  const [most, least, share] = scenarioOf(
+    `${SMALL.replace("expect:\n", "expect:\n  - {outage: ..5s, during: 1m..}\n  - {outage: 5s.., during: 1m..}\n  - {led: 1%.., during: 1m..2m}\n")}probe: {every: 1s}\n`,
+  ).expect;
+  expect(most).toMatchObject({ kind: "outage", value: { low: 0, high: 5_000_000 } });
+  expect(least).toMatchObject({ kind: "outage", value: { low: 5_000_000, high: DURATION_MAX } });
+  expect(share).toMatchObject({ kind: "led", value: { low: 10_000, high: 1_000_000 } });
 });
 
 test("files are included from the scenario's folder only", () => {

@@ -1,5 +1,5 @@
 import type { Diagnostic, NodeIndex, Parsed } from "../../core/kernel/index.js";
-import { NO_SAFEGUARDS, type Safeguards } from "./catalogue.js";
+import { electionDefaults, NO_SAFEGUARDS, type Safeguards } from "./catalogue.js";
 import { checkUnitFile } from "./check-texts.js";
 import { type Path, SourceDocument } from "./document.js";
 import { Includes, type ReadFile } from "./include.js";
@@ -10,6 +10,7 @@ import { resolveFaults } from "./resolve-faults.js";
 import { resolveHosts } from "./resolve-hosts.js";
 import { resolveTimeline } from "./resolve-timeline.js";
 import {
+  type Counterfactual,
   type DiscoverySpec,
   type Expectation,
   type LinkSpec,
@@ -21,7 +22,12 @@ import {
   type UnitSpec,
   type UpdateSpec,
 } from "./scenario.js";
-import { type RawSafeguards, type RawScenario, scenarioSchema } from "./schema.js";
+import {
+  type RawOtherwise,
+  type RawSafeguards,
+  type RawScenario,
+  scenarioSchema,
+} from "./schema.js";
 import { checkText, FILE_BYTES_MAX } from "./text.js";
 
 export interface ParseOptions {
@@ -95,8 +101,18 @@ function resolve(
   warnOfDiscovery(source, raw, hosts, discovery, warnings);
   const safeguards = resolveSafeguards(source, raw);
   const expectations = (path: Path, entries: RawScenario["expect"]): Expectation[] =>
-    resolveExpectations(source, path, entries, names, raw.duration, options.invariants);
-  const other = raw.counterfactual;
+    resolveExpectations(source, path, entries, {
+      names,
+      duration: raw.duration,
+      probed: raw.probe !== undefined,
+      invariants: options.invariants,
+    });
+  const otherwise = (path: Path, other: RawOtherwise): Counterfactual => ({
+    about: other.about.trim(),
+    safeguards: withGiven(safeguards, other.safeguards),
+    expect: expectations([...path, "expect"], other.expect),
+  });
+  const { counterfactual } = raw;
   return {
     orrery: SCENARIO_VERSION,
     name: raw.name,
@@ -128,15 +144,16 @@ function resolve(
     faults: resolveFaults(source, raw.faults, names, raw.duration),
     safeguards,
     bugs: [...new Set(raw.bugs)].sort(),
+    probe: raw.probe ?? null,
     expect: expectations(["expect"], raw.expect),
     counterfactual:
-      other === undefined
-        ? null
-        : {
-            about: other.about.trim(),
-            safeguards: withGiven(safeguards, other.safeguards),
-            expect: expectations(["counterfactual", "expect"], other.expect),
-          },
+      counterfactual === undefined ? null : otherwise(["counterfactual"], counterfactual),
+    variants: Object.fromEntries(
+      Object.entries(raw.variants).map(([name, variant]) => [
+        name,
+        otherwise(["variants", name], variant),
+      ]),
+    ),
   };
 }
 
@@ -259,18 +276,23 @@ function resolveNetwork(raw: RawScenario, names: Names): NetworkSpec {
 }
 
 function resolveSafeguards(source: SourceDocument, raw: RawScenario): Safeguards {
-  if (raw.safeguards.pre_vote !== undefined && raw.etcd.pre_vote !== undefined) {
+  const { etcd } = raw;
+  const settings = { pre_vote: "etcd's --pre-vote", check_quorum: "Raft's CheckQuorum" } as const;
+  for (const key of ["pre_vote", "check_quorum"] as const) {
+    if (raw.safeguards[key] === undefined || etcd[key] === undefined) continue;
     source.report(
-      ["safeguards", "pre_vote"],
+      ["safeguards", key],
       "E_SCENARIO_DUPLICATE",
-      "pre_vote here and under etcd",
+      `${key} here and under etcd`,
       "one of them",
-      "Both mean etcd's --pre-vote.",
+      `Both mean ${settings[key]}.`,
       "key",
     );
   }
-  const preVote = raw.etcd.pre_vote ?? NO_SAFEGUARDS.preVote;
-  return withGiven({ ...NO_SAFEGUARDS, preVote }, raw.safeguards);
+  const defaults = electionDefaults(etcd.version);
+  const preVote = etcd.pre_vote ?? defaults.preVote;
+  const checkQuorum = etcd.check_quorum ?? defaults.checkQuorum;
+  return withGiven({ ...NO_SAFEGUARDS, preVote, checkQuorum }, raw.safeguards);
 }
 
 function withGiven(base: Safeguards, given: RawSafeguards): Safeguards {
@@ -280,6 +302,7 @@ function withGiven(base: Safeguards, given: RawSafeguards): Safeguards {
     markGoodGate: given.mark_good_gate ?? base.markGoodGate,
     removeBeforeAdd: given.remove_before_add ?? base.removeBeforeAdd,
     preVote: given.pre_vote ?? base.preVote,
+    checkQuorum: given.check_quorum ?? base.checkQuorum,
     fleetProfile: given.fleet_profile ?? base.fleetProfile,
     maxReboots: given.max_reboots ?? base.maxReboots,
     agentTtl: given.agent_ttl ?? base.agentTtl,

@@ -12,8 +12,14 @@ const SUBJECTS = [
   "members",
   "lock_holders",
   "quorum",
+  "terms",
+  "led",
+  "outage",
   "invariant",
 ] as const;
+
+/** What is measured over an interval. */
+const MEASURES = ["terms", "led", "outage"] as const;
 
 /** Which other keys go with a subject, besides those of time. */
 const COMPANIONS: Readonly<Record<(typeof SUBJECTS)[number], readonly string[]>> = {
@@ -24,26 +30,36 @@ const COMPANIONS: Readonly<Record<(typeof SUBJECTS)[number], readonly string[]>>
   members: [],
   lock_holders: [],
   quorum: [],
+  terms: [],
+  led: [],
+  outage: [],
   invariant: ["is"],
 };
 const MOMENTS = ["by", "at", "during", "within"] as const;
 
-/**
- * What a run should show. `invariants` are the names that exist; without them any name is taken.
- */
+/** What expectations are checked against. */
+export interface ExpectationContext {
+  readonly names: Names;
+  /** Of the run, µs. */
+  readonly duration: number;
+  /** Whether the scenario has a probe. */
+  readonly probed: boolean;
+  /** The names that exist; undefined: any name is taken. */
+  readonly invariants: readonly string[] | undefined;
+}
+
+/** What a run should show. */
 export function resolveExpectations(
   source: SourceDocument,
   at: Path,
   raw: readonly RawExpectation[],
-  names: Names,
-  duration: number,
-  invariants: readonly string[] | undefined,
+  context: ExpectationContext,
 ): Expectation[] {
   return raw.flatMap((entry, i): Expectation[] => {
     const path: Path = [...at, i];
-    const kind = resolveKind(source, path, entry, names, invariants);
+    const kind = resolveKind(source, path, entry, context);
     if (kind === null) return [];
-    const when = resolveMoment(source, path, entry, kind, duration);
+    const when = resolveMoment(source, path, entry, kind, context.duration);
     return [{ ...kind, when, line: source.position(path).line }];
   });
 }
@@ -52,8 +68,7 @@ function resolveKind(
   source: SourceDocument,
   path: Path,
   entry: RawExpectation,
-  names: Names,
-  invariants: readonly string[] | undefined,
+  { names, probed, invariants }: ExpectationContext,
 ): ExpectationKind | null {
   const subjects = SUBJECTS.filter((subject) => entry[subject] !== undefined);
   const [subject] = subjects;
@@ -73,8 +88,13 @@ function resolveKind(
     source.report([...path, key], "E_SCENARIO_UNKNOWN_KEY", found, "no such key", "", "key");
   }
   if (entry.leader !== undefined) {
-    const leaders = entry.leader === "exactly-one" ? 1 : 0;
-    return { kind: "leaders", count: { low: leaders, high: leaders } };
+    if (entry.leader === "exactly-one") return { kind: "leaders", count: { low: 1, high: 1 } };
+    if (entry.leader === "none") return { kind: "leaders", count: { low: 0, high: 0 } };
+    const host = names.hosts.findIndex(({ name }) => name === entry.leader);
+    if (host >= 0) return { kind: "leads", host };
+    const known = ["exactly-one", "none", ...names.hosts.map(({ name }) => name)];
+    names.unknown([...path, "leader"], "leader", entry.leader, known);
+    return null;
   }
   if (entry.unit !== undefined) {
     if (entry.active === undefined) return missing(source, path, "active", "how many: active: 3");
@@ -88,6 +108,19 @@ function resolveKind(
   if (entry.members !== undefined) return { kind: "members", count: entry.members };
   if (entry.lock_holders !== undefined) return { kind: "lock-holders", count: entry.lock_holders };
   if (entry.quorum !== undefined) return { kind: "quorum", is: entry.quorum };
+  for (const measure of MEASURES) {
+    const value = entry[measure];
+    if (value === undefined) continue;
+    if (entry.during === undefined) {
+      return missing(source, path, "during", "the interval to measure: during: 2m..7m");
+    }
+    if (measure === "outage" && !probed) {
+      const found = "an outage and nobody who writes";
+      const advice = "Add `probe: { every: 250ms }` to the scenario.";
+      source.report([...path, measure], "E_SCENARIO_REFERENCE", found, "a probe", advice, "key");
+    }
+    return { kind: measure, value };
+  }
   const name = entry.invariant ?? "";
   if (invariants !== undefined && !invariants.includes(name)) {
     names.unknown([...path, "invariant"], "invariant", name, invariants);
@@ -139,6 +172,10 @@ function resolveMoment(
   }
   const from = span.low;
   const until = within(span.high);
+  if ("value" in kind && from >= until) {
+    const found = `"${interval}"`;
+    source.report([...path, key], "E_SCENARIO_VALUE", found, "an interval longer than 0", "");
+  }
   return entry.during === undefined
     ? { kind: "sometime", from, until }
     : { kind: "throughout", from, until };

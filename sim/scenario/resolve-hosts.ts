@@ -9,7 +9,7 @@ import type { RawHostGroup, RawScenario } from "./schema.js";
 export const HOSTS_MAX = 10_000;
 const ZONES_MAX = 250;
 /** Names that mean something else where hosts are named. */
-const RESERVED = new Set(["discovery", "update", "all"]);
+const RESERVED = new Set(["discovery", "update", "all", "exactly-one", "none"]);
 
 /** The host list of a scenario: groups multiplied out, dealt over their zones. */
 export function resolveHosts(

@@ -55,6 +55,8 @@ function resolveAction(
         host: names.host([...path, "host"], entry.host),
         via: via(names, path, entry.via),
       };
+    case "move-leader":
+      return { kind: "move-leader", to: names.host([...path, "to"], entry.to) };
     case "set-max":
       return { kind: "set-max", max: entry.max, via: via(names, path, entry.via) };
     case "power-off":

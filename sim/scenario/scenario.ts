@@ -42,9 +42,18 @@ export interface Scenario {
   readonly safeguards: Safeguards;
   /** Deliberate protocol bugs, sorted. */
   readonly bugs: readonly BugName[];
+  /** Absent: nobody but what the scenario runs writes to etcd. */
+  readonly probe: ProbeSpec | null;
   readonly expect: readonly Expectation[];
   /** The same run with safeguards on, and what it should show then; `counterfactual()` makes it. */
   readonly counterfactual: Counterfactual | null;
+  /** The same run under other safeguards, by name, as written; `variantOf()` makes one. */
+  readonly variants: Readonly<Record<string, Counterfactual>>;
+}
+
+/** A client outside the cluster that tries a write at each member, again and again. */
+export interface ProbeSpec {
+  readonly every: Micros;
 }
 
 export interface Counterfactual {
@@ -55,9 +64,17 @@ export interface Counterfactual {
 
 /** The scenario as its counterfactual has it; null when it has none. */
 export function counterfactual(scenario: Scenario): Scenario | null {
-  if (scenario.counterfactual === null) return null;
-  const { safeguards, expect } = scenario.counterfactual;
-  return { ...scenario, safeguards, expect, counterfactual: null };
+  return scenario.counterfactual === null ? null : changed(scenario, scenario.counterfactual);
+}
+
+/** The scenario as its variant of that name has it; null when it has none of that name. */
+export function variantOf(scenario: Scenario, name: string): Scenario | null {
+  const variant = Object.hasOwn(scenario.variants, name) ? scenario.variants[name] : undefined;
+  return variant === undefined ? null : changed(scenario, variant);
+}
+
+function changed(scenario: Scenario, { safeguards, expect }: Counterfactual): Scenario {
+  return { ...scenario, safeguards, expect, counterfactual: null, variants: {} };
 }
 
 export interface Source {
@@ -265,6 +282,8 @@ export type Action =
       readonly kind: "power-on" | "reboot" | "terminate" | "add-host";
       readonly hosts: readonly NodeIndex[];
     }
+  /** etcdctl move-leader, asked of whoever leads. */
+  | { readonly kind: "move-leader"; readonly to: NodeIndex }
   /** etcdctl member add / remove; the host keeps its own idea of the cluster. */
   | {
       readonly kind: "member-add" | "member-remove";
@@ -328,8 +347,10 @@ export type Expectation = ExpectationKind & {
 };
 
 export type ExpectationKind =
-  /** Etcd members that lead and hold a quorum's votes. */
+  /** Etcd members that lead a quorum of their voters. */
   | { readonly kind: "leaders"; readonly count: Span }
+  /** This member leads a quorum, and no other does. */
+  | { readonly kind: "leads"; readonly host: NodeIndex }
   /** Pairs of a unit (glob) and a host on which it is active. `all`: on every host of the cluster. */
   | { readonly kind: "unit-active"; readonly unit: string; readonly count: Span | "all" }
   /** Hosts that run this version. */
@@ -342,7 +363,17 @@ export type ExpectationKind =
   | { readonly kind: "lock-holders"; readonly count: Span }
   /** A quorum of etcd's members is up and connected. */
   | { readonly kind: "quorum"; readonly is: "held" | "lost" }
-  | { readonly kind: "invariant"; readonly name: string; readonly is: "held" | "violated" };
+  | { readonly kind: "invariant"; readonly name: string; readonly is: "held" | "violated" }
+  | MeasureKind;
+
+/** What is measured over an interval and known at its end. Spans are in the measure's own unit. */
+export type MeasureKind =
+  /** By how many the highest term of any member grew. */
+  | { readonly kind: "terms"; readonly value: Span }
+  /** Share of the time in which some member led a quorum, in parts per million. */
+  | { readonly kind: "led"; readonly value: Span }
+  /** Longest time in which no write of the probe was answered, µs. */
+  | { readonly kind: "outage"; readonly value: Span };
 
 /** The link from one node to another. */
 export function linkBetween(scenario: Scenario, from: NodeIndex, to: NodeIndex): LinkSpec {

@@ -93,6 +93,7 @@ const action: z.ZodType<Action> = z.discriminatedUnion("kind", [
     hosts: nodes,
   }),
   z.strictObject({ kind: z.enum(["member-add", "member-remove"]), host: node, via }),
+  z.strictObject({ kind: z.literal("move-leader"), to: node }),
   z.strictObject({ kind: z.literal("replace-host"), host: node, by: node, overlap: micros }),
   z.strictObject({ kind: z.literal("attempt-update"), hosts: nodes }),
   z.strictObject({ kind: z.literal("publish"), channel: text, version: text }),
@@ -185,6 +186,8 @@ const some = z.union([span, z.literal("all")]);
 
 const expectation: z.ZodType<Expectation> = z.discriminatedUnion("kind", [
   z.strictObject({ ...seen, kind: z.literal("leaders"), count: span }),
+  z.strictObject({ ...seen, kind: z.literal("leads"), host: node }),
+  z.strictObject({ ...seen, kind: z.enum(["terms", "led", "outage"]), value: positiveSpan }),
   z.strictObject({ ...seen, kind: z.literal("unit-active"), unit: text, count: some }),
   z.strictObject({ ...seen, kind: z.literal("hosts-on"), version: text, count: some }),
   z.strictObject({ ...seen, kind: z.literal("hosts-down"), count: span }),
@@ -205,12 +208,15 @@ const safeguards: z.ZodType<Safeguards> = z.strictObject({
   markGoodGate: z.boolean(),
   removeBeforeAdd: z.boolean(),
   preVote: z.boolean(),
+  checkQuorum: z.boolean(),
   fleetProfile: z.enum(["faithful", "fixed"]),
   maxReboots: count,
   agentTtl: micros,
 });
 
 const bugNames = Object.keys(BUGS).filter((bug): bug is keyof typeof BUGS => bug in BUGS);
+
+const otherwise = z.strictObject({ about: text, safeguards, expect: z.array(expectation) });
 
 /** The resolved scenario as log headers have it. The types hold it and `Scenario` together. */
 export const scenarioJson: z.ZodType<Scenario> = z.strictObject({
@@ -275,8 +281,8 @@ export const scenarioJson: z.ZodType<Scenario> = z.strictObject({
   ]),
   safeguards,
   bugs: z.array(z.enum(bugNames)),
+  probe: z.strictObject({ every: duration }).nullable(),
   expect: z.array(expectation),
-  counterfactual: z
-    .strictObject({ about: text, safeguards, expect: z.array(expectation) })
-    .nullable(),
+  counterfactual: otherwise.nullable(),
+  variants: z.record(text, otherwise),
 });

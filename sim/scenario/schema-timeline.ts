@@ -6,6 +6,8 @@ import {
   keys,
   name,
   oneOrMore,
+  openDurationSpan,
+  openShareSpan,
   positiveCount,
   positiveDuration,
   share,
@@ -56,6 +58,7 @@ export const timelineSchema = z.discriminatedUnion("do", [
     hosts,
   }),
   keys({ ...at, do: z.literal(["member-add", "member-remove"]), host: text, ...via }),
+  keys({ ...at, do: z.literal("move-leader"), to: text }),
   keys({
     ...at,
     do: z.literal("replace-host"),
@@ -80,7 +83,7 @@ export type RawTimelineEntry = z.output<typeof timelineSchema>;
 
 /** What a run should show. Which of the first keys is there says what is looked at. */
 export const expectSchema = keys({
-  leader: z.enum(["exactly-one", "none"]).optional(),
+  leader: text.optional(),
   unit: text.optional(),
   active: countOrAll.optional(),
   hosts_on: version.optional(),
@@ -89,6 +92,9 @@ export const expectSchema = keys({
   members: countSpan.optional(),
   lock_holders: countSpan.optional(),
   quorum: z.enum(["held", "lost"]).optional(),
+  terms: countSpan.optional(),
+  led: openShareSpan.optional(),
+  outage: openDurationSpan.optional(),
   invariant: text.optional(),
   is: z.enum(["held", "violated"]).optional(),
   by: duration.optional(),

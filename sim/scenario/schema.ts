@@ -99,9 +99,17 @@ const safeguardsSchema = keys({
   mark_good_gate: z.boolean().optional(),
   remove_before_add: z.boolean().optional(),
   pre_vote: z.boolean().optional(),
+  check_quorum: z.boolean().optional(),
   fleet_profile: z.enum(["faithful", "fixed"]).optional(),
   max_reboots: count.optional(),
   agent_ttl: positiveDuration.optional(),
+});
+
+/** The same run under other safeguards, and what it should show then. */
+const otherwiseSchema = keys({
+  about: longText.default(""),
+  safeguards: safeguardsSchema,
+  expect: z.array(expectSchema).max(10_000),
 });
 
 /** A scenario file as written: quantities read, names not yet looked up. */
@@ -120,6 +128,7 @@ export const scenarioSchema = keys({
     heartbeat: positiveDuration.prefault("100ms"),
     election: positiveDuration.prefault("1s"),
     pre_vote: z.boolean().optional(),
+    check_quorum: z.boolean().optional(),
     snapshot_count: positiveCount.prefault(10_000),
     fidelity: z.enum(["raft", "store"]).default("raft"),
   }).prefault({}),
@@ -159,14 +168,13 @@ export const scenarioSchema = keys({
   faults: faultsSchema.prefault({}),
   safeguards: safeguardsSchema.prefault({}),
   bugs: z.array(z.enum(bugNames)).max(100).default([]),
+  probe: keys({ every: positiveDuration.prefault("250ms") }).optional(),
   expect: z.array(expectSchema).max(10_000).default([]),
-  counterfactual: keys({
-    about: longText.default(""),
-    safeguards: safeguardsSchema,
-    expect: z.array(expectSchema).max(10_000),
-  }).optional(),
+  counterfactual: otherwiseSchema.optional(),
+  variants: z.record(name, otherwiseSchema).default({}),
 });
 
 export type RawScenario = z.output<typeof scenarioSchema>;
 export type RawSafeguards = z.output<typeof safeguardsSchema>;
+export type RawOtherwise = z.output<typeof otherwiseSchema>;
 export type RawHostGroup = RawScenario["hosts"][number];

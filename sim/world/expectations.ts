@@ -3,7 +3,9 @@ import type { HostFact, HostState } from "../../core/host/index.js";
 import type { Micros } from "../../core/kernel/index.js";
 import { globMatches } from "../../core/kernel/index.js";
 import type { Span } from "../faults/plan.js";
-import type { Expectation, Moment, Scenario } from "../scenario/scenario.js";
+import type { Expectation, MeasureKind, Moment, Scenario } from "../scenario/scenario.js";
+import { describe, showValue } from "./expectation-text.js";
+import { Measure, type Measurement } from "./measures.js";
 import type { Network } from "./network.js";
 
 /** An expectation that was decided. */
@@ -14,10 +16,16 @@ export interface ExpectationOutcome {
     readonly expectation: string;
     /** What was there when it was decided. */
     readonly found: string;
+    /** What was measured over an interval. */
+    readonly measured?: Measurement;
   };
 }
 
-type Counted = Exclude<Expectation, { readonly kind: "quorum" | "invariant" }>;
+type Measured = Expectation & MeasureKind;
+type Counted = Exclude<
+  Expectation,
+  { readonly kind: "quorum" | "invariant" | "leads" } | MeasureKind
+>;
 
 type Verdict = "open" | "met" | "failed";
 
@@ -26,14 +34,31 @@ export class ExpectationMonitor {
   readonly #scenario: Scenario;
   readonly #hosts: readonly HostState[];
   readonly #network: Network;
+  readonly #probe: { readonly writtenAt: Micros } | null;
+  readonly #measures: ReadonlyMap<Expectation, Measure>;
   readonly #verdicts: Verdict[];
   readonly #units = new Map<string, Set<number>>();
   readonly #holders: Set<string> = new Set();
+  /** Highest term of any member so far. */
+  #term = 0;
 
-  constructor(scenario: Scenario, hosts: readonly HostState[], network: Network) {
+  constructor(
+    scenario: Scenario,
+    hosts: readonly HostState[],
+    network: Network,
+    probe: { readonly writtenAt: Micros } | null = null,
+  ) {
     this.#scenario = scenario;
     this.#hosts = hosts;
     this.#network = network;
+    this.#probe = probe;
+    this.#measures = new Map(
+      scenario.expect.flatMap((expectation): [Expectation, Measure][] =>
+        isMeasured(expectation) && expectation.when.kind === "throughout"
+          ? [[expectation, new Measure(expectation.kind, expectation.when)]]
+          : [],
+      ),
+    );
     this.#verdicts = scenario.expect.map((): Verdict => "open");
   }
 
@@ -81,6 +106,7 @@ export class ExpectationMonitor {
 
   /** Decides what can be decided at true time `at`. */
   observe(at: Micros): ExpectationOutcome[] {
+    if (this.#measures.size > 0) this.#read(at);
     return this.#decide((expectation) => this.#verdictAt(expectation, at));
   }
 
@@ -92,10 +118,21 @@ export class ExpectationMonitor {
         return broken.has(expectation.name) === (expectation.is === "violated") ? "met" : "failed";
       }
       const { when } = expectation;
+      if (isMeasured(expectation)) return this.#holds(expectation) ? "met" : "failed";
       if (when.kind === "throughout") return "met";
       if (when.kind === "end") return this.#holds(expectation) ? "met" : "failed";
       return "failed";
     });
+  }
+
+  #read(at: Micros): void {
+    const term = this.#hosts.reduce((most, host) => {
+      return Math.max(most, host.member?.run?.node.term ?? 0);
+    }, this.#term);
+    this.#term = term;
+    const led = this.#leaders().length > 0;
+    const reading = { term, led, writtenAt: this.#probe?.writtenAt ?? 0 };
+    for (const measure of this.#measures.values()) measure.read(at, reading);
   }
 
   #decide(verdictOf: (expectation: Expectation) => Verdict): ExpectationOutcome[] {
@@ -105,12 +142,17 @@ export class ExpectationMonitor {
       const verdict = verdictOf(expectation);
       if (verdict === "open") continue;
       this.#verdicts[index] = verdict;
+      const { line } = expectation;
+      const measured = isMeasured(expectation)
+        ? { line, kind: expectation.kind, value: this.#measured(expectation) }
+        : undefined;
       outcomes.push({
         met: verdict === "met",
         data: {
-          line: expectation.line,
+          line,
           expectation: describe(expectation, this.#scenario),
           found: this.#found(expectation),
+          ...(measured === undefined ? {} : { measured }),
         },
       });
     }
@@ -120,6 +162,10 @@ export class ExpectationMonitor {
   #verdictAt(expectation: Expectation, at: Micros): Verdict {
     const { when } = expectation;
     if (expectation.kind === "invariant") return "open";
+    if (isMeasured(expectation)) {
+      if (when.kind !== "throughout" || at < when.until) return "open";
+      return this.#holds(expectation) ? "met" : "failed";
+    }
     switch (when.kind) {
       case "by":
         if (at > when.time) return "failed";
@@ -147,12 +193,27 @@ export class ExpectationMonitor {
         return (this.#hasQuorum() ? "held" : "lost") === expectation.is;
       case "invariant":
         return true;
+      case "leads": {
+        const leaders = this.#leaders();
+        return leaders.length === 1 && leaders[0] === expectation.host;
+      }
+      case "terms":
+      case "led":
+      case "outage": {
+        const { low, high } = expectation.value;
+        const measured = this.#measured(expectation);
+        return measured >= low && measured <= high;
+      }
       default: {
         const count = this.#count(expectation);
         const { low, high } = this.#wanted(expectation);
         return count >= low && count <= high;
       }
     }
+  }
+
+  #measured(expectation: Measured): number {
+    return this.#measures.get(expectation)?.value() ?? 0;
   }
 
   /** How many there should be; `all` means every host that is there. */
@@ -168,6 +229,14 @@ export class ExpectationMonitor {
         return this.#hasQuorum() ? "held" : "lost";
       case "invariant":
         return expectation.is;
+      case "leads": {
+        const leaders = this.#leaders().map((node) => this.#scenario.hosts[node]?.name ?? "");
+        return leaders.length === 0 ? "none" : leaders.join(", ");
+      }
+      case "terms":
+      case "led":
+      case "outage":
+        return showValue(expectation.kind, this.#measured(expectation));
       default:
         return String(this.#count(expectation));
     }
@@ -176,7 +245,7 @@ export class ExpectationMonitor {
   #count(expectation: Counted): number {
     switch (expectation.kind) {
       case "leaders":
-        return this.#leaders();
+        return this.#leaders().length;
       case "unit-active": {
         let count = 0;
         for (const [unit, hosts] of this.#units) {
@@ -200,13 +269,17 @@ export class ExpectationMonitor {
     }
   }
 
-  /** Members that lead and reach a quorum of the voters they know. */
-  #leaders(): number {
-    return this.#hosts.filter((host, node) => {
-      if (host.member?.run?.node.role !== "leader" || host.etcd?.serving !== true) return false;
+  /** Nodes that lead a quorum of the voters they know: they reach them, and none is in a later term. */
+  #leaders(): readonly number[] {
+    return this.#hosts.flatMap((host, node) => {
+      const raft = host.member?.run?.node;
+      if (raft?.role !== "leader" || host.etcd?.serving !== true) return [];
       const { voters } = this.#membersOf(node);
-      return this.#reachable(node, voters) * 2 > voters.length;
-    }).length;
+      const loyal = voters.filter(
+        (voter) => (this.#hosts[voter]?.member?.run?.node.term ?? 0) <= raft.term,
+      );
+      return this.#reachable(node, loyal) * 2 > voters.length ? [node] : [];
+    });
   }
 
   /** Some member reaches a quorum of the voters it knows. */
@@ -252,6 +325,10 @@ export class ExpectationMonitor {
   }
 }
 
+function isMeasured(expectation: Expectation): expectation is Measured {
+  return "value" in expectation;
+}
+
 function momentsOf(when: Moment): readonly Micros[] {
   switch (when.kind) {
     case "by":
@@ -262,38 +339,5 @@ function momentsOf(when: Moment): readonly Micros[] {
       return [when.from, when.until];
     case "end":
       return [];
-  }
-}
-
-/** An expectation in words. */
-function describe(expectation: Expectation, scenario: Scenario): string {
-  const seconds = (time: Micros) => `${time / 1_000_000} s`;
-  const { when } = expectation;
-  const moment =
-    when.kind === "by"
-      ? `by ${seconds(when.time)}`
-      : when.kind === "at"
-        ? `at ${seconds(when.time)}`
-        : when.kind === "end"
-          ? `at the end (${seconds(scenario.duration)})`
-          : `${when.kind} ${seconds(when.from)} to ${seconds(when.until)}`;
-  switch (expectation.kind) {
-    case "quorum":
-      return `quorum ${expectation.is} ${moment}`;
-    case "invariant":
-      return `${expectation.name} ${expectation.is}`;
-    default: {
-      const { low, high } =
-        expectation.count === "all" ? { low: "all", high: "all" } : expectation.count;
-      const count =
-        low === high ? `${low}` : Number(high) >= 1e9 ? `at least ${low}` : `${low} to ${high}`;
-      const what =
-        expectation.kind === "unit-active"
-          ? `active ${expectation.unit}`
-          : expectation.kind === "hosts-on"
-            ? `hosts on ${expectation.version}`
-            : expectation.kind.replace("-", " ");
-      return `${count} ${what} ${moment}`;
-    }
   }
 }

@@ -1,6 +1,7 @@
 import type { HostConfig, HostDefect } from "../../core/host/index.js";
 import type { Micros } from "../../core/kernel/index.js";
 import type { Span } from "../faults/plan.js";
+import { isAtLeast } from "../scenario/catalogue.js";
 import type { Defect, HostSpec, Scenario } from "../scenario/scenario.js";
 
 /**
@@ -26,6 +27,7 @@ export function hostConfig(scenario: Scenario, host: HostSpec, seed: number): Ho
       election: etcd.election,
       snapshotCount: etcd.snapshotCount,
       preVote: safeguards.preVote,
+      checkQuorum: safeguards.checkQuorum,
       strictReconfigCheck: isAtLeast(etcd.version, 3, 1),
       voteNotPersisted: scenario.bugs.includes("raft-vote-not-persisted"),
     },
@@ -79,12 +81,6 @@ function hostDefect(defect: Defect): HostDefect[] {
 /** fleet's `agent_ttl` as this run has it. */
 export function agentTtlOf({ safeguards, fleet }: Scenario): Micros {
   return safeguards.agentTtl > 0 ? safeguards.agentTtl : fleet.agentTtl;
-}
-
-/** `3.4` or `3.4.23` against a major and minor version. */
-function isAtLeast(version: string, major: number, minor: number): boolean {
-  const [first = 0, second = 0] = version.split(".").map(Number);
-  return first > major || (first === major && second >= minor);
 }
 
 function range(span: Span): readonly [number, number] {

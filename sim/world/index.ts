@@ -1,4 +1,6 @@
 export { Clock } from "./clock.js";
+export { showValue } from "./expectation-text.js";
+export type { Measurement } from "./measures.js";
 export { type LinkDisturbance, type LinkModel, LOST, Network } from "./network.js";
 export { EventQueue } from "./queue.js";
 export type { RunObserver, RunSummary, SimulationOptions } from "./run.js";

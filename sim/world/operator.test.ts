@@ -242,3 +242,45 @@ test("a policy that is switched off offers nothing", () => {
   });
   expect(simulation.hosts.map((host) => host.slots["USR-B"].version)).toEqual([null, null, null]);
 });
+
+test("the lead is moved to the member that is named, whoever has it, and the expectation sees it", () => {
+  const { results, records } = run({
+    timeline:
+      "  - {at: 15s, do: move-leader, to: core-3}\n  - {at: 30s, do: move-leader, to: core-2}\n",
+    expect: "  - {leader: core-3, at: 29s}\n  - {leader: core-2, during: 40s..}\n",
+  });
+  const moved = { what: "move-leader", result: "moved" };
+  expect(results).toEqual([moved, moved]);
+  const decided = records.filter((r) => r.kind.startsWith("expectation."));
+  expect(decided.map((r) => [r.kind, r.data])).toEqual([
+    [
+      "expectation.met",
+      { line: expect.any(Number), expectation: "core-3 leads at 29 s", found: "core-3" },
+    ],
+    [
+      "expectation.met",
+      {
+        line: expect.any(Number),
+        expectation: "core-2 leads throughout 40 s to 60 s",
+        found: "core-2",
+      },
+    ],
+  ]);
+});
+
+test("a probe finds how long nobody answers a write, and does not disturb", () => {
+  const { records } = run({
+    more: "probe: {every: 500ms}\n",
+    timeline: "  - {at: 30s, do: power-off, hosts: [core-1, core-2]}\n",
+    expect:
+      "  - {outage: ..600ms, during: 15s..30s}\n  - {outage: 30s..31s, during: 20s..}\n  - {led: 40%..60%, during: 20s..40s}\n  - {terms: 0, during: 15s..30s}\n",
+  });
+  const decided = records.filter((r) => r.kind.startsWith("expectation."));
+  expect(decided.map((r) => r.kind)).toEqual(Array(4).fill("expectation.met"));
+  expect(decided.map((r) => r.data)).toContainEqual({
+    line: expect.any(Number),
+    expectation: "longest time without a write 30 s to 31 s throughout 20 s to 60 s",
+    found: expect.stringMatching(/^30\.\d+ s$/),
+    measured: { line: expect.any(Number), kind: "outage", value: expect.any(Number) },
+  });
+});

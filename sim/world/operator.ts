@@ -93,6 +93,9 @@ export class Operator {
           world.deliver(host, { kind: "operator", action: action.kind }, -1);
         }
         return;
+      case "move-leader":
+        this.#run(moveLeader(this.#peerUrl(action.to)), null, "move-leader");
+        return;
       case "member-add":
         this.#run(
           memberAdd(this.#peerUrl(action.host), () => {}),
@@ -248,7 +251,7 @@ function isTransient(reply: ClientReply): boolean {
   if (reply.ok) return false;
   if ("unreachable" in reply) return true;
   if ("errorCode" in reply) return reply.errorCode === 300 || reply.errorCode === 301;
-  return /unhealthy cluster|no leader|timed out|not enough/.test(reply.message);
+  return /unhealthy cluster|no leader|not leader|timed out|not enough/.test(reply.message);
 }
 
 /** `etcdctl member add`; `added` gets the members as they are then. An add tried again may have been done before. */
@@ -283,6 +286,15 @@ function* memberRemove(peerUrl: string): Session {
   return reply.ok ? "removed" : "message" in reply ? reply.message : "failed";
 }
 
+/** `etcdctl move-leader`: a member that does not lead says so, and the next one is asked. */
+function* moveLeader(peerUrl: string): Session {
+  const members = membersIn(yield { op: "member-list" });
+  const member = members?.find((candidate) => candidate.peerUrls.includes(peerUrl));
+  if (member === undefined) return "no such member";
+  const reply = yield { op: "move-leader", to: member.id };
+  return reply.ok ? "moved" : "message" in reply ? reply.message : "failed";
+}
+
 /** The members that an answer of the Cluster service lists, or null. */
 function membersIn(reply: ClientReply): readonly Member[] | null {
   return reply.ok && "result" in reply && "members" in reply.result ? reply.result.members : null;
@@ -309,7 +321,7 @@ function isV2(reply: ClientReply): reply is V2Reply {
 function describeAction(action: Action, world: World): Record<string, unknown> {
   const { kind, ...rest } = action;
   const named = Object.entries(rest).map(([key, value]): [string, unknown] => {
-    if (["host", "by", "via"].includes(key)) {
+    if (["host", "by", "via"].includes(key) || (key === "to" && kind === "move-leader")) {
       return [key, typeof value === "number" ? world.name(value) : null];
     }
     if (["hosts", "from", "to"].includes(key) && Array.isArray(value)) {

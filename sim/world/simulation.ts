@@ -33,6 +33,7 @@ import { linkModels } from "./links.js";
 import { LOST, Network } from "./network.js";
 import { Operator } from "./operator.js";
 import { PowerSupply } from "./power.js";
+import { Probe } from "./probe.js";
 import { ProcessTable } from "./processes.js";
 import { EventQueue } from "./queue.js";
 import type { RunObserver, RunSummary, SimulationOptions } from "./run.js";
@@ -75,6 +76,8 @@ export class Simulation implements World {
   #payload: unknown[] = new Array<unknown>(4096).fill(null);
 
   readonly #names: readonly string[];
+  readonly #operatorNode: NodeIndex;
+  readonly #probe: Probe | null;
   readonly #timers: readonly Timers[];
   readonly #processes: ProcessTable;
   readonly #faults: FaultInjector;
@@ -114,9 +117,11 @@ export class Simulation implements World {
     };
     const services = [scenario.discovery, scenario.update].filter((s) => s !== null).length;
     const operatorNode = scenario.hosts.length + services;
-    const nodes = operatorNode + 1;
+    const probeNode = operatorNode + 1;
+    const nodes = probeNode + (scenario.probe === null ? 0 : 1);
+    this.#operatorNode = operatorNode;
     this.#names = Array.from({ length: nodes }, (_, node) =>
-      node === operatorNode ? "operator" : nodeName(scenario, node),
+      node === operatorNode ? "operator" : node === probeNode ? "probe" : nodeName(scenario, node),
     );
     this.network = new Network(nodes, linkModels(scenario), this.#draws.network);
     const clockDraws = stream("clock");
@@ -140,7 +145,8 @@ export class Simulation implements World {
     this.services = new Services(this);
     this.operator = new Operator(this, operatorNode);
     this.invariants = new InvariantMonitor(this.hosts);
-    this.expectations = new ExpectationMonitor(scenario, this.hosts, this.network);
+    this.#probe = scenario.probe === null ? null : new Probe(this, probeNode, scenario.probe);
+    this.expectations = new ExpectationMonitor(scenario, this.hosts, this.network, this.#probe);
     this.#faults = new FaultInjector(this);
     for (const fault of plan.faults) this.#scheduleFault(fault);
     for (const entry of scenario.timeline) {
@@ -428,8 +434,14 @@ export class Simulation implements World {
     this.#events++;
     const seq = this.#seq++;
     if (this.#observer?.stimulus !== undefined) this.#trace(seq, node, stimulus, cause);
-    if (node === this.#names.length - 1) this.operator.receive(stimulus.from, stimulus.packet, seq);
+    if (node === this.#operatorNode) this.operator.receive(stimulus.from, stimulus.packet, seq);
+    else if (node > this.#operatorNode) this.#probed(stimulus.packet);
     else this.services.receive(node, stimulus.from, stimulus.packet, seq);
+  }
+
+  #probed(packet: Packet): void {
+    this.#probe?.receive(packet);
+    this.#observeExpectations();
   }
 
   /** Keeps a stimulus for when the host goes on, unless it loses power before. */

@@ -60,6 +60,7 @@ export function hostConfigOf(index: NodeIndex, changes: Partial<HostConfig> = {}
       election: SECOND,
       snapshotCount: 10_000,
       preVote: false,
+      checkQuorum: true,
       strictReconfigCheck: false,
       voteNotPersisted: false,
     },

@@ -153,7 +153,7 @@ function settle(group: Group): void {
 
 function handle(group: Group, node: Node): void {
   const { storage } = node.log;
-  const { hardState, entries, committedEntries, messages } = ready(node);
+  const { hardState, entries, committedEntries, messages } = ready(node, NO_FACTS);
   if (hardState !== null) setHardState(storage, hardState);
   append(storage, entries);
   group.applied += committedEntries.length;

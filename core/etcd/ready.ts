@@ -37,7 +37,7 @@ type EtcdReady = Ready<LogData, StoreImage>;
 export function pump(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
   noteRole(run, now, out);
   while (run.saving === null && hasReady(run.node)) {
-    take(state, run, ready(run.node), now, out);
+    take(state, run, ready(run.node, out.facts), now, out);
     noteRole(run, now, out);
   }
 }

@@ -32,6 +32,8 @@ export interface RaftConfig {
   readonly disableProposalForwarding?: boolean;
   readonly disableConfChangeValidation?: boolean;
   readonly stepDownOnRemoval?: boolean;
+  /** Emits a `raft.trace` fact for every event that etcd's TLA+ specification validates (`trace.ts`). */
+  readonly trace?: boolean;
 }
 
 /** Settings with every default in place. */
@@ -77,5 +79,6 @@ export function resolveConfig(config: RaftConfig): ResolvedConfig {
     disableProposalForwarding: config.disableProposalForwarding ?? false,
     disableConfChangeValidation: config.disableConfChangeValidation ?? false,
     stepDownOnRemoval: config.stepDownOnRemoval ?? false,
+    trace: config.trace ?? false,
   };
 }

@@ -7,6 +7,7 @@ import { blankMessage, type MessageType } from "./message.js";
 import { promotable, type RawNode, reset, send } from "./node.js";
 import { becomeReplicate } from "./progress.js";
 import { appendOwn } from "./replication.js";
+import { trace } from "./trace.js";
 import { findProgress, recordVote, tallyVotes, voterIds } from "./tracker.js";
 import { NONE, type RaftId, type Term } from "./types.js";
 
@@ -23,6 +24,7 @@ export function becomeFollower<D, S>(
   node.lead = lead;
   node.role = "follower";
   facts.push({ kind: "raft.became-follower", term: node.term, lead });
+  if (node.config.trace) trace(node, "BecomeFollower", facts);
 }
 
 function becomeCandidate<D, S>(node: RawNode<D, S>, facts: Sink<RaftFact>): void {
@@ -31,6 +33,7 @@ function becomeCandidate<D, S>(node: RawNode<D, S>, facts: Sink<RaftFact>): void
   node.vote = node.id;
   node.role = "candidate";
   facts.push({ kind: "raft.became-candidate", term: node.term });
+  if (node.config.trace) trace(node, "BecomeCandidate", facts);
 }
 
 /** Changes the role and nothing that would have to be on disk: neither term nor vote. */
@@ -55,6 +58,7 @@ export function becomeLeader<D, S>(node: RawNode<D, S>, facts: Sink<RaftFact>): 
   own.recentActive = true;
   // There may be a conf change in the uncommitted tail: no other before all of it is applied.
   node.pendingConfIndex = lastIndex(node.log);
+  if (node.config.trace) trace(node, "BecomeLeader", facts);
   if (!appendOwn(node, [proposedEntry<D>(null, 0)], facts)) raftPanic("empty entry was dropped");
   facts.push({ kind: "raft.became-leader", term: node.term });
 }
@@ -118,7 +122,7 @@ export function campaign<D, S>(
     if (id === node.id) {
       const own = blankMessage<D, S>(response, id);
       own.term = term;
-      send(node, own);
+      send(node, own, facts);
       continue;
     }
     const message = blankMessage<D, S>(request, id);
@@ -134,7 +138,7 @@ export function campaign<D, S>(
       lastTerm: message.logTerm,
       lastIndex: message.index,
     });
-    send(node, message);
+    send(node, message, facts);
   }
 }
 

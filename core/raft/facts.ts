@@ -2,6 +2,7 @@ import type { ConfChange } from "./conf-change.js";
 import type { StepError } from "./errors.js";
 import type { MessageType } from "./message.js";
 import type { ProgressView } from "./progress.js";
+import type { TraceEvent } from "./trace.js";
 import type { ConfState, LogIndex, RaftId, Role, Term } from "./types.js";
 
 /** The end of a member's log. */
@@ -256,8 +257,20 @@ type SnapshotFact =
   | { readonly kind: "raft.snapshot-for-others-ignored"; readonly confState: ConfState }
   | { readonly kind: "raft.snapshot-as-leader-ignored" };
 
+interface TraceFact {
+  readonly kind: "raft.trace";
+  readonly event: TraceEvent;
+}
+
 /**
  * What a member concluded. There is one kind for each line etcd's library logs at debug level or
- * above, with what is needed to print that line; nothing recurs on a quiet group's ticks.
+ * above, with what is needed to print that line; nothing recurs on a quiet group's ticks. A member
+ * told to trace emits `raft.trace` besides, and then every message is news.
  */
-export type RaftFact = ElectionFact | TransferFact | ProposalFact | ReplicationFact | SnapshotFact;
+export type RaftFact =
+  | ElectionFact
+  | TransferFact
+  | ProposalFact
+  | ReplicationFact
+  | SnapshotFact
+  | TraceFact;

@@ -31,7 +31,7 @@ export function stepFollower<D, S>(
     case "MsgHeartbeat":
       node.electionElapsed = 0;
       node.lead = message.from;
-      handleHeartbeat(node, message);
+      handleHeartbeat(node, message, facts);
       return null;
     case "MsgApp":
       node.electionElapsed = 0;
@@ -50,7 +50,7 @@ export function stepFollower<D, S>(
         facts.push({ kind: "raft.transfer-dropped-without-leader", term: node.term });
         return null;
       }
-      send(node, { ...message, to: node.lead });
+      send(node, { ...message, to: node.lead }, facts);
       return null;
     case "MsgForgetLeader":
       forgetLeader(node, facts);
@@ -65,7 +65,7 @@ export function stepFollower<D, S>(
         facts.push({ kind: "raft.read-dropped-without-leader", term: node.term });
         return null;
       }
-      send(node, { ...message, to: node.lead });
+      send(node, { ...message, to: node.lead }, facts);
       return null;
     case "MsgReadIndexResp":
       if (message.entries.length !== 1) {
@@ -96,7 +96,7 @@ export function stepCandidate<D, S>(
       return null;
     case "MsgHeartbeat":
       becomeFollower(node, message.term, message.from, facts);
-      handleHeartbeat(node, message);
+      handleHeartbeat(node, message, facts);
       return null;
     case "MsgSnap":
       becomeFollower(node, message.term, message.from, facts);
@@ -152,7 +152,7 @@ function forwardProposal<D, S>(
     facts.push({ kind: "raft.proposal-not-forwarded", lead: node.lead, term: node.term });
     return "proposal-dropped";
   }
-  send(node, { ...message, to: node.lead });
+  send(node, { ...message, to: node.lead }, facts);
   return null;
 }
 
@@ -167,11 +167,15 @@ function forgetLeader<D, S>(node: RawNode<D, S>, facts: Sink<RaftFact>): void {
   node.lead = NONE;
 }
 
-function handleHeartbeat<D, S>(node: RawNode<D, S>, message: Message<D, S>): void {
+function handleHeartbeat<D, S>(
+  node: RawNode<D, S>,
+  message: Message<D, S>,
+  facts: Sink<RaftFact>,
+): void {
   commitTo(node.log, message.commit);
   const response = blankMessage<D, S>("MsgHeartbeatResp", message.from);
   response.readPosition = message.readPosition;
-  send(node, response);
+  send(node, response, facts);
 }
 
 function handleAppend<D, S>(
@@ -184,13 +188,13 @@ function handleAppend<D, S>(
   const response = blankMessage<D, S>("MsgAppResp", from);
   if (index < log.committed) {
     response.index = log.committed;
-    send(node, response);
+    send(node, response, facts);
     return;
   }
   const last = maybeAppend(log, index, logTerm, message.entries, message.commit, facts);
   if (last !== null) {
     response.index = last;
-    send(node, response);
+    send(node, response, facts);
     return;
   }
   facts.push({
@@ -207,7 +211,7 @@ function handleAppend<D, S>(
   response.reject = true;
   response.rejectHint = hint.index;
   response.logTerm = hint.term;
-  send(node, response);
+  send(node, response, facts);
 }
 
 function handleSnapshot<D, S>(
@@ -222,7 +226,7 @@ function handleSnapshot<D, S>(
   facts.push({ kind: "raft.snapshot-answered", accepted, index, term, commit });
   const response = blankMessage<D, S>("MsgAppResp", message.from);
   response.index = accepted ? lastIndex(node.log) : commit;
-  send(node, response);
+  send(node, response, facts);
 }
 
 /** Starts over from a snapshot. False if it brings nothing, or is none for this member. */

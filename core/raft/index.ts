@@ -32,5 +32,6 @@ export type { ReadState } from "./read-only.js";
 export { hasReady, type Ready, ready } from "./ready.js";
 export * from "./status.js";
 export * from "./storage.js";
+export { type TraceEvent, type TraceEventName, traceJson } from "./trace.js";
 export { confStateOf, type ProgressTracker, type TrackerConfig } from "./tracker.js";
 export * from "./types.js";

@@ -26,6 +26,7 @@ import {
   maybeSendAppend,
   sendAppend,
 } from "./replication.js";
+import { traceChangeConf } from "./trace.js";
 import { confStateOf, findProgress, quorumActive } from "./tracker.js";
 import { NONE } from "./types.js";
 
@@ -39,7 +40,7 @@ export function stepLeader<D, S>(
     case "MsgProp":
       return proposeOnLeader(node, message.entries, facts);
     case "MsgReadIndex":
-      takeRead(node, message);
+      takeRead(node, message, facts);
       return null;
     case "MsgForgetLeader":
       return null;
@@ -138,6 +139,7 @@ function admitConfChange<D, S>(
     return false;
   }
   node.pendingConfIndex = lastIndex(node.log) + position + 1;
+  if (node.config.trace) traceChangeConf(node, change, facts);
   return true;
 }
 
@@ -203,7 +205,7 @@ function handleAcknowledgement<D, S>(
       freeInflights(peer.inflights, index);
       break;
   }
-  if (maybeCommit(node)) {
+  if (maybeCommit(node, facts)) {
     releasePendingReads(node, facts);
     broadcastAppend(node, facts);
   } else if (node.id !== from && canBumpCommit(peer, node.log.committed)) {
@@ -215,7 +217,7 @@ function handleAcknowledgement<D, S>(
   }
   if (from === node.leadTransferee && peer.match === lastIndex(node.log)) {
     facts.push({ kind: "raft.timeout-now-sent", to: from, after: "catch-up" });
-    send(node, blankMessage("MsgTimeoutNow", from));
+    send(node, blankMessage("MsgTimeoutNow", from), facts);
   }
 }
 
@@ -231,7 +233,7 @@ function handleHeartbeatResponse<D, S>(
   if (peer.match < lastIndex(node.log) || peer.state === "probe") sendAppend(node, peer, facts);
   if (node.config.readOnlyOption !== "safe" || message.readPosition === 0) return;
   acknowledgeReads(node.readOnly, message.from, message.readPosition);
-  answerConfirmedReads(node);
+  answerConfirmedReads(node, facts);
 }
 
 /** The application tells what became of a snapshot. What to send next, the peer's next answer tells. */
@@ -274,7 +276,7 @@ function startTransfer<D, S>(node: RawNode<D, S>, peer: Progress, facts: Sink<Ra
   node.electionElapsed = 0;
   node.leadTransferee = transferee;
   if (peer.match === lastIndex(node.log)) {
-    send(node, blankMessage("MsgTimeoutNow", transferee));
+    send(node, blankMessage("MsgTimeoutNow", transferee), facts);
     facts.push({ kind: "raft.timeout-now-sent", to: transferee, after: "request" });
   } else {
     sendAppend(node, peer, facts);

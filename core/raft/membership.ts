@@ -13,6 +13,7 @@ import type { RaftFact } from "./facts.js";
 import { lastIndex } from "./log.js";
 import type { RawNode } from "./node.js";
 import { broadcastAppend, maybeCommit, maybeSendAppend } from "./replication.js";
+import { traceApplyConfChange } from "./trace.js";
 import { confStateOf, createTracker, findProgress, type ProgressTracker } from "./tracker.js";
 import { type ConfState, NONE } from "./types.js";
 
@@ -62,6 +63,7 @@ function switchToConfig<D, S>(
   { config, progress }: Changed,
   facts: Sink<RaftFact>,
 ): ConfState {
+  if (node.config.trace) traceApplyConfChange(node, config.incoming, facts);
   node.tracker.config = config;
   node.tracker.progress = progress;
   const confState = confStateOf(config);
@@ -75,7 +77,7 @@ function switchToConfig<D, S>(
   }
   if (confState.voters.length === 0) return confState;
 
-  if (maybeCommit(node)) {
+  if (maybeCommit(node, facts)) {
     broadcastAppend(node, facts);
   } else {
     // New peers need not wait for a heartbeat to be probed.

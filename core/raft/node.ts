@@ -1,11 +1,13 @@
-import type { Bytes, Generator } from "../kernel/index.js";
+import type { Bytes, Generator, Sink } from "../kernel/index.js";
 import { nextBelow } from "../kernel/index.js";
 import type { ResolvedConfig } from "./config.js";
 import { raftPanic } from "./errors.js";
+import type { RaftFact } from "./facts.js";
 import { lastIndex, type RaftLog } from "./log.js";
 import type { Message } from "./message.js";
 import { createProgress } from "./progress.js";
 import { createReadOnlyQueue, type ReadOnlyQueue, type ReadState } from "./read-only.js";
+import { traceSend } from "./trace.js";
 import { findProgress, type ProgressTracker } from "./tracker.js";
 import {
   type HardState,
@@ -75,7 +77,11 @@ export function promotable<D, S>(node: RawNode<D, S>): boolean {
  * Queues a message. What grants a vote or acknowledges an append waits until all that it rests on
  * is on disk; all else may leave at once.
  */
-export function send<D, S>(node: RawNode<D, S>, message: Mutable<Message<D, S>>): void {
+export function send<D, S>(
+  node: RawNode<D, S>,
+  message: Mutable<Message<D, S>>,
+  facts: Sink<RaftFact>,
+): void {
   if (message.from === NONE) message.from = node.id;
   switch (message.type) {
     case "MsgVote":
@@ -98,7 +104,7 @@ export function send<D, S>(node: RawNode<D, S>, message: Mutable<Message<D, S>>)
       // A list of one has room for one; pushing to an empty one would reserve room for many.
       if (node.messagesAfterAppend.length === 0) node.messagesAfterAppend = [message];
       else node.messagesAfterAppend.push(message);
-      return;
+      break;
     default:
       if (message.to === node.id) {
         raftPanic(`message should not be self-addressed when sending ${message.type}`);
@@ -106,6 +112,7 @@ export function send<D, S>(node: RawNode<D, S>, message: Mutable<Message<D, S>>)
       if (node.messages.length === 0) node.messages = [message];
       else node.messages.push(message);
   }
+  if (node.config.trace) traceSend(node, message, facts);
 }
 
 /** Forgets everything that belongs to a role, and the vote if the term is new. */

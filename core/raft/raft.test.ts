@@ -92,12 +92,12 @@ test("a safe read is answered only after a quorum has confirmed that the leader 
 test("one round of heartbeats confirms every read that waited when it began", () => {
   const group = groupOfThree();
   for (const context of ["a", "b", "c"]) perform(group, 1, { kind: "read", context });
-  const beats = ready(nodeOf(group, 1)).messages.filter(({ to }) => to === 2);
+  const beats = ready(nodeOf(group, 1), []).messages.filter(({ to }) => to === 2);
   expect(beats.map(({ readPosition }) => readPosition)).toEqual([1, 2, 3]);
   const last = beats.at(-1);
   if (last === undefined) throw new Error("no heartbeat");
   perform(group, 2, { kind: "step", message: last });
-  const [response] = ready(nodeOf(group, 2)).messages;
+  const [response] = ready(nodeOf(group, 2), []).messages;
   if (response === undefined) throw new Error("no response");
   perform(group, 1, { kind: "step", message: response });
   expect(nodeOf(group, 1).readStates.map(({ context }) => context)).toEqual(["a", "b", "c"]);
@@ -269,7 +269,7 @@ test("messages that only a member's own runtime may send are refused from the ne
   const [message] = [...nodeOf(group, 1).messages];
   expect(message).toBeUndefined();
   perform(group, 1, { kind: "tick" });
-  const [beat] = ready(nodeOf(group, 1)).messages;
+  const [beat] = ready(nodeOf(group, 1), []).messages;
   if (beat === undefined) throw new Error("no heartbeat");
   const node = nodeOf(group, 2);
   expect(step(node, { ...beat, type: "MsgHup", from: 3, term: 0 }, [])).toBe("local-message");
@@ -281,7 +281,7 @@ test("members that begin with the same peers hand their addition out as committe
   const facts: RaftFact[] = [];
   const peers = [1, 2].map((id) => ({ id, context: `member ${id}`, contextBytes: 8 }));
   expect(bootstrap(node, peers, facts)).toBeNull();
-  const { committedEntries, hardState, entries } = ready(node);
+  const { committedEntries, hardState, entries } = ready(node, []);
   expect(hardState).toEqual({ term: 1, vote: 0, commit: 2 });
   expect(entries).toEqual(committedEntries);
   expect(committedEntries.map(confChangeOf)).toMatchObject([
@@ -295,11 +295,11 @@ test("a single member leads only once its own vote is on disk", () => {
   const node = alone();
   const facts: RaftFact[] = [];
   bootstrap(node, [{ id: 1, context: null, contextBytes: 0 }], facts);
-  ready(node);
+  ready(node, []);
   advance(node, facts);
   campaign(node, facts);
   expect(node.role).toBe("candidate");
-  expect(ready(node).mustSync).toBe(true);
+  expect(ready(node, []).mustSync).toBe(true);
   expect(node.stepsOnAdvance.map(({ type }) => type)).toContain("MsgVoteResp");
 });
 
@@ -313,11 +313,11 @@ test("what has been handed out does not change afterwards", () => {
   const group = groupOfThree({ asyncStorageWrites: true });
   const leader = nodeOf(group, 1);
   propose(leader, "a", 1, []);
-  const first = ready(leader);
+  const first = ready(leader, []);
   const copy = structuredClone(first);
   propose(leader, "b", 1, []);
   perform(group, 1, { kind: "tick" });
-  ready(leader);
+  ready(leader, []);
   expect(first).toEqual(copy);
 });
 

@@ -12,6 +12,7 @@ import { hardStateOf, type RawNode } from "./node.js";
 import { createReadOnlyQueue } from "./read-only.js";
 import { campaignFor, stepNode, tickNode } from "./step.js";
 import { type MemoryStorage, storageLastIndex } from "./storage.js";
+import { trace } from "./trace.js";
 import { createTracker, findProgress, voterIds } from "./tracker.js";
 import {
   type ConfState,
@@ -61,6 +62,7 @@ export function createRawNode<D, S>(
     toldHardState: EMPTY_HARD_STATE,
     stepsOnAdvance: [],
   };
+  if (resolved.trace) trace(node, "InitState", facts);
   restoreConfState(node, storage.snapshot.confState, facts);
   loadHardState(node);
   if (resolved.applied > 0) logAppliedTo(node.log, resolved.applied, 0);

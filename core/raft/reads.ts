@@ -9,25 +9,29 @@ import { isSingleton } from "./tracker.js";
 import { type LogIndex, NONE } from "./types.js";
 
 /** A leader takes a read, its own or one forwarded to it (raft 3.7; thesis 6.4). */
-export function takeRead<D, S>(node: RawNode<D, S>, request: Message<D, S>): void {
+export function takeRead<D, S>(
+  node: RawNode<D, S>,
+  request: Message<D, S>,
+  facts: Sink<RaftFact>,
+): void {
   if (isSingleton(node.tracker.config)) {
-    answerRead(node, request, node.log.committed);
+    answerRead(node, request, node.log.committed, facts);
     return;
   }
   // A new leader may not know yet what is committed: it does once an entry of its own term is.
   if (!committedInCurrentTerm(node)) node.pendingReads.push(request);
-  else startRead(node, request);
+  else startRead(node, request, facts);
 }
 
-function startRead<D, S>(node: RawNode<D, S>, request: Message<D, S>): void {
+function startRead<D, S>(node: RawNode<D, S>, request: Message<D, S>, facts: Sink<RaftFact>): void {
   const { committed } = node.log;
   if (node.config.readOnlyOption === "lease-based") {
-    answerRead(node, request, committed);
+    answerRead(node, request, committed, facts);
     return;
   }
   node.readOnly.unconfirmed.push({ request, index: committed });
   acknowledgeReads(node.readOnly, node.id, readPosition(node.readOnly));
-  broadcastHeartbeat(node);
+  broadcastHeartbeat(node, facts);
 }
 
 /** Takes up the reads that came before the leader knew what is committed. */
@@ -39,17 +43,22 @@ export function releasePendingReads<D, S>(node: RawNode<D, S>, facts: Sink<RaftF
   }
   const requests = node.pendingReads;
   node.pendingReads = [];
-  for (const request of requests) startRead(node, request);
+  for (const request of requests) startRead(node, request, facts);
 }
 
 /** Answers the reads that a quorum has confirmed. */
-export function answerConfirmedReads<D, S>(node: RawNode<D, S>): void {
+export function answerConfirmedReads<D, S>(node: RawNode<D, S>, facts: Sink<RaftFact>): void {
   for (const { request, index } of confirmReads(node.readOnly, node.tracker.config)) {
-    answerRead(node, request, index);
+    answerRead(node, request, index, facts);
   }
 }
 
-function answerRead<D, S>(node: RawNode<D, S>, request: Message<D, S>, index: LogIndex): void {
+function answerRead<D, S>(
+  node: RawNode<D, S>,
+  request: Message<D, S>,
+  index: LogIndex,
+  facts: Sink<RaftFact>,
+): void {
   if (request.from === NONE || request.from === node.id) {
     node.readStates.push({ index, context: readContext(request) });
     return;
@@ -57,7 +66,7 @@ function answerRead<D, S>(node: RawNode<D, S>, request: Message<D, S>, index: Lo
   const response = blankMessage<D, S>("MsgReadIndexResp", request.from);
   response.index = index;
   response.entries = request.entries;
-  send(node, response);
+  send(node, response, facts);
 }
 
 /** What a reader gave to recognise its read by; it travels as the data of the only entry. */

@@ -1,5 +1,7 @@
+import type { Sink } from "../kernel/index.js";
 import { type Entry, entriesSize, type Snapshot } from "./entry.js";
 import { raftPanic } from "./errors.js";
+import type { RaftFact } from "./facts.js";
 import {
   acceptApplying,
   hasNextCommittedEntries,
@@ -13,6 +15,7 @@ import {
 import { blankMessage, type Message } from "./message.js";
 import { hardStateOf, type RawNode } from "./node.js";
 import type { ReadState } from "./read-only.js";
+import { trace } from "./trace.js";
 import {
   APPEND_THREAD,
   APPLY_THREAD,
@@ -58,7 +61,7 @@ function sameHardState<D, S>(node: RawNode<D, S>, told: HardState): boolean {
 }
 
 /** Hands out everything there is to do. Without async storage writes, `advance` must come before the next. */
-export function ready<D, S>(node: RawNode<D, S>): Ready<D, S> {
+export function ready<D, S>(node: RawNode<D, S>, facts: Sink<RaftFact>): Ready<D, S> {
   const { log, toldSoftState, toldHardState } = node;
   const async = node.config.asyncStorageWrites;
   const entries = nextUnstableEntries(log);
@@ -79,6 +82,7 @@ export function ready<D, S>(node: RawNode<D, S>): Ready<D, S> {
   if (async) queueStorageMessages(node, result);
   else queueAfterAppend(node, result);
   accept(node, result);
+  if (node.config.trace) trace(node, "Ready", facts);
   return result;
 }
 

@@ -16,6 +16,7 @@ import { blankMessage } from "./message.js";
 import { type RawNode, send } from "./node.js";
 import { becomeSnapshot, isPaused, type Progress, progressView, sentEntries } from "./progress.js";
 import { readPosition } from "./read-only.js";
+import { trace, traceReplicate } from "./trace.js";
 import { committedIndex } from "./tracker.js";
 
 const NO_ENTRIES: readonly never[] = [];
@@ -58,7 +59,7 @@ export function maybeSendAppend<D, S>(
   message.logTerm = previousTerm;
   message.entries = entries;
   message.commit = log.committed;
-  send(node, message);
+  send(node, message, facts);
   sentEntries(peer, entries.length, payloadsSize(entries));
   peer.sentCommit = log.committed;
   return true;
@@ -94,7 +95,7 @@ function maybeSendSnapshot<D, S>(
   facts.push({ kind: "raft.replication-paused", to, progress: progressView(peer) });
   const message = blankMessage<D, S>("MsgSnap", to);
   message.snapshot = snapshot;
-  send(node, message);
+  send(node, message, facts);
   return true;
 }
 
@@ -111,7 +112,7 @@ export function broadcastAppend<D, S>(node: RawNode<D, S>, facts: Sink<RaftFact>
  * Sends every peer a heartbeat. It carries the commit index only as far as the peer is known to
  * hold the log, and the number of the last read that waits for confirmation.
  */
-export function broadcastHeartbeat<D, S>(node: RawNode<D, S>): void {
+export function broadcastHeartbeat<D, S>(node: RawNode<D, S>, facts: Sink<RaftFact>): void {
   const { progress } = node.tracker;
   const { committed } = node.log;
   const position = readPosition(node.readOnly);
@@ -121,14 +122,16 @@ export function broadcastHeartbeat<D, S>(node: RawNode<D, S>): void {
     const message = blankMessage<D, S>("MsgHeartbeat", peer.id);
     message.commit = Math.min(peer.match, committed);
     message.readPosition = position;
-    send(node, message);
+    send(node, message, facts);
     peer.sentCommit = message.commit;
   }
 }
 
 /** Advances a leader's commit index to what a quorum holds. True if it moved. */
-export function maybeCommit<D, S>(node: RawNode<D, S>): boolean {
-  return maybeCommitTo(node.log, node.term, committedIndex(node.tracker));
+export function maybeCommit<D, S>(node: RawNode<D, S>, facts: Sink<RaftFact>): boolean {
+  const moved = maybeCommitTo(node.log, node.term, committedIndex(node.tracker));
+  if (node.config.trace) trace(node, "Commit", facts);
+  return moved;
 }
 
 /**
@@ -150,10 +153,11 @@ export function appendOwn<D, S>(
     const entry = entries[i];
     if (entry !== undefined) placed.push(placedEntry(entry, node.term, last + 1 + i));
   }
+  if (node.config.trace) traceReplicate(node, placed, facts);
   appendToLog(node.log, placed, 0, facts);
   const message = blankMessage<D, S>("MsgAppResp", node.id);
   message.index = lastIndex(node.log);
-  send(node, message);
+  send(node, message, facts);
   return true;
 }
 

@@ -10,6 +10,7 @@ import { isUpToDate, lastIndex, lastTerm, logAppliedTo } from "./log.js";
 import { blankMessage, type Message } from "./message.js";
 import { promotable, type RawNode, send } from "./node.js";
 import { broadcastHeartbeat } from "./replication.js";
+import { traceReceive } from "./trace.js";
 import { confStateOf } from "./tracker.js";
 import { type LogIndex, NONE } from "./types.js";
 import { stableSnapshotTo, stableTo } from "./unstable.js";
@@ -32,7 +33,7 @@ export function tickNode<D, S>(node: RawNode<D, S>, facts: Sink<RaftFact>): void
   }
   if (isLeader(node) && node.heartbeatElapsed >= node.config.heartbeatTick) {
     node.heartbeatElapsed = 0;
-    broadcastHeartbeat(node);
+    broadcastHeartbeat(node, facts);
   }
 }
 
@@ -51,6 +52,7 @@ export function stepNode<D, S>(
   message: Message<D, S>,
   facts: Sink<RaftFact>,
 ): StepError | null {
+  if (node.config.trace) traceReceive(node, message, facts);
   const { term } = message;
   if (term !== 0 && term !== node.term) {
     if (term < node.term) {
@@ -96,7 +98,7 @@ function stepAsLeader<D, S>(
 ): StepError | null {
   switch (message.type) {
     case "MsgBeat":
-      broadcastHeartbeat(node);
+      broadcastHeartbeat(node, facts);
       return null;
     case "MsgCheckQuorum":
       checkQuorum(node, facts);
@@ -149,7 +151,7 @@ function answerLowerTerm<D, S>(
   if ((leases || preVote) && (type === "MsgHeartbeat" || type === "MsgApp")) {
     // The sender leads in a term that this member left behind while cut off. With leases or
     // pre-votes its own campaigns may never be heard, so it has to tell.
-    send(node, blankMessage("MsgAppResp", from));
+    send(node, blankMessage("MsgAppResp", from), facts);
     return;
   }
   switch (type) {
@@ -158,7 +160,7 @@ function answerLowerTerm<D, S>(
       const response = blankMessage<D, S>("MsgPreVoteResp", from);
       response.term = node.term;
       response.reject = true;
-      send(node, response);
+      send(node, response, facts);
       return;
     }
     case "MsgStorageAppendResp":
@@ -203,7 +205,7 @@ function answerVoteRequest<D, S>(
   // A granted pre-vote is for the asker's future term; the own term would make it look stale.
   response.term = granted ? term : node.term;
   response.reject = !granted;
-  send(node, response);
+  send(node, response, facts);
   if (granted && type === "MsgVote") {
     node.electionElapsed = 0;
     node.vote = from;

@@ -1,9 +1,10 @@
 import { parseArgs } from "node:util";
-import { describeReport, raftOracle } from "./raft.js";
+import { describeReport, type OracleName, raftOracle } from "./raft.js";
 
-const USAGE = "usage: npm run oracle -- raft [--scripts N] [--seed S] [--json]";
+const USAGE = "usage: npm run oracle -- raft|raft-trace [--scripts N] [--seed S] [--json]";
 
 interface Options {
+  readonly oracle: OracleName;
   readonly scripts: number;
   readonly seed: number;
   readonly json: boolean;
@@ -19,10 +20,13 @@ function options(): Options {
       json: { type: "boolean", default: false },
     },
   });
-  if (positionals.length !== 1 || positionals[0] !== "raft")
-    throw new Error("name an oracle: raft");
+  const [oracle] = positionals;
+  if (positionals.length !== 1 || (oracle !== "raft" && oracle !== "raft-trace")) {
+    throw new Error("name an oracle: raft or raft-trace");
+  }
   const fresh = String(Date.now());
   return {
+    oracle,
     scripts: integer("--scripts", values.scripts, 1),
     seed: integer("--seed", values.seed ?? fresh, 0),
     json: values.json,
@@ -45,7 +49,7 @@ async function main(): Promise<number> {
     console.error(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
     return 2;
   }
-  const report = await raftOracle(chosen.scripts, chosen.seed);
+  const report = await raftOracle(chosen.scripts, chosen.seed, chosen.oracle);
   console.log(chosen.json ? JSON.stringify(report) : describeReport(report));
   if (report.skipped !== null) return process.env.ORRERY_WITNESS_REQUIRED === "1" ? 1 : 0;
   return report.difference === null ? 0 : 1;

@@ -27,7 +27,11 @@ export type Ask = (script: Script) => Promise<readonly string[]>;
  * Leaves directives out while the rest still differs: half of them at once, then fewer, down to two
  * (a tick and what pins its timeout) and one.
  */
-export async function shrink(difference: Difference, ask: Ask): Promise<Difference> {
+export async function shrink(
+  difference: Difference,
+  ask: Ask,
+  traced = false,
+): Promise<Difference> {
   let best = cut(difference);
   for (let size = Math.ceil(best.script.length / 2); size >= 1; ) {
     let smaller: Difference | null = null;
@@ -35,6 +39,7 @@ export async function shrink(difference: Difference, ask: Ask): Promise<Differen
       smaller = await judge(
         [...best.script.slice(0, from), ...best.script.slice(from + size)],
         ask,
+        traced,
       );
     }
     if (smaller === null) size = Math.floor(size / 2);
@@ -55,8 +60,8 @@ function cut({ script, expected, actual, at }: Difference): Difference {
 }
 
 /** How a script differs; null if it does not, or if there is no answer that it should have. */
-async function judge(script: Script, ask: Ask): Promise<Difference | null> {
-  const { outputs: actual, sound } = play(script);
+async function judge(script: Script, ask: Ask, traced: boolean): Promise<Difference | null> {
+  const { outputs: actual, sound } = play(script, traced);
   if (!sound) return null;
   const expected = await ask(script);
   const at = firstDifference(expected, actual);

@@ -26,9 +26,9 @@ export interface Step {
   readonly endless: boolean;
 }
 
-/** Carries out a script. */
-export function play(script: Script): Played {
-  const env = new Environment();
+/** Carries out a script. If traced, each output ends with the events that the directive caused. */
+export function play(script: Script, traced = false): Played {
+  const env = new Environment({ traced });
   const outputs: string[] = [];
   let sound = true;
   let pinned = "";
@@ -42,7 +42,7 @@ export function play(script: Script): Played {
     pinned = command.command === "set-randomized-election-timeout" ? id : "";
     const { output, dead, endless } = carryOut(env, source);
     if (endless || output.startsWith("error: Error: there is no node")) sound = false;
-    outputs.push(output);
+    outputs.push(traced ? comparable([output, ...env.trace.splice(0)].join("\n")) : output);
     if (dead) break;
   }
   return { outputs, sound };
@@ -64,7 +64,7 @@ export function carryOut(env: Environment, source: string): Step {
 /** This panic goes on to print Go's memory addresses, other ones each time: its first line says it. */
 const ADDRESS_PANIC = "panic: ConfStates not equivalent after sorting:";
 
-/** An output as it is compared. */
+/** An output as it is compared: without those, and without the trace that follows them. */
 export function comparable(output: string): string {
   return output.startsWith(`${ADDRESS_PANIC}\n`) ? ADDRESS_PANIC : output;
 }

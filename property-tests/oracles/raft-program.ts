@@ -6,7 +6,6 @@ import { fileURLToPath } from "node:url";
 import { comparable, type Script, scriptText } from "./raft-play.js";
 
 const FOLDER = join(dirname(fileURLToPath(import.meta.url)), "raft-go");
-const PROGRAM = join(FOLDER, "bin", "raft-oracle");
 const MODULE = "go.etcd.io/raft/v3";
 
 /** How long the library may take over a batch, in milliseconds; a batch takes about one second. */
@@ -30,16 +29,22 @@ export function libraryVersion(): string {
   return `${MODULE} ${found?.[1] ?? "of unknown version"}`;
 }
 
+/** The program as built: the library as it is, or with what it traces for its TLA+ specification. */
+function programOf(traced: boolean): string {
+  return join(FOLDER, "bin", traced ? "raft-oracle-traced" : "raft-oracle");
+}
+
 /** Builds the program, which Go does only after a change. Throws with Go's complaint. */
-export function buildLibrary(): void {
-  const args = ["build", "-trimpath", "-o", PROGRAM, "."];
+export function buildLibrary(traced = false): void {
+  const tags = traced ? ["-tags", "with_tla"] : [];
+  const args = ["build", "-trimpath", ...tags, "-o", programOf(traced), "."];
   const { status, stderr } = spawnSync("go", args, { cwd: FOLDER, encoding: "utf8" });
   if (status !== 0) throw new Error(`the Go program does not build:\n${stderr}`);
 }
 
 /** Starts the program. */
-export function startLibrary(): Library {
-  const child = spawn(PROGRAM, { stdio: ["pipe", "pipe", "pipe"] });
+export function startLibrary(traced = false): Library {
+  const child = spawn(programOf(traced), { stdio: ["pipe", "pipe", "pipe"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const ended = endOf(child);
   return {

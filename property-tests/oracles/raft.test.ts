@@ -82,3 +82,14 @@ test("a difference shrinks to the directives it needs, a tick with what sets its
   const shrunk = await shrink({ script, expected, actual, at: at ?? 0 }, ask);
   expect(shrunk.script).toEqual([script[0], script[5], script[6]]);
 });
+
+test("a traced script answers as it does untraced, and then with what happened", () => {
+  const script = ["add-nodes 1 voters=(1) index=2", "campaign 1", "stabilize"];
+  const plain = play(script).outputs;
+  const traced = play(script, true).outputs;
+  for (const [at, output] of traced.entries()) {
+    const said = plain[at] ?? "";
+    expect(output.startsWith(`${said}\n{"name":`)).toBe(true);
+  }
+  expect(traced.at(-1)).toContain('"name":"BecomeLeader"');
+});

@@ -1,4 +1,5 @@
 import { type Difference, describeDifference, firstDifference, shrink } from "./raft-compare.js";
+import { play } from "./raft-play.js";
 import {
   buildLibrary,
   goVersion,
@@ -25,9 +26,12 @@ const EXCEPTIONS: readonly string[] = [
   'the panic "ConfStates not equivalent after sorting" prints memory addresses: its first line is compared',
 ];
 
+/** `raft` compares outputs; `raft-trace` what the library traces for its TLA+ specification, too. */
+export type OracleName = "raft" | "raft-trace";
+
 /** What a run of the oracle came to. */
 export interface OracleReport {
-  readonly oracle: "raft";
+  readonly oracle: OracleName;
   readonly seed: number;
   /** The library held against, and Go. */
   readonly witness: string;
@@ -43,6 +47,8 @@ export interface OracleReport {
   /** How many scripts each kind of walk made, and how often each command was asked. */
   readonly profiles: Readonly<Record<string, number>>;
   readonly commands: Readonly<Record<string, number>>;
+  /** How often each event of the trace was compared. */
+  readonly events: Readonly<Record<string, number>>;
   /** The first script that differs, shrunk. */
   readonly difference: (Difference & { readonly number: number }) | null;
   /** Why nothing was compared. */
@@ -50,12 +56,17 @@ export interface OracleReport {
 }
 
 /** Holds our Raft against Go's library on random scripts, up to the first difference. */
-export async function raftOracle(scripts: number, seed: number): Promise<OracleReport> {
+export async function raftOracle(
+  scripts: number,
+  seed: number,
+  oracle: OracleName = "raft",
+): Promise<OracleReport> {
+  const traced = oracle === "raft-trace";
   const started = performance.now();
   const go = goVersion();
   const tally = new Tally();
   const report = (difference: OracleReport["difference"]): OracleReport => ({
-    oracle: "raft",
+    oracle,
     seed,
     witness: `${libraryVersion()}, ${go ?? "no Go"}`,
     knownDifferences: KNOWN_DIFFERENCES,
@@ -66,12 +77,12 @@ export async function raftOracle(scripts: number, seed: number): Promise<OracleR
     skipped: go === null ? "there is no Go here (the command go)" : null,
   });
   if (go === null) return report(null);
-  buildLibrary();
-  const library = startLibrary();
+  buildLibrary(traced);
+  const library = startLibrary(traced);
   try {
     for (let number = 0; number < scripts; number += BATCH) {
       const count = Math.min(BATCH, scripts - number);
-      const difference = await compareBatch(library, seed, number, count, tally);
+      const difference = await compareBatch(library, seed, number, count, tally, traced);
       if (difference !== null) return report(difference);
     }
     return report(null);
@@ -87,6 +98,7 @@ async function compareBatch(
   first: number,
   count: number,
   tally: Tally,
+  traced: boolean,
 ): Promise<OracleReport["difference"]> {
   const walks: (Walk & { readonly number: number })[] = [];
   for (let number = first; number < first + count; number++) {
@@ -95,12 +107,14 @@ async function compareBatch(
     tally.add(walk, panics);
   }
   const answers = await library.ask(walks.map(({ script }) => script));
-  for (const [i, { script, outputs: actual, number }] of walks.entries()) {
+  for (const [i, { script, outputs, number }] of walks.entries()) {
     const expected = answers[i] ?? [];
+    const actual = traced ? play(script, true).outputs : outputs;
+    if (traced) tally.addEvents(actual);
     const at = firstDifference(expected, actual);
     if (at === null) continue;
     const ask = async (smaller: readonly string[]) => (await library.ask([smaller]))[0] ?? [];
-    return { ...(await shrink({ script, expected, actual, at }, ask)), number };
+    return { ...(await shrink({ script, expected, actual, at }, ask, traced)), number };
   }
   return null;
 }
@@ -111,6 +125,7 @@ class Tally {
   #directives = 0;
   readonly #profiles = new Map<string, number>();
   readonly #commands = new Map<string, number>();
+  readonly #events = new Map<string, number>();
 
   add(walk: Walk, panics: readonly Walk[]): void {
     this.#scripts++;
@@ -120,6 +135,13 @@ class Tally {
     for (const source of walk.script) count(this.#commands, source.split(/[ \n]/)[0] ?? "");
   }
 
+  /** Every line of an output that is an event of the trace. */
+  addEvents(outputs: readonly string[]): void {
+    for (const output of outputs) {
+      for (const [, name = ""] of output.matchAll(/^\{"name":"(\w+)"/gm)) count(this.#events, name);
+    }
+  }
+
   counts() {
     return {
       scripts: this.#scripts,
@@ -127,6 +149,7 @@ class Tally {
       directives: this.#directives,
       profiles: Object.fromEntries([...this.#profiles].sort()),
       commands: Object.fromEntries([...this.#commands].sort()),
+      events: Object.fromEntries([...this.#events].sort()),
     };
   }
 }
@@ -138,14 +161,21 @@ function count(counts: Map<string, number>, name: string): void {
 /** The report for people. */
 export function describeReport(report: OracleReport): string {
   const { seed, witness, knownDifferences, scripts, panics, directives, milliseconds } = report;
-  if (report.skipped !== null) return `oracle raft skipped: ${report.skipped}`;
+  if (report.skipped !== null) return `oracle ${report.oracle} skipped: ${report.skipped}`;
   const known = knownDifferences.length === 0 ? "none" : knownDifferences.join("; ");
   const lines = [
-    `raft against ${witness}; known differences of that version: ${known}`,
+    `${report.oracle} against ${witness}; known differences of that version: ${known}`,
     `byte for byte, but: ${report.exceptions.join("; ")}`,
     `${scripts} scripts of ${LENGTH} directives and ${panics} that end in a panic, ${directives} directives, ` +
       `seed ${seed}, ${(milliseconds / 1000).toFixed(1)} s: ${report.difference === null ? "0 differences" : "DIFFERENT"}`,
   ];
+  const events = Object.entries(report.events);
+  if (events.length > 0) {
+    const total = events.reduce((sum, [, times]) => sum + times, 0);
+    lines.push(
+      `${total} events traced: ${events.map(([name, times]) => `${name} ${times}`).join(", ")}`,
+    );
+  }
   if (report.difference !== null) {
     lines.push(
       `script ${report.difference.number}, shrunk:`,

@@ -105,7 +105,7 @@ const memberMachine: Machine<never, Node, Operation, RaftFact, Result> = {
       case "report-snapshot":
         return reportSnapshot(node, operation.to, operation.arrived ? "finished" : "failed", facts);
       case "ready":
-        if (hasReady(node)) effects.push(ready(node));
+        if (hasReady(node)) effects.push(ready(node, facts));
         return;
       case "advance":
         return advance(node, facts);

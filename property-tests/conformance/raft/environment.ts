@@ -25,6 +25,7 @@ import {
   STORAGE_ERROR_TEXT,
   setHardState,
   step,
+  traceJson,
 } from "../../../core/raft/index.js";
 import { describeMessage, describeReady } from "./describe.js";
 import { logLine } from "./log-text.js";
@@ -59,6 +60,13 @@ export class Environment {
   readonly output = new Output();
   readonly members: Member[] = [];
   messages: Text[] = [];
+  /** Events of the trace, in JSON, since somebody took them out; none unless traced. */
+  readonly trace: string[] = [];
+  readonly #traced: boolean;
+
+  constructor(options: { readonly traced: boolean } = { traced: false }) {
+    this.#traced = options.traced;
+  }
 
   member(id: RaftId): Member {
     const member = this.members[id - 1];
@@ -87,12 +95,16 @@ export class Environment {
       storage.offered = start;
       const facts: Sink<RaftFact> = {
         push: (fact) => {
+          if (fact.kind === "raft.trace") {
+            this.trace.push(traceJson(fact.event));
+            return;
+          }
           const { level, text } = logLine(id, fact);
           this.output.log(level, text);
         },
       };
       const generator = createGenerator(id, "raft");
-      const node = createRawNode({ ...config, id }, storage, generator, facts);
+      const node = createRawNode({ ...config, id, trace: this.#traced }, storage, generator, facts);
       this.members.push({ node, facts, appendWork: [], applyWork: [], history: [start] });
     }
   }
@@ -100,7 +112,7 @@ export class Environment {
   /** Takes and handles one Ready. */
   processReady(member: Member): void {
     const { node, facts } = member;
-    const handed = ready(node);
+    const handed = ready(node, facts);
     this.output.write(describeReady(handed));
     const async = node.config.asyncStorageWrites;
     if (!async) {

@@ -18,8 +18,11 @@ export type Level = "DEBUG" | "INFO" | "WARN" | "ERROR" | "FATAL" | "NONE";
 /** Levels, from the most talkative to silence. */
 export const LEVELS: readonly Level[] = ["DEBUG", "INFO", "WARN", "ERROR", "FATAL", "NONE"];
 
+/** What the library logs; the trace is another output of it. */
+type LoggedFact = Exclude<RaftFact, { readonly kind: "raft.trace" }>;
+
 /** The line etcd's library 3.7 logs where the core concludes `fact`. */
-export function logLine(self: RaftId, fact: RaftFact): { level: Level; text: string } {
+export function logLine(self: RaftId, fact: LoggedFact): { level: Level; text: string } {
   const id = hex(self);
   const debug = (text: string) => ({ level: "DEBUG" as const, text });
   const info = (text: string) => ({ level: "INFO" as const, text });

@@ -4,7 +4,8 @@
 // whose expected outputs, if it has any, are ignored. Each is answered by one line on standard
 // output: a JSON array with the output of every directive, in order. A directive that panics is
 // answered by "panic: " and what it panicked with, one that the harness refuses as a broken test by
-// "refused"; either ends its script.
+// "refused"; either ends its script. Built with the tag with_tla, each output ends with the events
+// that the directive made the library trace, one a line.
 package main
 
 import (
@@ -35,25 +36,38 @@ func main() {
 	// What storages panic with goes through the library's own logger; the text comes with the panic.
 	raft.SetLogger(&raft.DefaultLogger{Logger: log.New(io.Discard, "", 0)})
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
-	out := bufio.NewWriter(os.Stdout)
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
+	answers := make(chan chan []string, 50)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		encoder := json.NewEncoder(os.Stdout)
+		encoder.SetEscapeHTML(false)
+		for answered := range answers {
+			if err := encoder.Encode(<-answered); err != nil {
+				fail(err)
+			}
+		}
+	}()
 	for {
 		line, err := in.ReadBytes('\n')
 		if len(line) == 0 && err != nil {
+			close(answers)
+			<-done
 			return
 		}
 		var script string
 		if err := json.Unmarshal(line, &script); err != nil {
 			fail(err)
 		}
-		if err := encoder.Encode(answer(script)); err != nil {
-			fail(err)
-		}
-		if err := out.Flush(); err != nil {
-			fail(err)
-		}
+		answers <- start(script)
 	}
+}
+
+// start answers a script in the background: the library, when it traces, sleeps with every message.
+func start(script string) chan []string {
+	answered := make(chan []string, 1)
+	go func() { answered <- answer(script) }()
+	return answered
 }
 
 func fail(err error) {
@@ -62,13 +76,15 @@ func fail(err error) {
 }
 
 func answer(script string) []string {
+	var trace trace
 	env := rafttest.NewInteractionEnv(&rafttest.InteractionOpts{
+		OnConfig:                     trace.attach,
 		SetRandomizedElectionTimeout: setRandomizedElectionTimeout,
 	})
 	outputs := []string{}
 	for _, directive := range parse(script) {
 		output, alive := handle(env, directive)
-		outputs = append(outputs, output)
+		outputs = append(outputs, output+trace.take())
 		if !alive {
 			break
 		}

@@ -34,14 +34,29 @@ export type AuthWrite =
       readonly rangeEnd: string;
     };
 
-export type AuthRequest =
-  | AuthWrite
+/** Questions of etcd's Auth service. They go through the log too, so that the answer is not an old one. */
+export type AuthRead =
+  /** Since etcd 3.5. */
   | { readonly op: "auth-status" }
-  | { readonly op: "authenticate"; readonly name: string; readonly password: string }
   | { readonly op: "auth-user-get"; readonly name: string }
   | { readonly op: "auth-user-list" }
   | { readonly op: "auth-role-get"; readonly role: string }
   | { readonly op: "auth-role-list" };
+
+export interface AuthenticateRequest {
+  readonly op: "authenticate";
+  readonly name: string;
+  readonly password: string;
+}
+
+export type AuthRequest = AuthWrite | AuthRead | AuthenticateRequest;
+
+/** Whose request an entry of the log is, as the member that took it in found it. */
+export interface AuthHeader {
+  readonly user: string;
+  /** Of the auth store when the token was looked at. */
+  readonly revision: number;
+}
 
 export type AuthResult =
   | { readonly op: AuthWrite["op"] }

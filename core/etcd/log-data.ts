@@ -1,5 +1,6 @@
 import type { Bytes, Micros } from "../kernel/index.js";
 import type { RaftId } from "../raft/index.js";
+import type { AuthHeader } from "./auth-api.js";
 import type { MemberChange } from "./membership.js";
 import type { V2Command } from "./v2-request.js";
 import type { RequestOp, V3Write } from "./v3-api.js";
@@ -16,7 +17,13 @@ export type LogData =
   | { readonly kind: "v2"; readonly origin: Origin; readonly command: V2Command }
   /** Expire v2 keys up to `cutoff` on the leader's clock. */
   | { readonly kind: "v2-sync"; readonly origin: Origin; readonly cutoff: Micros }
-  | { readonly kind: "v3"; readonly origin: Origin; readonly write: V3Write }
+  | {
+      readonly kind: "v3";
+      readonly origin: Origin;
+      readonly write: V3Write;
+      /** Absent where nobody has logged in. */
+      readonly auth?: AuthHeader;
+    }
   | {
       readonly kind: "publish";
       readonly origin: Origin;

@@ -99,7 +99,8 @@ function hearClient(
 ): void {
   switch (stimulus.kind) {
     case "client-request": {
-      const asker: Asker = { id: stimulus.id, client: stimulus.from, peer: 0 };
+      const { id, from: client, token = "" } = stimulus;
+      const asker: Asker = { id, client, peer: 0, token };
       takeRequest(state, run, asker, stimulus.request, now, out);
       return;
     }
@@ -149,7 +150,7 @@ function onPeerMessage(
       run.nextDue = Math.min(run.nextDue, run.stopsAt);
       return;
     case "forward": {
-      const asker: Asker = { id: message.id, client: "", peer: from };
+      const asker: Asker = { id: message.id, client: "", peer: from, token: "" };
       // One that has lost the lead leaves the request alone; its client will ask again.
       if (run.node.role === "leader") takeRequest(state, run, asker, message.request, now, out);
       break;

@@ -6,13 +6,95 @@ export interface EtcdProfile {
   readonly line: "3.4" | "3.6";
   /** --pre-vote unless told otherwise: on since 3.5. */
   readonly preVote: boolean;
+  /** Auth: what is nested in a transaction, and prev_kv and lease of its puts, is not checked (#21681). */
+  readonly nestedTxnUnchecked: boolean;
+  /** Auth: who may read one key may watch everything from it on (GHSA-xg4h-6gfc-h4m8). */
+  readonly openWatchCheckedAsKey: boolean;
+  /** Once an alarm is raised, and until it is disarmed or the member starts again, nothing is checked when applied. */
+  readonly alarmDropsChecks: boolean;
+  /** Auth: status, alarms, members and leases are for those who have logged in; moving the lead is for root. */
+  readonly loginForAll: boolean;
+  /** Auth: keys of leases count for who may renew, list and look at them. */
+  readonly leasesChecked: boolean;
+  /** Auth: `maintenance` answers with the server's own texts, as code Unknown. */
+  readonly rawMaintenanceErrors: boolean;
+  /** Auth: the AuthStatus call, which only root may make. */
+  readonly authStatus: boolean;
+  /** Auth: a range that ends before it begins cannot be granted. */
+  readonly checksPermissionRange: boolean;
+  /** Auth: the role root shows its permission. */
+  readonly showsRootPermission: boolean;
+  /** Auth: passwords are hashed before they go to the log, which fails beyond 72 bytes. */
+  readonly hashesBeforeLog: boolean;
+  /** Auth: the number in a token is the index of the entry before its own. */
+  readonly tokenOfEntryBefore: boolean;
+  /** Answers about alarms have no header. */
+  readonly alarmHeaderless: boolean;
+  /** Alarms of type NONE are kept as any other. */
+  readonly keepsAlarmNone: boolean;
+  /** A member can be added only while all voters are connected, not just a quorum. */
+  readonly addNeedsAllVoters: boolean;
+  /** Giving a learner other URLs makes it a voter for everyone but raft (#21736). */
+  readonly updateUnmakesLearner: boolean;
+  /** Who is not in the cluster cannot be promoted, found before anything is proposed. */
+  readonly promoteChecksMember: boolean;
+  /** A list of members can be asked for that is as new as the question. */
+  readonly memberListLinearizable: boolean;
+  /** A learner refuses as if it were only unavailable. */
+  readonly learnerUnavailable: boolean;
+  /** The Downgrade call. */
+  readonly downgrade: boolean;
 }
 
 const PROFILES = {
   /** 3.4.23, which Debian 12 ships. */
-  "3.4": { line: "3.4", preVote: false },
+  "3.4": {
+    line: "3.4",
+    preVote: false,
+    nestedTxnUnchecked: true,
+    openWatchCheckedAsKey: true,
+    alarmDropsChecks: true,
+    loginForAll: false,
+    leasesChecked: false,
+    rawMaintenanceErrors: true,
+    authStatus: false,
+    checksPermissionRange: false,
+    showsRootPermission: false,
+    hashesBeforeLog: false,
+    tokenOfEntryBefore: false,
+    alarmHeaderless: true,
+    keepsAlarmNone: true,
+    addNeedsAllVoters: true,
+    updateUnmakesLearner: true,
+    promoteChecksMember: false,
+    memberListLinearizable: false,
+    learnerUnavailable: true,
+    downgrade: false,
+  },
   /** 3.6.16. */
-  "3.6": { line: "3.6", preVote: true },
+  "3.6": {
+    line: "3.6",
+    preVote: true,
+    nestedTxnUnchecked: false,
+    openWatchCheckedAsKey: false,
+    alarmDropsChecks: false,
+    loginForAll: true,
+    leasesChecked: true,
+    rawMaintenanceErrors: false,
+    authStatus: true,
+    checksPermissionRange: true,
+    showsRootPermission: true,
+    hashesBeforeLog: true,
+    tokenOfEntryBefore: true,
+    alarmHeaderless: false,
+    keepsAlarmNone: false,
+    addNeedsAllVoters: false,
+    updateUnmakesLearner: false,
+    promoteChecksMember: true,
+    memberListLinearizable: true,
+    learnerUnavailable: false,
+    downgrade: true,
+  },
 } as const satisfies Record<EtcdProfile["line"], EtcdProfile>;
 
 /** The profile for a version such as `3.4.23`: releases before 3.5 are taken for 3.4, all others for 3.6. */

@@ -16,6 +16,8 @@ export interface Asker {
   readonly client: string;
   /** The member; 0 for a client. */
   readonly peer: RaftId;
+  /** With what the client has logged in; "" for one that has not, and for a member. */
+  readonly token: string;
 }
 
 /** A request of this member's own that waits to be applied (or answered by the leader). */

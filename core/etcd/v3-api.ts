@@ -1,4 +1,4 @@
-import type { AuthRequest, AuthResult, AuthWrite } from "./auth-api.js";
+import type { AuthRead, AuthRequest, AuthResult, AuthWrite } from "./auth-api.js";
 import type { LeaseId, Revision } from "./client.js";
 import type { ClusterRequest, ClusterResult } from "./cluster-api.js";
 import type { LeaseRequest, LeaseResult, LeaseWrite } from "./lease-api.js";
@@ -104,13 +104,9 @@ export type V3Write =
   | LeaseWrite
   | AlarmRequest
   | AuthWrite
-  /** The member that took it in has made the token. */
-  | {
-      readonly op: "authenticate";
-      readonly name: string;
-      readonly password: string;
-      readonly token: string;
-    };
+  | AuthRead
+  /** The member that took it in has checked the password and drawn the letters of the token. */
+  | { readonly op: "authenticate"; readonly name: string; readonly token: string };
 
 /** Who answered, and at what revision and term. Ids in hex. */
 export interface ResponseHeader {

@@ -1,4 +1,11 @@
+export * from "./proto.js";
 export * from "./v2-client.js";
 export * from "./v2-render.js";
 export * from "./v3-client.js";
+export * from "./v3-grpc.js";
 export * from "./v3-types.js";
+export * from "./wire.js";
+export type { Call, CallName, CallRequest, CallResult } from "./wire-calls.js";
+export * from "./wire-error.js";
+export { isWire, type Wire } from "./wire-fields.js";
+export * from "./wire-watch.js";

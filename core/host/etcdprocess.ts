@@ -22,6 +22,7 @@ import { type Micros, type NodeIndex, SECOND, unreachable } from "../kernel/inde
 import { armTimer, Few, type HostStep } from "./context.js";
 import { etcdAnswered, etcdClosed } from "./etcdlink.js";
 import { type Packet, packetBytes } from "./packet.js";
+import { takenAs, toldAs } from "./planted.js";
 import type { Daemon } from "./state.js";
 
 /**
@@ -97,12 +98,16 @@ export function receivePeer(step: HostStep, packet: Packet & { kind: "peer" }): 
 export function receiveClient(
   step: HostStep,
   from: NodeIndex,
-  packet: Packet & { kind: "etcd-request" | "etcd-cancel" },
+  packet: Packet & { kind: "etcd-request" | "etcd-cancel" | "etcd-message" },
 ): void {
   const { host } = step;
-  if (packet.kind === "etcd-cancel") {
+  if (packet.kind !== "etcd-request") {
     for (const [id, client] of host.clients) {
       if (client.node !== from || client.call !== packet.call) continue;
+      if (packet.kind === "etcd-message") {
+        stepMember(step, { kind: "client-message", id, message: packet.message });
+        return;
+      }
       host.clients.delete(id);
       stepMember(step, { kind: "client-cancel", id });
       return;
@@ -115,7 +120,8 @@ export function receiveClient(
   }
   const id = host.nextCall++;
   host.clients.set(id, { node: from, call: packet.call });
-  stepMember(step, { kind: "client-request", id, from: "", request: packet.request });
+  const request = takenAs(host.config.etcd.bugs, packet.request);
+  stepMember(step, { kind: "client-request", id, from: "", request });
 }
 
 /** Tells a joining member who the members of this host's cluster are. */
@@ -319,7 +325,8 @@ function createMember(
     checkQuorum: config.etcd.checkQuorum,
     strictReconfigCheck: strictReconfigCheck(step),
     snapshotCount: config.etcd.snapshotCount,
-    bugs: { voteNotPersisted: config.etcd.voteNotPersisted },
+    version: config.etcd.version,
+    bugs: config.etcd.bugs,
   });
   runMember(step);
 }
@@ -398,11 +405,13 @@ function performMember(step: HostStep, effect: EtcdEffect): void {
   }
 }
 
-function answerClient(step: HostStep, id: number, reply: ClientReply, last: boolean): void {
+function answerClient(step: HostStep, id: number, answer: ClientReply, last: boolean): void {
   const { host } = step;
   const client = host.clients.get(id);
   if (client === undefined) return;
   if (last) host.clients.delete(id);
+  const reply = toldAs(host.config.etcd.bugs, id, answer);
+  if (reply === null) return;
   if (client.node === host.config.index) etcdAnswered(step, client.call, reply);
   else answerRemote(step, client.node, client.call, reply);
 }

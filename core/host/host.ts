@@ -265,6 +265,7 @@ function receivePacket(step: HostStep, from: number, packet: Packet): void {
       return;
     case "etcd-request":
     case "etcd-cancel":
+    case "etcd-message":
       receiveClient(step, from, packet);
       return;
     case "etcd-response":

@@ -1,5 +1,11 @@
 import type { DiscoveryReply, DiscoveryRequest } from "../discovery/index.js";
-import type { ClientReply, ClientRequest, Member, PeerMessage } from "../etcd/index.js";
+import type {
+  ClientReply,
+  ClientRequest,
+  Member,
+  PeerMessage,
+  WatchMessage,
+} from "../etcd/index.js";
 import type { RaftId } from "../raft/index.js";
 import type { OmahaReply, OmahaRequest } from "../update/index.js";
 
@@ -13,6 +19,8 @@ export type Packet =
   /** A client of etcd to a member, and back. */
   | { readonly kind: "etcd-request"; readonly call: number; readonly request: ClientRequest }
   | { readonly kind: "etcd-cancel"; readonly call: number }
+  /** More on the stream that an `etcd-request` of this number opened. */
+  | { readonly kind: "etcd-message"; readonly call: number; readonly message: WatchMessage }
   | { readonly kind: "etcd-response"; readonly call: number; readonly reply: ClientReply }
   /** Who is in your cluster? The peer port's `/members`, which a joining member asks. */
   | { readonly kind: "members-request" }
@@ -32,6 +40,22 @@ export type Packet =
   | { readonly kind: "discovery-response"; readonly id: number; readonly reply: DiscoveryReply }
   /** A defect that one host's process inflicts on the same process elsewhere. */
   | { readonly kind: "poison"; readonly process: string; readonly code: number };
+
+/**
+ * Whether a packet belongs to the connection of a client of etcd, which is one TCP stream: it
+ * comes once and in order, or the connection is lost.
+ */
+export function isClientTraffic(packet: Packet): boolean {
+  switch (packet.kind) {
+    case "etcd-request":
+    case "etcd-cancel":
+    case "etcd-message":
+    case "etcd-response":
+      return true;
+    default:
+      return false;
+  }
+}
 
 /** Rough size of a packet on the wire, in bytes: what bandwidth is charged for. */
 export function packetBytes(packet: Packet): number {

@@ -1,6 +1,6 @@
 import type { Step as CloudInitStep } from "../cloudconfig/index.js";
 import type { DiscoveryRequest, DiscoveryState } from "../discovery/index.js";
-import type { EtcdState } from "../etcd/index.js";
+import type { EtcdBugs, EtcdState } from "../etcd/index.js";
 import type { FleetState } from "../fleet/index.js";
 import type { Generator, Micros, NodeIndex } from "../kernel/index.js";
 import type { SystemdState } from "../systemd/index.js";
@@ -43,8 +43,17 @@ export interface HostEtcdConfig {
   readonly checkQuorum: boolean;
   /** --strict-reconfig-check, unless the environment sets it. */
   readonly strictReconfigCheck: boolean;
-  /** Deliberate bug: votes are answered and not persisted. */
-  readonly voteNotPersisted: boolean;
+  /** Release, such as `3.4.23`. */
+  readonly version: string;
+  readonly bugs: HostBugs;
+}
+
+/** Deliberate bugs of the etcd process. */
+export interface HostBugs extends Required<EtcdBugs> {
+  /** Every range is answered from the member's own store. */
+  readonly staleReads: boolean;
+  /** Now and then an event does not reach a watch. */
+  readonly lostEvents: boolean;
 }
 
 export interface HostFleetConfig {

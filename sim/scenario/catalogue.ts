@@ -3,6 +3,10 @@ import type { Micros } from "../../core/kernel/index.js";
 /** Deliberate protocol bugs the simulator can be told to have: name to what is wrong. */
 export const BUGS = {
   "raft-vote-not-persisted": "a vote is answered without being synced, so a crash forgets it",
+  "etcd-14370":
+    "writes count as on disk before they are synced, so a crash loses what was answered",
+  "etcd-stale-read": "a linearizable read is answered from the member's own store",
+  "etcd-watch-lost-event": "one event in 64 does not reach a watch",
 } as const;
 
 export type BugName = keyof typeof BUGS;

@@ -29,7 +29,13 @@ export function hostConfig(scenario: Scenario, host: HostSpec, seed: number): Ho
       preVote: safeguards.preVote,
       checkQuorum: safeguards.checkQuorum,
       strictReconfigCheck: isAtLeast(etcd.version, 3, 1),
-      voteNotPersisted: scenario.bugs.includes("raft-vote-not-persisted"),
+      version: releaseOf(etcd.version),
+      bugs: {
+        voteNotPersisted: scenario.bugs.includes("raft-vote-not-persisted"),
+        ackBeforeSync: scenario.bugs.includes("etcd-14370"),
+        staleReads: scenario.bugs.includes("etcd-stale-read"),
+        lostEvents: scenario.bugs.includes("etcd-watch-lost-event"),
+      },
     },
     fleet: {
       agentTtl: agentTtlOf(scenario),
@@ -53,6 +59,11 @@ export function hostConfig(scenario: Scenario, host: HostSpec, seed: number): Ho
     // Hosts draw apart from each other; the world's own streams come from the seed alone.
     seed: seed * 4096 + host.index,
   };
+}
+
+/** The release that stands for a line: members behave as 3.4.23 or as 3.6.16. */
+function releaseOf(version: string): string {
+  return isAtLeast(version, 3, 5) ? "3.6.16" : "3.4.23";
 }
 
 /** Defects that strike on the host itself; hangs and bad links are the world's. */

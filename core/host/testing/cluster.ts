@@ -62,7 +62,13 @@ export function hostConfigOf(index: NodeIndex, changes: Partial<HostConfig> = {}
       preVote: false,
       checkQuorum: true,
       strictReconfigCheck: false,
-      voteNotPersisted: false,
+      version: "3.4.23",
+      bugs: {
+        voteNotPersisted: false,
+        ackBeforeSync: false,
+        staleReads: false,
+        lostEvents: false,
+      },
     },
     fleet: {
       agentTtl: 30 * SECOND,

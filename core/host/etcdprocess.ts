@@ -98,7 +98,7 @@ export function receivePeer(step: HostStep, packet: Packet & { kind: "peer" }): 
 export function receiveClient(
   step: HostStep,
   from: NodeIndex,
-  packet: Packet & { kind: "etcd-request" | "etcd-cancel" | "etcd-message" },
+  packet: Packet & { kind: "etcd-request" | "etcd-cancel" | "etcd-message" | "etcd-flow" },
 ): void {
   const { host } = step;
   if (packet.kind !== "etcd-request") {
@@ -106,6 +106,10 @@ export function receiveClient(
       if (client.node !== from || client.call !== packet.call) continue;
       if (packet.kind === "etcd-message") {
         stepMember(step, { kind: "client-message", id, message: packet.message });
+        return;
+      }
+      if (packet.kind === "etcd-flow") {
+        stepMember(step, { kind: "client-flow", id, blocked: packet.blocked });
         return;
       }
       host.clients.delete(id);
@@ -121,7 +125,9 @@ export function receiveClient(
   const id = host.nextCall++;
   host.clients.set(id, { node: from, call: packet.call });
   const request = takenAs(host.config.etcd.bugs, packet.request);
-  stepMember(step, { kind: "client-request", id, from: "", request });
+  const { token } = packet;
+  const logged = token === undefined ? {} : { token };
+  stepMember(step, { kind: "client-request", id, from: "", request, ...logged });
 }
 
 /** Tells a joining member who the members of this host's cluster are. */

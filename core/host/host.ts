@@ -266,6 +266,7 @@ function receivePacket(step: HostStep, from: number, packet: Packet): void {
     case "etcd-request":
     case "etcd-cancel":
     case "etcd-message":
+    case "etcd-flow":
       receiveClient(step, from, packet);
       return;
     case "etcd-response":

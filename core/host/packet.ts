@@ -17,10 +17,18 @@ export type Packet =
   /** Between etcd members. */
   | { readonly kind: "peer"; readonly from: RaftId; readonly message: PeerMessage }
   /** A client of etcd to a member, and back. */
-  | { readonly kind: "etcd-request"; readonly call: number; readonly request: ClientRequest }
+  | {
+      readonly kind: "etcd-request";
+      readonly call: number;
+      readonly request: ClientRequest;
+      /** Of a client that has logged in. */
+      readonly token?: string;
+    }
   | { readonly kind: "etcd-cancel"; readonly call: number }
   /** More on the stream that an `etcd-request` of this number opened. */
   | { readonly kind: "etcd-message"; readonly call: number; readonly message: WatchMessage }
+  /** The client of a stream has stopped reading, or reads again. */
+  | { readonly kind: "etcd-flow"; readonly call: number; readonly blocked: boolean }
   | { readonly kind: "etcd-response"; readonly call: number; readonly reply: ClientReply }
   /** Who is in your cluster? The peer port's `/members`, which a joining member asks. */
   | { readonly kind: "members-request" }
@@ -50,6 +58,7 @@ export function isClientTraffic(packet: Packet): boolean {
     case "etcd-request":
     case "etcd-cancel":
     case "etcd-message":
+    case "etcd-flow":
     case "etcd-response":
       return true;
     default:

@@ -1,7 +1,8 @@
 import type { Violation } from "../../core/cluster/index.js";
-import type { LogRecord, Micros } from "../../core/kernel/index.js";
-import type { FaultPlan } from "../faults/plan.js";
-import type { Scenario } from "../scenario/scenario.js";
+import type { Packet } from "../../core/host/index.js";
+import type { LogRecord, Micros, NodeIndex } from "../../core/kernel/index.js";
+import type { Fault, FaultPlan } from "../faults/plan.js";
+import type { Action, Scenario } from "../scenario/scenario.js";
 
 /** What listens to a run. Calls come in the order of the log. */
 export interface RunObserver {
@@ -16,7 +17,22 @@ export interface SimulationOptions {
   readonly seed: number;
   readonly plan: FaultPlan;
   readonly observer?: RunObserver;
+  /** Hears what hosts answer to packets that came by `intervene`; at once, within the step. */
+  readonly outside?: (from: NodeIndex, packet: Packet) => void;
 }
+
+/**
+ * What comes into a run from outside of it, such as a request of a real client. It is part of the log:
+ * with the same interventions at the same times, after all that was due by then, a run is the same.
+ */
+export type Intervention =
+  /** From a client on no host, over no link of the network. A host that is off never gets it. */
+  | { readonly kind: "packet"; readonly host: NodeIndex; readonly packet: Packet }
+  /** A fault that no plan has. Its id is like no other's. */
+  | { readonly kind: "fault"; readonly fault: Fault }
+  /** Ends a fault before its time. */
+  | { readonly kind: "end-fault"; readonly id: number }
+  | { readonly kind: "action"; readonly action: Action };
 
 /** How a run ended. */
 export interface RunSummary {

@@ -36,7 +36,7 @@ import { PowerSupply } from "./power.js";
 import { Probe } from "./probe.js";
 import { ProcessTable } from "./processes.js";
 import { EventQueue } from "./queue.js";
-import type { RunObserver, RunSummary, SimulationOptions } from "./run.js";
+import type { Intervention, RunObserver, RunSummary, SimulationOptions } from "./run.js";
 import { Services } from "./services.js";
 import { drawSpan } from "./span.js";
 import { type TimerSlot, Timers } from "./timers.js";
@@ -47,6 +47,9 @@ const EPOCH: Micros = 1_488_326_400 * SECOND;
 
 /** Time between checkpoints of a log. */
 export const CHECKPOINT_INTERVAL: Micros = 10 * SECOND;
+
+/** Where clients outside of the run are: no node. */
+const OUTSIDE: NodeIndex = -1;
 
 const TIMER = 0;
 const PACKET = 1;
@@ -68,6 +71,7 @@ export class Simulation implements World {
   readonly expectations: ExpectationMonitor;
 
   readonly #observer: RunObserver | undefined;
+  readonly #outside: SimulationOptions["outside"];
   readonly #queue = new EventQueue(4096);
   #what = new Uint8Array(4096);
   #node = new Int32Array(4096);
@@ -81,6 +85,7 @@ export class Simulation implements World {
   readonly #timers: readonly Timers[];
   readonly #processes: ProcessTable;
   readonly #faults: FaultInjector;
+  readonly #active = new Map<number, FaultPlan["faults"][number]>();
   readonly #power: PowerSupply;
   readonly #paused: Int32Array;
   readonly #deferred: (() => void)[][];
@@ -106,6 +111,7 @@ export class Simulation implements World {
     const { scenario, seed, plan } = options;
     this.scenario = scenario;
     this.#observer = options.observer;
+    this.#outside = options.outside;
     const stream = (name: string) => createGenerator(seed, name);
     this.#draws = {
       network: stream("network"),
@@ -169,6 +175,42 @@ export class Simulation implements World {
   /** Stimuli delivered so far. */
   get events(): number {
     return this.#events;
+  }
+
+  /** When something is due next, true time. */
+  get nextAt(): Micros {
+    return this.#queue.peekTime();
+  }
+
+  /** Faults that last, by id. */
+  get activeFaults(): ReadonlyMap<number, FaultPlan["faults"][number]> {
+    return this.#active;
+  }
+
+  /** Lets something in from outside, now. Call `advance` with the present time before. */
+  intervene(what: Intervention): void {
+    const seq = this.#seq++;
+    const host = what.kind === "packet" ? this.name(what.host) : "";
+    const kind = `outside.${what.kind}`;
+    this.#emit({ seq, at: this.#at, host, type: "stimulus", kind, data: what, cause: null });
+    switch (what.kind) {
+      case "packet": {
+        const { packet } = what;
+        this.#handPacket(what.host, { kind: "packet", from: OUTSIDE, packet }, seq);
+        return;
+      }
+      case "fault":
+        this.#scheduleFault(what.fault);
+        return;
+      case "end-fault":
+        this.#endFault(what.id);
+        return;
+      case "action":
+        this.operator.perform(what.action);
+        return;
+      default:
+        unreachable(what);
+    }
   }
 
   /** Asks the run to end before its next event. */
@@ -251,6 +293,10 @@ export class Simulation implements World {
 
   /** Brings a packet on its way; losses, duplicates and delays are the network's. */
   send(from: NodeIndex, to: NodeIndex, packet: Packet, bytes: number, cause: number): void {
+    if (to === OUTSIDE) {
+      this.#outside?.(from, packet);
+      return;
+    }
     const delay = this.network.delay(from, to, bytes, this.#at);
     if (delay === LOST) return;
     const stimulus: HostStimulus = { kind: "packet", from, packet };
@@ -351,14 +397,20 @@ export class Simulation implements World {
   #scheduleFault(fault: FaultPlan["faults"][number]): void {
     this.schedule(fault.at, () => {
       this.record("", "fault.begin", { id: fault.id, fault }, null);
+      this.#active.set(fault.id, fault);
       this.#faults.begin(fault);
       this.#observeExpectations();
     });
-    this.schedule(fault.at + fault.duration, () => {
-      this.record("", "fault.end", { id: fault.id }, null);
-      this.#faults.end(fault);
-      this.#observeExpectations();
-    });
+    this.schedule(fault.at + fault.duration, () => this.#endFault(fault.id));
+  }
+
+  #endFault(id: number): void {
+    const fault = this.#active.get(id);
+    if (fault === undefined) return;
+    this.#active.delete(id);
+    this.record("", "fault.end", { id }, null);
+    this.#faults.end(fault);
+    this.#observeExpectations();
   }
 
   #push(

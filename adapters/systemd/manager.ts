@@ -24,6 +24,7 @@ const METHOD = {
   "try-restart": "TryRestartUnit",
   reload: "ReloadUnit",
   "reload-or-restart": "ReloadOrRestartUnit",
+  "reload-or-try-restart": "ReloadOrTryRestartUnit",
 } as const;
 
 /**
@@ -118,7 +119,8 @@ export class LiveSystemd {
       case "restart":
       case "try-restart":
       case "reload":
-      case "reload-or-restart": {
+      case "reload-or-restart":
+      case "reload-or-try-restart": {
         const [path] = await this.#manager(METHOD[request.call], "ss", [
           request.unit,
           request.mode,

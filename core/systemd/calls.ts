@@ -1,6 +1,6 @@
 import { unreachable } from "../kernel/index.js";
 import type { SystemdReply, SystemdRequest, UnitStatus } from "./client.js";
-import { activeState, type Dispatch, subState } from "./context.js";
+import { activeState, announce, type Dispatch, subState } from "./context.js";
 import { collectGarbage, loadUnit, reloadUnits } from "./graph.js";
 import {
   disableUnit,
@@ -14,11 +14,12 @@ import {
   unitFilesIn,
   unmaskUnit,
 } from "./install.js";
-import type { RequestedJobType } from "./job.js";
+import { collapseType, type RequestedJobType } from "./job.js";
 import { parseUnitName } from "./names.js";
 import { serviceOf, setState } from "./service.js";
 import type { Unit } from "./state.js";
-import { addJob, canReload } from "./transaction.js";
+import { addJob } from "./transaction.js";
+import { canReload } from "./unit-actions.js";
 
 const DONE: SystemdReply = { ok: true, call: "done" };
 
@@ -59,6 +60,7 @@ export function call(dispatch: Dispatch, request: SystemdRequest): SystemdReply 
     case "try-restart":
     case "reload":
     case "reload-or-restart":
+    case "reload-or-try-restart":
       return queue(dispatch, request);
     case "reset-failed":
       return resetFailed(dispatch, request.unit);
@@ -122,21 +124,32 @@ function queue(dispatch: Dispatch, request: QueueRequest): SystemdReply {
 }
 
 function jobTypeOf(name: QueueRequest["call"], unit: Unit): RequestedJobType {
-  if (name !== "reload-or-restart") return name;
-  return canReload(unit) ? "reload-or-start" : "restart";
+  switch (name) {
+    case "reload-or-restart":
+      return canReload(unit) ? "reload-or-start" : "restart";
+    case "reload-or-try-restart":
+      return canReload(unit) ? "try-reload" : "try-restart";
+    default:
+      return name;
+  }
 }
 
 const ERROR = "org.freedesktop.systemd1";
 
+/** What bus_unit_queue_job refuses before it looks at the unit's dependencies. */
 function refusal(unit: Unit, type: RequestedJobType): SystemdReply | null {
   const missing = unit.load === "not-found" || unit.load === "error" || unit.load === "bad-setting";
   if (type === "stop" && missing && activeState(unit) === "inactive") {
     return failure(`${ERROR}.NoSuchUnit`, `Unit ${unit.name} not loaded.`);
   }
-  const starts = type !== "stop" && type !== "reload" && type !== "try-restart";
-  const stops = type === "stop" || type === "restart" || type === "try-restart";
+  const restarts = type === "restart" || type === "try-restart";
+  const comesToStart =
+    type === "reload-or-start" && collapseType(type, activeState(unit)) === "start";
   const { refuseManualStart, refuseManualStop } = unit.config;
-  if ((starts && refuseManualStart) || (stops && refuseManualStop)) {
+  if (
+    (refuseManualStart && (type === "start" || restarts || comesToStart)) ||
+    (refuseManualStop && (type === "stop" || restarts))
+  ) {
     return failure(
       `${ERROR}.OnlyByDependency`,
       `Operation refused, unit ${unit.name} may be requested by dependency only (it is configured to refuse manual start/stop).`,
@@ -149,16 +162,32 @@ function refusal(unit: Unit, type: RequestedJobType): SystemdReply | null {
 function resetFailed(dispatch: Dispatch, name: string): SystemdReply {
   const unit = dispatch.state.units.get(name);
   if (unit === undefined) return failure(`${ERROR}.NoSuchUnit`, `Unit ${name} not loaded.`);
-  unit.limitBegin = null;
-  unit.limitCount = 0;
-  const service = serviceOf(dispatch, unit);
-  if (service === null) return DONE;
-  const { runtime } = service;
-  runtime.restarts = 0;
-  if (runtime.state === "failed") setState(service, "dead");
-  runtime.result = "success";
-  runtime.reloadResult = "success";
+  resetUnit(dispatch, unit);
+  unit.startLimit = { begin: null, count: 0 };
+  unit.startLimitHit = false;
   return DONE;
+}
+
+function resetUnit(dispatch: Dispatch, unit: Unit): void {
+  const service = serviceOf(dispatch, unit);
+  if (service !== null) {
+    const { runtime } = service;
+    if (runtime.state === "failed") setState(service, "dead");
+    runtime.result = "success";
+    runtime.reloadResult = "success";
+    runtime.restarts = 0;
+    runtime.flushRestarts = false;
+    return;
+  }
+  const { timer, path, socket, mount } = unit;
+  const runtime = timer ?? path ?? socket ?? mount;
+  if (runtime === null) return;
+  const failed = runtime.state === "failed";
+  if (failed) runtime.state = "dead";
+  runtime.result = "success";
+  if (!failed) return;
+  announce(dispatch, unit);
+  dispatch.changed(unit, "failed", { reloadFailed: false, willRestart: false });
 }
 
 /** The loaded units by name; units that are asked for are loaded first, as ListUnitsByNames does. */

@@ -19,7 +19,16 @@ export interface UnitStatus {
   readonly subState: string;
 }
 
-export type JobMode = "replace" | "fail" | "isolate" | "ignore-dependencies";
+/** What becomes of jobs that are queued already, and of dependencies (systemctl(1), --job-mode=). */
+export type JobMode =
+  | "replace"
+  | "replace-irreversibly"
+  | "fail"
+  | "isolate"
+  | "flush"
+  | "ignore-dependencies"
+  | "ignore-requirements"
+  | "triggering";
 
 /**
  * A call of systemd's manager, as fleet, cloud-config and operators make it. The names in the
@@ -55,7 +64,14 @@ export type SystemdRequest =
   | { readonly call: "daemon-reload" }
   /** StartUnit, StopUnit, RestartUnit, TryRestartUnit, ReloadUnit, … Answered when the job is queued. */
   | {
-      readonly call: "start" | "stop" | "restart" | "try-restart" | "reload" | "reload-or-restart";
+      readonly call:
+        | "start"
+        | "stop"
+        | "restart"
+        | "try-restart"
+        | "reload"
+        | "reload-or-restart"
+        | "reload-or-try-restart";
       readonly unit: string;
       readonly mode: JobMode;
     }

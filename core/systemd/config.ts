@@ -1,6 +1,10 @@
 import type { Micros } from "../kernel/index.js";
+import type { JobMode } from "./client.js";
+import { CONDITION_KINDS, type Condition } from "./condition.js";
 import type { Dependency } from "./dependency.js";
-import { parseUnitName, type SpecifierContext, type UnitName } from "./names.js";
+import { type MountConfig, readMount, zeroMount } from "./mount-config.js";
+import { parseUnitName, type SpecifierContext, type UnitName, type UnitType } from "./names.js";
+import { type PathConfig, readPath, zeroPath } from "./path-config.js";
 import {
   type Assignment,
   type IgnoredLine,
@@ -9,16 +13,9 @@ import {
   Values,
 } from "./reader.js";
 import { readService, type ServiceConfig, zeroService } from "./service-config.js";
+import { readSocket, type SocketConfig, zeroSocket } from "./socket-config.js";
 import { readTimer, type TimerConfig, zeroTimer } from "./timer-config.js";
-
-/** A Condition…= or Assert…= on a path. */
-export interface Condition {
-  readonly path: string;
-  readonly negated: boolean;
-  /** With `|`: one of these suffices. */
-  readonly trigger: boolean;
-  readonly assert: boolean;
-}
+import { FOREVER } from "./value.js";
 
 /** The settings of a unit that this model acts on. */
 export interface UnitConfig {
@@ -33,9 +30,17 @@ export interface UnitConfig {
   /** StartLimitIntervalSec / StartLimitBurst; no limit when either is 0. */
   readonly startLimitInterval: Micros;
   readonly startLimitBurst: number;
-  readonly jobTimeout: Micros | null;
+  readonly stopWhenUnneeded: boolean;
+  readonly onFailureJobMode: JobMode;
+  readonly onSuccessJobMode: JobMode;
+  /** JobTimeoutSec= and JobRunningTimeoutSec=; FOREVER: none. */
+  readonly jobTimeout: Micros;
+  readonly jobRunningTimeout: Micros;
   readonly service: ServiceConfig | null;
   readonly timer: TimerConfig | null;
+  readonly path: PathConfig | null;
+  readonly socket: SocketConfig | null;
+  readonly mount: MountConfig | null;
   /** ENOEXEC in systemd: the unit is loaded as `bad-setting`. "" when it is sound. */
   readonly bad: string;
   /** Directives and values that this model reads over, for a fact. */
@@ -57,13 +62,11 @@ const DEPENDENCY_KEYS: Readonly<Record<string, Dependency>> = {
   OnSuccess: "onSuccess",
   PropagatesReloadTo: "propagatesReloadTo",
   ReloadPropagatedFrom: "reloadPropagatedFrom",
-};
-
-const PATH_CONDITIONS: Readonly<Record<string, boolean>> = {
-  ConditionPathExists: false,
-  ConditionFileNotEmpty: false,
-  AssertPathExists: true,
-  AssertFileNotEmpty: true,
+  PropagateReloadTo: "propagatesReloadTo",
+  PropagateReloadFrom: "reloadPropagatedFrom",
+  PropagatesStopTo: "propagatesStopTo",
+  StopPropagatedFrom: "stopPropagatedFrom",
+  Upholds: "upholds",
 };
 
 /** What changes nothing that is modelled. */
@@ -71,9 +74,20 @@ const HARMLESS = new Set([
   "Documentation",
   "SourcePath",
   "CollectMode",
-  "OnFailureJobMode",
-  "JobRunningTimeoutSec",
+  "JoinsNamespaceOf",
+  "RequiresMountsFor",
 ]);
+
+const JOB_MODES = [
+  "replace",
+  "replace-irreversibly",
+  "fail",
+  "isolate",
+  "flush",
+  "ignore-dependencies",
+  "ignore-requirements",
+  "triggering",
+] as const satisfies readonly JobMode[];
 
 type Draft = { -readonly [Key in keyof UnitConfig]: UnitConfig[Key] };
 
@@ -90,9 +104,16 @@ export function emptyConfig(name: string): UnitConfig {
     conditions: [],
     startLimitInterval: 10_000_000,
     startLimitBurst: 5,
-    jobTimeout: null,
+    stopWhenUnneeded: false,
+    onFailureJobMode: "replace",
+    onSuccessJobMode: "fail",
+    jobTimeout: FOREVER,
+    jobRunningTimeout: FOREVER,
     service: null,
     timer: null,
+    path: null,
+    socket: null,
+    mount: null,
     bad: "",
     unsupported: [],
     ignored: [],
@@ -117,9 +138,12 @@ export function readConfig(
   const values = new Values(reader);
   const draft: Draft = {
     ...emptyConfig(name.name),
-    ignoreOnIsolate: name.type === "slice" || name.type === "device" || name.type === "mount",
+    ignoreOnIsolate: IGNORED_ON_ISOLATE.has(name.type),
     service: name.type === "service" ? zeroService(timeouts) : null,
     timer: name.type === "timer" ? zeroTimer(name) : null,
+    path: name.type === "path" ? zeroPath(name) : null,
+    socket: name.type === "socket" ? zeroSocket(name) : null,
+    mount: name.type === "mount" ? zeroMount(name) : null,
   };
   const own = sectionOf(name);
   const ofType: Assignment[] = [];
@@ -130,17 +154,50 @@ export function readConfig(
       reader.unsupported.push(`[${assignment.section}]`);
     }
   }
+  readOwn(draft, ofType, values, reader);
+  if (draft.jobRunningTimeout === FOREVER) draft.jobRunningTimeout = draft.jobTimeout;
+  return { ...draft, unsupported: [...new Set(reader.unsupported)], ignored: reader.ignored };
+}
+
+const IGNORED_ON_ISOLATE: ReadonlySet<UnitType> = new Set<UnitType>([
+  "automount",
+  "device",
+  "mount",
+  "scope",
+  "slice",
+  "swap",
+]);
+
+/** Reads the section of the unit's type, and says in `bad` what systemd refuses about it. */
+function readOwn(
+  draft: Draft,
+  assignments: readonly Assignment[],
+  values: Values,
+  reader: Reader,
+): void {
   if (draft.service !== null) {
-    const read = readService(draft.service, ofType, values, reader, draft);
+    const read = readService(draft.service, assignments, values, reader, draft);
     draft.service = read.service;
     draft.bad = read.bad;
   } else if (draft.timer !== null) {
-    draft.timer = readTimer(draft.timer, ofType, values, reader);
+    const read = readTimer(draft.timer, assignments, values, reader);
+    draft.timer = read.timer;
+    draft.bad = read.bad;
+  } else if (draft.path !== null) {
+    const read = readPath(draft.path, assignments, values, reader);
+    draft.path = read.path;
+    draft.bad = read.bad;
+  } else if (draft.socket !== null) {
+    const read = readSocket(draft.socket, assignments, values, reader);
+    draft.socket = read.socket;
+    draft.bad = read.bad;
+  } else if (draft.mount !== null) {
+    const read = readMount(draft.mount, assignments, values, reader);
+    draft.mount = read.mount;
+    draft.bad = read.bad;
+  } else if (reader.name.type !== "target" && reader.name.type !== "slice") {
+    reader.unsupported.push(`unit type ${reader.name.type}`);
   }
-  if (draft.service === null && draft.timer === null && name.type !== "target") {
-    reader.unsupported.push(`unit type ${name.type}`);
-  }
-  return { ...draft, unsupported: [...new Set(reader.unsupported)], ignored: reader.ignored };
 }
 
 const sectionOf = (name: UnitName) => name.type.charAt(0).toUpperCase() + name.type.slice(1);
@@ -151,9 +208,10 @@ function readUnitOption(draft: Draft, at: Assignment, values: Values, reader: Re
     readDependencies(draft, at, dependency, values);
     return;
   }
-  const assert = PATH_CONDITIONS[at.key];
-  if (assert !== undefined) {
-    readCondition(draft, at, assert, values);
+  const condition = /^(Condition|Assert)(.*)$/.exec(at.key);
+  const kind = CONDITION_KINDS.find((candidate) => candidate === condition?.[2]);
+  if (kind !== undefined) {
+    readCondition(draft, at, kind, condition?.[1] === "Assert", values);
     return;
   }
   switch (at.key) {
@@ -175,8 +233,20 @@ function readUnitOption(draft: Draft, at: Assignment, values: Values, reader: Re
     case "IgnoreOnIsolate":
       draft.ignoreOnIsolate = values.boolean(at, draft.ignoreOnIsolate);
       return;
+    case "StopWhenUnneeded":
+      draft.stopWhenUnneeded = values.boolean(at, draft.stopWhenUnneeded);
+      return;
+    case "OnFailureJobMode":
+      draft.onFailureJobMode = values.oneOf(at, JOB_MODES, draft.onFailureJobMode);
+      return;
+    case "OnSuccessJobMode":
+      draft.onSuccessJobMode = values.oneOf(at, JOB_MODES, draft.onSuccessJobMode);
+      return;
     case "JobTimeoutSec":
-      draft.jobTimeout = values.span(at, draft.jobTimeout ?? 0);
+      draft.jobTimeout = values.limit(at, draft.jobTimeout);
+      return;
+    case "JobRunningTimeoutSec":
+      draft.jobRunningTimeout = values.limit(at, draft.jobRunningTimeout);
       return;
     default:
       if (!readStartLimit(draft, at, values) && !HARMLESS.has(at.key) && !at.key.startsWith("X-")) {
@@ -193,8 +263,15 @@ function readDependencies(draft: Draft, at: Assignment, kind: Dependency, values
   draft.dependencies = [...draft.dependencies, ...valid.map((unit) => ({ kind, unit }))];
 }
 
-function readCondition(draft: Draft, at: Assignment, assert: boolean, values: Values): void {
+function readCondition(
+  draft: Draft,
+  at: Assignment,
+  kind: Condition["kind"],
+  assert: boolean,
+  values: Values,
+): void {
   if (at.value === "") {
+    // An empty assignment takes back the conditions of every kind.
     draft.conditions = draft.conditions.filter((condition) => condition.assert !== assert);
     return;
   }
@@ -204,6 +281,7 @@ function readCondition(draft: Draft, at: Assignment, assert: boolean, values: Va
     return;
   }
   const condition: Condition = {
+    kind,
     path: match[3] ?? "/",
     negated: match[2] === "!",
     trigger: match[1] === "|",

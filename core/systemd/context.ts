@@ -1,27 +1,77 @@
 import type { Micros, Out } from "../kernel/index.js";
 import type { ActiveState } from "./client.js";
-import type { Dependency } from "./dependency.js";
-import type { Notification, ServiceState, SystemdState, Trigger, Unit } from "./state.js";
-import type { SystemdEffect, SystemdFact } from "./types.js";
+import { type Dependency, EFFECTS, type Effect } from "./dependency.js";
+import type { Job, ServiceState, SystemdState, Unit } from "./state.js";
+import type { JobRequest, SystemdEffect, SystemdFact, UnitResult } from "./types.js";
+
+/** What a unit's change of state carries besides the states (UnitNotifyFlags). */
+export interface ChangeFlags {
+  readonly reloadFailed: boolean;
+  readonly willRestart: boolean;
+}
 
 /** One dispatch: the state, where its output goes, and what is still to be acted on in it. */
 export interface Dispatch {
   readonly state: SystemdState;
   readonly now: Micros;
   readonly out: Out<SystemdFact, SystemdEffect>;
-  /** State changes in order; acting on them is the manager's business. */
-  readonly notifications: Notification[];
-  readonly triggers: Trigger[];
-  /** Units whose announced state may be out of date. */
-  readonly touched: Set<string>;
+  /** Units to be looked at once the event is done with: see `EFFECTS` for the kinds. */
+  readonly unneeded: Set<string>;
+  readonly upheld: Set<string>;
+  readonly bound: Set<string>;
+  /** What comes after the event and the jobs it queued: in systemd, events of their own. */
+  readonly deferred: Deferred[];
+  /** A unit went from one active state to another, or from one sub state to another within one. */
+  changed(unit: Unit, before: ActiveState, flags: ChangeFlags): void;
+  /** Queues a job with everything it entails; false when it cannot be. */
+  queue(type: JobRequest["type"], unit: Unit, mode: JobRequest["mode"]): boolean;
 }
+
+/** Something that happens at once, but not within the event that caused it. */
+export type Deferred =
+  /** execve() of a Type=exec service is done. */
+  | { readonly kind: "executed"; readonly unit: string; readonly pid: number }
+  /** The last process of a unit is gone. */
+  | { readonly kind: "cgroup-empty"; readonly unit: string }
+  /** A path unit looks at its paths again, after its unit changed. */
+  | { readonly kind: "path"; readonly unit: string }
+  /** A socket unit that listens has something to take off. */
+  | { readonly kind: "traffic"; readonly unit: string };
+
+/** What a dispatch is given to act with: the upper half of the manager, out of the reach of imports. */
+export type DispatchHooks = {
+  readonly changed: (
+    dispatch: Dispatch,
+    unit: Unit,
+    before: ActiveState,
+    flags: ChangeFlags,
+  ) => void;
+  readonly queue: (
+    dispatch: Dispatch,
+    type: JobRequest["type"],
+    unit: Unit,
+    mode: JobRequest["mode"],
+  ) => boolean;
+};
 
 export function createDispatch(
   state: SystemdState,
   now: Micros,
   out: Out<SystemdFact, SystemdEffect>,
+  hooks: DispatchHooks,
 ): Dispatch {
-  return { state, now, out, notifications: [], triggers: [], touched: new Set() };
+  const dispatch: Dispatch = {
+    state,
+    now,
+    out,
+    unneeded: new Set(),
+    upheld: new Set(),
+    bound: new Set(),
+    deferred: [],
+    changed: (unit, before, flags) => hooks.changed(dispatch, unit, before, flags),
+    queue: (type, unit, mode) => hooks.queue(dispatch, type, unit, mode),
+  };
+  return dispatch;
 }
 
 const SERVICE_ACTIVE: Readonly<Record<ServiceState, ActiveState>> = {
@@ -34,9 +84,11 @@ const SERVICE_ACTIVE: Readonly<Record<ServiceState, ActiveState>> = {
   exited: "active",
   reload: "reloading",
   stop: "deactivating",
+  "stop-watchdog": "deactivating",
   "stop-sigterm": "deactivating",
   "stop-sigkill": "deactivating",
   "stop-post": "deactivating",
+  "final-watchdog": "deactivating",
   "final-sigterm": "deactivating",
   "final-sigkill": "deactivating",
   failed: "failed",
@@ -55,12 +107,16 @@ export function activeState(unit: Unit): ActiveState {
   if (unit.service !== null) {
     return serviceActiveState(unit.service.state, unit.config.service?.type === "idle");
   }
-  if (unit.timer === null) return unit.active;
-  switch (unit.timer.state) {
+  switch (subState(unit)) {
     case "dead":
       return "inactive";
     case "failed":
       return "failed";
+    case "mounting":
+    case "mounting-done":
+      return "activating";
+    case "unmounting":
+      return "deactivating";
     default:
       return "active";
   }
@@ -68,9 +124,14 @@ export function activeState(unit: Unit): ActiveState {
 
 /** SubState of a unit. */
 export function subState(unit: Unit): string {
-  if (unit.service !== null) return unit.service.state;
-  if (unit.timer !== null) return unit.timer.state;
-  return unit.active === "active" ? "active" : "dead";
+  const { service, timer, path, socket, mount } = unit;
+  return (service ?? timer ?? path ?? socket ?? mount)?.state ?? (unit.active ? "active" : "dead");
+}
+
+/** Result= of a unit; targets and slices cannot fail. */
+export function resultOf(unit: Unit): UnitResult {
+  const { service, timer, path, socket, mount } = unit;
+  return (service ?? timer ?? path ?? socket ?? mount)?.result ?? "success";
 }
 
 export const isActiveOrReloading = (state: ActiveState) =>
@@ -91,3 +152,73 @@ const NONE: readonly string[] = [];
 export function edges(unit: Unit, kind: Dependency): Iterable<string> {
   return unit.edges.get(kind) ?? NONE;
 }
+
+/** The units on which a unit's edges have an effect. A list: the graph may change while it is used. */
+export function affected(state: SystemdState, unit: Unit, effect: Effect): Unit[] {
+  const units: Unit[] = [];
+  for (const kind of EFFECTS[effect]) units.push(...linked(state, unit, kind));
+  return units;
+}
+
+/** The units a unit has an edge of a kind to. */
+export function linked(state: SystemdState, unit: Unit, kind: Dependency): Unit[] {
+  const units: Unit[] = [];
+  for (const name of edges(unit, kind)) {
+    const other = state.units.get(name);
+    if (other !== undefined) units.push(other);
+  }
+  return units;
+}
+
+export const isAfter = (unit: Unit, other: Unit) =>
+  unit.edges.get("after")?.has(other.name) === true;
+
+/** The rate limit of systemd (basic/ratelimit.c): at most `burst` in a window that begins with the first. */
+export function belowLimit(
+  limit: { begin: Micros | null; count: number },
+  interval: Micros,
+  burst: number,
+  now: Micros,
+): boolean {
+  if (interval <= 0 || burst <= 0) return true;
+  if (limit.begin === null || now - limit.begin > interval) {
+    limit.begin = now;
+    limit.count = 1;
+    return true;
+  }
+  if (limit.count >= burst) return false;
+  limit.count++;
+  return true;
+}
+
+/** Tells of a unit whose state is not what was told last (PropertiesChanged). */
+export function announce(dispatch: Dispatch, unit: Unit): void {
+  const { out } = dispatch;
+  const active = activeState(unit);
+  const sub = subState(unit);
+  const result = resultOf(unit);
+  const told = active === "failed" ? `${active} ${sub} ${result}` : `${active} ${sub}`;
+  if (told === unit.announced || (unit.announced === "" && told === "inactive dead")) return;
+  unit.announced = told;
+  out.facts.push({ kind: "systemd.unit", unit: unit.name, load: unit.load, active, sub, result });
+  out.effects.push({
+    kind: "unit-changed",
+    status: {
+      name: unit.name,
+      description: unit.config.description,
+      loadState: unit.load,
+      activeState: active,
+      subState: sub,
+    },
+  });
+}
+
+/** The job of a unit; null when there is none. Jobs of type nop do not count. */
+export function jobOf(dispatch: Dispatch, unit: string): Job | null {
+  const { units, jobs } = dispatch.state;
+  return jobs.get(units.get(unit)?.job ?? 0) ?? null;
+}
+
+/** Whether a stop of the unit is queued (unit_stop_pending). */
+export const isStopPending = (dispatch: Dispatch, unit: Unit) =>
+  jobOf(dispatch, unit.name)?.type === "stop";

@@ -1,3 +1,4 @@
+import { globMatches } from "../kernel/index.js";
 import { parseUnitName, templateOf, type UnitName } from "./names.js";
 import type { SystemdState } from "./state.js";
 
@@ -155,4 +156,35 @@ export function pathsUnder(state: SystemdState, prefix: string): string[] {
   for (const path of state.files.keys()) if (path.startsWith(prefix)) paths.push(path);
   for (const path of state.links.keys()) if (path.startsWith(prefix)) paths.push(path);
   return paths.sort();
+}
+
+/** Whether anything lies at a path; a folder is there when something lies in it. */
+export function pathExists(state: SystemdState, path: string): boolean {
+  return state.files.has(path) || state.links.has(path) || isDirectory(state, path);
+}
+
+export function isDirectory(state: SystemdState, path: string): boolean {
+  const folder = path.endsWith("/") ? path : `${path}/`;
+  for (const name of state.files.keys()) if (name.startsWith(folder)) return true;
+  return false;
+}
+
+/** Hidden files do not count. */
+export function directoryHasEntries(state: SystemdState, path: string): boolean {
+  const folder = path.endsWith("/") ? path : `${path}/`;
+  for (const name of state.files.keys()) {
+    if (name.startsWith(folder) && !name.startsWith(".", folder.length)) return true;
+  }
+  return false;
+}
+
+/** Whether a file matches a glob, part by part. */
+export function pathMatches(state: SystemdState, glob: string): boolean {
+  const parts = glob.split("/");
+  for (const name of state.files.keys()) {
+    const names = name.split("/");
+    const same = (part: string, at: number) => globMatches(part, names[at] ?? "");
+    if (names.length === parts.length && parts.every(same)) return true;
+  }
+  return false;
 }

@@ -1,12 +1,12 @@
 import type { LoadState } from "./client.js";
 import { emptyConfig, readConfig, type UnitConfig } from "./config.js";
-import { activeState, type Dispatch, edges } from "./context.js";
+import { activeState, announce, type Dispatch, edges } from "./context.js";
 import { DEPENDENCIES, type Dependency } from "./dependency.js";
 import { type Folders, findUnitFiles, hasFragment, listFolders, type UnitFiles } from "./files.js";
-import { parseUnitName, type UnitName } from "./names.js";
+import { parseUnitName, type UnitName, type UnitType } from "./names.js";
 import type { Assignment } from "./reader.js";
 import { zeroService } from "./service-config.js";
-import type { SystemdState, Unit } from "./state.js";
+import type { Limit, ServiceRuntime, SystemdState, Unit } from "./state.js";
 import { parseUnitFile } from "./unitfile.js";
 
 /** Loads a unit and everything it refers to; the unit itself, or null for an impossible name. */
@@ -36,31 +36,49 @@ function stub(name: UnitName): Unit {
     fragment: "",
     edges: new Map(),
     job: 0,
-    service:
-      name.type === "service"
-        ? {
-            state: "dead",
-            result: "success",
-            reloadResult: "success",
-            mainPid: 0,
-            controlPid: 0,
-            mainCommand: 0,
-            controlCommand: 0,
-            mainCode: null,
-            mainSignal: null,
-            forbidRestart: false,
-            restarts: 0,
-            flushRestarts: false,
-            ready: false,
-          }
+    nopJob: 0,
+    service: name.type === "service" ? newService() : null,
+    timer:
+      name.type === "timer"
+        ? { state: "dead", result: "success", next: null, lastTrigger: null, disabled: new Set() }
         : null,
-    timer: name.type === "timer" ? { state: "dead", next: null, lastTrigger: null } : null,
-    active: "inactive",
-    limitBegin: null,
-    limitCount: 0,
-    activeEnter: null,
+    path:
+      name.type === "path"
+        ? { state: "dead", result: "success", existed: new Set(), limit: newLimit() }
+        : null,
+    socket:
+      name.type === "socket"
+        ? { state: "dead", result: "success", traffic: false, limit: newLimit() }
+        : null,
+    mount: name.type === "mount" ? { state: "dead", result: "success", controlPid: 0 } : null,
+    active: false,
+    startLimit: newLimit(),
+    startLimitHit: false,
+    autoLimit: newLimit(),
+    inactiveExit: null,
     inactiveEnter: null,
     announced: "",
+  };
+}
+
+const newLimit = (): Limit => ({ begin: null, count: 0 });
+
+function newService(): ServiceRuntime {
+  return {
+    state: "dead",
+    result: "success",
+    reloadResult: "success",
+    mainPid: 0,
+    controlPid: 0,
+    mainPidKnown: false,
+    mainCommand: null,
+    controlCommand: null,
+    mainCode: null,
+    mainSignal: null,
+    forbidRestart: false,
+    restarts: 0,
+    flushRestarts: false,
+    willRestart: false,
   };
 }
 
@@ -85,12 +103,19 @@ function loadOne(dispatch: Dispatch, folders: Folders, name: string, queue: stri
   for (const { kind, unit: other } of read.config.dependencies) add(kind, other);
   for (const other of files.requires) add("requires", other);
   for (const other of files.wants) add("wants", other);
-  if (unit.timer !== null && read.config.timer !== null) {
-    add("triggers", read.config.timer.unit);
-    add("before", read.config.timer.unit);
+  const triggered = triggeredBy(read.config);
+  if (triggered !== null) {
+    add("triggers", triggered);
+    add("before", triggered);
   }
   addDefaults(unit, parsed, add);
-  dispatch.touched.add(name);
+  announce(dispatch, unit);
+}
+
+/** The unit that a timer, path or socket starts. */
+function triggeredBy({ timer, path, socket }: UnitConfig): string | null {
+  if (socket?.accept === true) return null;
+  return timer?.unit ?? path?.unit ?? socket?.service ?? null;
 }
 
 /** A service whose file is gone runs on, and is stopped, by systemd's own defaults. */
@@ -126,19 +151,30 @@ function readUnit(
   };
 }
 
-/** What every unit gets unless it says DefaultDependencies=no (systemd.service(5), systemd.target(5)). */
+/** The target that units of a type come before, with which they are started at boot. */
+const TYPE_TARGETS: Readonly<Partial<Record<UnitType, string>>> = {
+  timer: "timers.target",
+  path: "paths.target",
+  socket: "sockets.target",
+  mount: "local-fs.target",
+};
+
+/** What every unit gets unless it says DefaultDependencies=no (systemd.service(5) and its kin). */
 function addDefaults(
   unit: Unit,
   name: UnitName,
   add: (kind: Dependency, other: string) => void,
 ): void {
   if (!unit.config.defaultDependencies || unit.name === "shutdown.target") return;
-  add("conflicts", "shutdown.target");
-  add("before", "shutdown.target");
-  if (name.type !== "service") return;
+  const down = name.type === "mount" ? "umount.target" : "shutdown.target";
+  add("conflicts", down);
+  add("before", down);
+  const target = TYPE_TARGETS[name.type];
+  if (target !== undefined) add("before", target);
+  if (name.type === "target" || name.type === "mount" || name.type === "slice") return;
   add("requires", "sysinit.target");
   add("after", "sysinit.target");
-  add("after", "basic.target");
+  if (name.type === "service") add("after", "basic.target");
 }
 
 /** Adds an edge and its inverse; a unit that is not loaded yet is queued to be. */
@@ -175,19 +211,21 @@ function addTargetOrder(state: SystemdState): void {
   for (const target of state.units.values()) {
     if (target.load !== "loaded" || !target.name.endsWith(".target")) continue;
     if (!target.config.defaultDependencies) continue;
-    for (const kind of ["requires", "wants"] as const) {
+    for (const kind of TARGET_PULLS) {
       for (const name of target.edges.get(kind) ?? []) {
         const other = state.units.get(name);
         if (other === undefined || other.load !== "loaded") continue;
         if (!other.config.defaultDependencies) continue;
         if (target.edges.get("before")?.has(name) === true) continue;
-        if (target.edges.get("after")?.has(name) === true) continue;
         edgeSet(target, "after").add(name);
         edgeSet(other, "before").add(target.name);
       }
     }
   }
 }
+
+/** Edges by which a target comes after what it names. */
+const TARGET_PULLS = ["requires", "requisite", "wants", "bindsTo", "upholds"] as const;
 
 /** Reads every unit anew, as daemon-reload does; what runs goes on running. */
 export function reloadUnits(dispatch: Dispatch): void {
@@ -222,8 +260,11 @@ const REFERENCES: readonly Dependency[] = [
   "onFailure",
   "onSuccess",
   "triggers",
+  "upholds",
   "propagatesReloadTo",
   "reloadPropagatedFrom",
+  "propagatesStopTo",
+  "stopPropagatedFrom",
 ];
 
 /** Unloads what is down, has no job and is named by nothing that stays (unit_gc_sweep). */
@@ -231,7 +272,7 @@ export function collectGarbage(state: SystemdState): void {
   const kept = new Set<string>();
   const queue: string[] = [];
   for (const unit of state.units.values()) {
-    if (unit.job !== 0 || activeState(unit) !== "inactive") queue.push(unit.name);
+    if (unit.job + unit.nopJob !== 0 || activeState(unit) !== "inactive") queue.push(unit.name);
   }
   for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
     if (kept.has(name)) continue;

@@ -1,29 +1,35 @@
 import type { ActiveState } from "./client.js";
 import {
   activeState,
+  affected,
+  announce,
+  type ChangeFlags,
   type Dispatch,
   edges,
+  isActiveOrActivating,
   isActiveOrReloading,
-  isInactiveOrDeactivating,
   isInactiveOrFailed,
+  jobOf,
+  linked,
 } from "./context.js";
-import type { Dependency } from "./dependency.js";
-import type { Job, Notification, Unit } from "./state.js";
-import type { JobResult, JobType } from "./types.js";
+import type { Effect } from "./dependency.js";
+import type { Job, Unit } from "./state.js";
+import { triggersChanged } from "./trigger.js";
+import type { JobRequest, JobResult, JobType } from "./types.js";
 import { FOREVER } from "./value.js";
 
 /** Types that a caller can ask for; they become plain types by what the unit does. */
-export type RequestedJobType = JobType | "try-restart" | "try-reload" | "reload-or-start";
+export type RequestedJobType = JobRequest["type"];
 
 /** job_type_collapse: what a conditional type comes to, given the unit's state. */
 export function collapseType(type: RequestedJobType, state: ActiveState): JobType {
   switch (type) {
     case "try-restart":
-      return isInactiveOrDeactivating(state) ? "nop" : "restart";
+      return isActiveOrActivating(state) ? "restart" : "nop";
     case "try-reload":
-      return isInactiveOrDeactivating(state) ? "nop" : "reload";
+      return isActiveOrReloading(state) ? "reload" : "nop";
     case "reload-or-start":
-      return isInactiveOrDeactivating(state) ? "start" : "reload";
+      return isActiveOrReloading(state) ? "reload" : "start";
     default:
       return type;
   }
@@ -31,6 +37,11 @@ export function collapseType(type: RequestedJobType, state: ActiveState): JobTyp
 
 /** The one type that does what both do (job_merging_table); null when there is none. */
 export function mergeTypes(a: JobType, b: JobType, state: ActiveState): JobType | null {
+  const merged = lookUpMerge(a, b);
+  return merged === null ? null : collapseType(merged, state);
+}
+
+function lookUpMerge(a: JobType, b: JobType): RequestedJobType | null {
   if (a === b) return a;
   if (a === "nop") return b;
   if (b === "nop") return a;
@@ -39,14 +50,14 @@ export function mergeTypes(a: JobType, b: JobType, state: ActiveState): JobType 
   if (a === "verify-active") return b;
   if (b === "verify-active") return a;
   // What is left is start with reload.
-  return collapseType("reload-or-start", state);
+  return "reload-or-start";
 }
 
 export function conflicting(a: JobType, b: JobType): boolean {
-  return a !== "nop" && b !== "nop" && a !== b && (a === "stop" || b === "stop");
+  return a !== "nop" && b !== "nop" && lookUpMerge(a, b) === null;
 }
 
-/** Whether a job would change nothing (job_type_is_redundant). */
+/** Whether a job would change nothing (job_type_is_redundant). Reloads and restarts always do. */
 export function isRedundant(type: JobType, state: ActiveState): boolean {
   switch (type) {
     case "start":
@@ -55,9 +66,8 @@ export function isRedundant(type: JobType, state: ActiveState): boolean {
     case "stop":
       return isInactiveOrFailed(state);
     case "reload":
-      return state === "reloading";
     case "restart":
-      return state === "activating";
+      return false;
     case "nop":
       return true;
   }
@@ -92,12 +102,6 @@ export function isRunnable(dispatch: Dispatch, job: Job): boolean {
   return true;
 }
 
-/** The job of a unit; null when there is none. */
-export function jobOf(dispatch: Dispatch, unit: string): Job | null {
-  const { units, jobs } = dispatch.state;
-  return jobs.get(units.get(unit)?.job ?? 0) ?? null;
-}
-
 /** Puts a job in its unit's place, merging with or canceling the one that is there; the id it ends up with. */
 export function installJob(
   dispatch: Dispatch,
@@ -105,30 +109,57 @@ export function installJob(
   type: JobType,
   flags: { readonly irreversible: boolean; readonly ignoreOrder: boolean },
 ): number {
-  const { state, out } = dispatch;
-  const present = state.jobs.get(unit.job);
+  const { state } = dispatch;
+  const present = state.jobs.get(type === "nop" ? unit.nopJob : unit.job);
   if (present !== undefined) {
-    const merged = mergeTypes(present.type, type, activeState(unit));
-    if (merged !== null) {
-      // A running job whose work the new one covers goes on; any other starts over.
-      if (present.state === "running" && merged !== present.type) present.state = "waiting";
-      present.type = merged;
-      present.irreversible ||= flags.irreversible;
-      present.ignoreOrder ||= flags.ignoreOrder;
-      state.runQueue.add(present.id);
-      return present.id;
-    }
+    if (!conflicting(present.type, type)) return mergeIntoInstalled(dispatch, present, type, flags);
     finishJob(dispatch, present, "canceled", false);
   }
   const id = state.nextJob++;
-  state.jobs.set(id, { id, unit: unit.name, type, state: "waiting", ...flags });
-  unit.job = id;
+  state.jobs.set(id, {
+    id,
+    unit: unit.name,
+    type,
+    state: "waiting",
+    begun: dispatch.now,
+    ...flags,
+  });
+  if (type === "nop") unit.nopJob = id;
+  else unit.job = id;
   state.runQueue.add(id);
-  const timeout = unit.config.jobTimeout;
-  if (timeout !== null && timeout !== FOREVER && timeout > 0) {
-    out.effects.push({ kind: "arm-timer", timer: `job/${id}`, delay: timeout });
-  }
+  armJobTimer(dispatch, id, unit.config.jobTimeout);
   return id;
+}
+
+function mergeIntoInstalled(
+  dispatch: Dispatch,
+  present: Job,
+  type: JobType,
+  flags: { readonly irreversible: boolean; readonly ignoreOrder: boolean },
+): number {
+  const unit = dispatch.state.units.get(present.unit);
+  const state = unit === undefined ? "inactive" : activeState(unit);
+  // A running job that does what the new one asks for goes on; any other starts over. A reload is
+  // never covered by one that runs: the files may have changed since it began.
+  const covered = type !== "reload" && lookUpMerge(present.type, type) === present.type;
+  if (present.state === "running" && !covered) present.state = "waiting";
+  present.type = mergeTypes(present.type, type, state) ?? present.type;
+  present.irreversible ||= flags.irreversible;
+  present.ignoreOrder ||= flags.ignoreOrder;
+  dispatch.state.runQueue.add(present.id);
+  return present.id;
+}
+
+function armJobTimer(dispatch: Dispatch, id: number, delay: number): void {
+  if (delay === FOREVER) return;
+  dispatch.out.effects.push({ kind: "arm-timer", timer: `job/${id}`, delay });
+}
+
+/** JobRunningTimeoutSec= counts from when the job runs, unless JobTimeoutSec= ends it before. */
+export function armRunningTimer(dispatch: Dispatch, job: Job, unit: Unit): void {
+  const { jobTimeout, jobRunningTimeout } = unit.config;
+  const left = jobTimeout === FOREVER ? FOREVER : job.begun + jobTimeout - dispatch.now;
+  if (jobRunningTimeout < left) armJobTimer(dispatch, job.id, jobRunningTimeout);
 }
 
 /**
@@ -141,7 +172,7 @@ export function finishJob(
   result: JobResult,
   recursive: boolean,
 ): void {
-  const { state, out } = dispatch;
+  const { state } = dispatch;
   const unit = state.units.get(job.unit);
   if (unit === undefined) return;
   const { type } = job;
@@ -149,52 +180,68 @@ export function finishJob(
     job.type = "start";
     job.state = "waiting";
     state.runQueue.add(job.id);
-    wakeNeighbours(dispatch, unit);
-    return;
+  } else {
+    removeJob(dispatch, unit, job, result);
+    if (recursive) failDependents(dispatch, unit, type, result);
+    // A failed unit triggers OnFailure= itself.
+    if (result === "timeout" || result === "dependency") triggerAll(dispatch, unit, "onFailure");
+    triggersChanged(dispatch, unit);
   }
-  state.jobs.delete(job.id);
-  state.runQueue.delete(job.id);
-  unit.job = 0;
-  if (unit.config.jobTimeout !== null) {
+  wakeNeighbours(dispatch, unit);
+  checkLater(dispatch, unit);
+}
+
+function removeJob(dispatch: Dispatch, unit: Unit, job: Job, result: JobResult): void {
+  const { state, out } = dispatch;
+  announce(dispatch, unit);
+  out.facts.push({ kind: "systemd.job", unit: job.unit, job: job.type, result });
+  if (unit.config.jobTimeout !== FOREVER || unit.config.jobRunningTimeout !== FOREVER) {
     out.effects.push({ kind: "cancel-timer", timer: `job/${job.id}` });
   }
-  out.facts.push({ kind: "systemd.job", unit: job.unit, job: type, result });
-  if (recursive) failDependents(dispatch, unit, type, result);
-  // A failed unit triggers OnFailure= itself.
-  if (result === "timeout" || result === "dependency") triggerAll(dispatch, unit, "onFailure");
-  wakeNeighbours(dispatch, unit);
+  if (job.type === "nop") unit.nopJob = 0;
+  else unit.job = 0;
+  state.jobs.delete(job.id);
+  state.runQueue.delete(job.id);
+}
+
+/** Puts a unit on the queues that look at it after the event, if it is of their concern. */
+export function checkLater(dispatch: Dispatch, unit: Unit): void {
+  const active = activeState(unit);
+  if (isInactiveOrFailed(active)) {
+    if ((unit.edges.get("upheldBy")?.size ?? 0) > 0) dispatch.upheld.add(unit.name);
+  }
+  if (!isActiveOrReloading(active)) return;
+  if ((unit.edges.get("bindsTo")?.size ?? 0) > 0) dispatch.bound.add(unit.name);
+  if (unit.config.stopWhenUnneeded) dispatch.unneeded.add(unit.name);
 }
 
 /** Queues a start of every unit named in OnFailure= or OnSuccess=. */
 export function triggerAll(dispatch: Dispatch, unit: Unit, kind: "onFailure" | "onSuccess"): void {
-  const mode = kind === "onFailure" ? "replace" : "fail";
-  for (const name of edges(unit, kind)) {
-    dispatch.triggers.push({ unit: name, type: "start", mode });
-  }
+  const { onFailureJobMode, onSuccessJobMode } = unit.config;
+  const mode = kind === "onFailure" ? onFailureJobMode : onSuccessJobMode;
+  // A start that cannot be queued is logged by systemd and forgotten.
+  for (const other of linked(dispatch.state, unit, kind)) dispatch.queue("start", other, mode);
 }
-
-const START_FAILURE: readonly Dependency[] = ["requiredBy", "requisiteOf", "boundBy"];
 
 function failDependents(dispatch: Dispatch, unit: Unit, type: JobType, result: JobResult): void {
   if (result !== "done") {
-    if (type === "start" || type === "verify-active") failJobs(dispatch, unit, START_FAILURE);
-    else if (type === "stop") failJobs(dispatch, unit, ["conflictedBy"]);
+    if (type === "start" || type === "verify-active") {
+      failJobs(dispatch, unit, "propagateStartFailure");
+    } else if (type === "stop") failJobs(dispatch, unit, "propagateStopFailure");
     return;
   }
   // A oneshot that did its work is not active: who wants it active is not served.
   const started = type === "start" || type === "reload";
   if (started && !isActiveOrReloading(activeState(unit))) {
-    failJobs(dispatch, unit, ["requisiteOf"]);
+    failJobs(dispatch, unit, "propagateInactiveStart");
   }
 }
 
-function failJobs(dispatch: Dispatch, unit: Unit, kinds: readonly Dependency[]): void {
-  for (const kind of kinds) {
-    for (const name of edges(unit, kind)) {
-      const job = jobOf(dispatch, name);
-      if (job === null || (job.type !== "start" && job.type !== "verify-active")) continue;
-      finishJob(dispatch, job, "dependency", true);
-    }
+function failJobs(dispatch: Dispatch, unit: Unit, effect: Effect): void {
+  for (const other of affected(dispatch.state, unit, effect)) {
+    const job = jobOf(dispatch, other.name);
+    if (job === null || (job.type !== "start" && job.type !== "verify-active")) continue;
+    finishJob(dispatch, job, "dependency", true);
   }
 }
 
@@ -212,8 +259,12 @@ function wakeNeighbours(dispatch: Dispatch, unit: Unit): void {
  *
  * @returns true when no job explains the change
  */
-export function processJob(dispatch: Dispatch, job: Job, change: Notification): boolean {
-  const { after } = change;
+export function processJob(
+  dispatch: Dispatch,
+  job: Job,
+  after: ActiveState,
+  flags: ChangeFlags,
+): boolean {
   const running = job.state === "running";
   // Perhaps what could not be done before can be done now.
   if (!running) dispatch.state.runQueue.add(job.id);
@@ -222,14 +273,16 @@ export function processJob(dispatch: Dispatch, job: Job, change: Notification): 
     case "verify-active":
       if (isActiveOrReloading(after)) finishJob(dispatch, job, "done", true);
       else if (running && after !== "activating") {
-        if (isInactiveOrFailed(after)) finishJob(dispatch, job, startResult(change), true);
+        if (isInactiveOrFailed(after)) {
+          finishJob(dispatch, job, after === "failed" ? "failed" : "done", true);
+        }
         return true;
       }
       return false;
     case "reload":
       if (!running) return false;
       if (after === "active") {
-        finishJob(dispatch, job, change.reloadFailed ? "failed" : "done", true);
+        finishJob(dispatch, job, flags.reloadFailed ? "failed" : "done", true);
       } else if (after !== "activating" && after !== "reloading") {
         if (isInactiveOrFailed(after)) {
           finishJob(dispatch, job, after === "failed" ? "failed" : "done", true);
@@ -248,9 +301,4 @@ export function processJob(dispatch: Dispatch, job: Job, change: Notification): 
     case "nop":
       return false;
   }
-}
-
-function startResult(change: Notification): JobResult {
-  if (change.after === "failed") return "failed";
-  return change.skipped ? "skipped" : "done";
 }

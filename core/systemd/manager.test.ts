@@ -342,10 +342,10 @@ test("shutting down stops units in the reverse of their order and then completes
 });
 
 test("a unit of an unmodelled type is loaded as a stub and said to be unsupported", () => {
-  const host = new TestHost({ "data.mount": "[Mount]\nWhere=/data\n" });
-  expect(host.start("data.mount").ok).toBe(true);
+  const host = new TestHost({ "data.swap": "[Swap]\nWhat=/data\n" });
+  expect(host.start("data.swap").ok).toBe(true);
   const what = host.facts.flatMap((f) => (f.kind === "systemd.unsupported" ? [f.what] : []));
-  expect(what).toContain("unit type mount");
+  expect(what).toContain("unit type swap");
 });
 
 test("units whose files are removed while they stop are stopped to the end", () => {

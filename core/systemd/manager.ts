@@ -1,15 +1,20 @@
 import { type Machine, type Micros, type Out, unreachable } from "../kernel/index.js";
 import { BASE_UNITS } from "./base-units.js";
 import { call } from "./calls.js";
-import { createDispatch, type Dispatch } from "./context.js";
+import { unitChanged } from "./change.js";
+import { createDispatch, type Dispatch, type DispatchHooks } from "./context.js";
 import { loadUnit } from "./graph.js";
 import { enableUnit, USR } from "./install.js";
-import { finishJob } from "./job.js";
-import { releaseIdle } from "./process-table.js";
+import { checkLater, finishJob } from "./job.js";
+import { mountExited } from "./mount.js";
+import { pathFileChanged } from "./path.js";
+import type { ProcessForked } from "./process.js";
+import { hasProcesses, releaseIdle } from "./process-table.js";
 import { settle } from "./run-queue.js";
-import { enterDead, serviceOf } from "./service.js";
+import { serviceOf } from "./service.js";
 import { processExited, processReady, serviceTimer } from "./service-events.js";
-import type { SystemdState } from "./state.js";
+import { socketTraffic } from "./socket.js";
+import type { SystemdState, Unit } from "./state.js";
 import { elapseTimer } from "./timer.js";
 import { addJob } from "./transaction.js";
 import type { Boot, SystemdConfig, SystemdEffect, SystemdFact, SystemdStimulus } from "./types.js";
@@ -43,6 +48,11 @@ function create(config: SystemdConfig): SystemdState {
   };
 }
 
+const HOOKS: DispatchHooks = {
+  changed: unitChanged,
+  queue: (dispatch, type, unit, mode) => addJob(dispatch, type, unit, mode).ok,
+};
+
 function step(
   state: SystemdState,
   stimulus: SystemdStimulus,
@@ -54,7 +64,7 @@ function step(
     whileDown(state, stimulus, out);
     return;
   }
-  const dispatch = createDispatch(state, now, out);
+  const dispatch = createDispatch(state, now, out, HOOKS);
   react(dispatch, stimulus);
   settle(dispatch);
   if (state.phase === "stopping" && state.jobs.size === 0) powerDown(state, out);
@@ -105,11 +115,20 @@ function react(dispatch: Dispatch, stimulus: SystemdStimulus): void {
       if (service !== null) processReady(service, stimulus.pid);
       return;
     }
+    case "process-forked":
+      processForked(state, stimulus);
+      return;
+    case "socket-traffic": {
+      const unit = state.units.get(stimulus.unit);
+      if (unit !== undefined) socketTraffic(dispatch, unit);
+      return;
+    }
     case "timer":
       onTimer(dispatch, stimulus.timer);
       return;
     case "file-changed":
       changeFile(state, stimulus.path, stimulus.text);
+      for (const unit of [...state.units.values()]) pathFileChanged(dispatch, unit, stimulus.path);
       return;
     case "hostname-changed":
       state.hostname = stimulus.hostname;
@@ -158,15 +177,29 @@ function forget(state: SystemdState): void {
 const isVolatile = (path: string) => path.startsWith("/run/") || path.startsWith(`${USR}/`);
 
 function serviceOfProcess(dispatch: Dispatch, pid: number) {
-  const child = dispatch.state.processes.get(pid);
-  const unit = child === undefined ? undefined : dispatch.state.units.get(child.unit);
-  return unit === undefined ? null : serviceOf(dispatch, unit);
+  const unit = unitOfProcess(dispatch.state, pid);
+  return unit === null ? null : serviceOf(dispatch, unit);
+}
+
+function unitOfProcess(state: SystemdState, pid: number): Unit | null {
+  return state.units.get(state.processes.get(pid)?.unit ?? "") ?? null;
+}
+
+function processForked(state: SystemdState, { pid, child }: ProcessForked): void {
+  const unit = state.processes.get(pid)?.unit;
+  if (unit !== undefined) state.processes.set(child, { pid: child, unit, role: "child" });
 }
 
 function onExit(dispatch: Dispatch, pid: number, code: number | null, signal: string | null): void {
-  const service = serviceOfProcess(dispatch, pid);
+  const unit = unitOfProcess(dispatch.state, pid);
   dispatch.state.processes.delete(pid);
+  if (unit === null) return;
+  const service = serviceOf(dispatch, unit);
   if (service !== null) processExited(service, pid, code, signal);
+  else mountExited(dispatch, unit, pid, code);
+  if (!hasProcesses(dispatch, unit)) {
+    dispatch.deferred.push({ kind: "cgroup-empty", unit: unit.name });
+  }
 }
 
 function onTimer(dispatch: Dispatch, timer: string): void {
@@ -184,13 +217,13 @@ function onTimer(dispatch: Dispatch, timer: string): void {
   }
   const unit = state.units.get(name);
   if (unit === undefined) return;
+  if (timer.startsWith("auto/")) {
+    checkLater(dispatch, unit);
+    return;
+  }
   elapseTimer(dispatch, unit);
   const service = serviceOf(dispatch, unit);
-  if (service === null || !serviceTimer(service)) return;
-  service.runtime.restarts++;
-  service.runtime.flushRestarts = false;
-  const added = addJob(dispatch, "restart", unit, "replace");
-  if (!added.ok) enterDead(service, "resources", false);
+  if (service !== null) serviceTimer(service);
 }
 
 /** Everything stops in the reverse of its order; nothing that comes in between can bring it back. */
@@ -199,7 +232,7 @@ function shutDown(dispatch: Dispatch): void {
   if (state.phase === "stopping") return;
   state.phase = "stopping";
   const target = loadUnit(dispatch, "shutdown.target");
-  if (target !== null) addJob(dispatch, "start", target, "isolate", true);
+  if (target !== null) addJob(dispatch, "start", target, "replace-irreversibly");
 }
 
 /** systemd-shutdown: whatever still runs is killed, and that is that. */

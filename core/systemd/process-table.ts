@@ -1,6 +1,6 @@
 import { type Command, expandVariables } from "./command.js";
 import type { Dispatch } from "./context.js";
-import type { ExecProcess, KillProcess } from "./process.js";
+import type { ExecProcess, KillSignal } from "./process.js";
 import type { ServiceConfig } from "./service-config.js";
 import type { ServiceRuntime, Unit } from "./state.js";
 import { parseEnvironmentFile } from "./value.js";
@@ -40,7 +40,7 @@ function environmentOf(
   return environment;
 }
 
-/** Starts a process for a unit (service_spawn). Its pid; null when it cannot be started. */
+/** Starts a process for a service (service_spawn). Its pid; null when it cannot be started. */
 export function spawn(
   dispatch: Dispatch,
   unit: Unit,
@@ -49,15 +49,29 @@ export function spawn(
   command: Command,
   role: ExecProcess["role"],
 ): number | null {
-  const { state, out } = dispatch;
+  const { state } = dispatch;
   const environment = environmentOf(dispatch, service, runtime, role);
   if (environment === null) return null;
-  const pid = state.nextPid++;
   const argv = expandVariables(command, environment);
+  // Type=idle lets its program wait until the jobs are done, or 5 s.
+  const waits = service.type === "idle" && role === "main" && state.jobs.size > 0;
+  return spawnProcess(dispatch, unit, role, argv, environment, waits);
+}
+
+/** Starts a process for a unit; its pid. One that `waits` runs its program once no job is left. */
+export function spawnProcess(
+  dispatch: Dispatch,
+  unit: Unit,
+  role: ExecProcess["role"],
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  waits = false,
+): number {
+  const { state, out } = dispatch;
+  const pid = state.nextPid++;
   const child: ExecProcess = { kind: "exec", pid, unit: unit.name, role, argv, environment };
   state.processes.set(pid, { pid, unit: unit.name, role });
-  // Type=idle lets its program wait until the jobs are done, or 5 s.
-  if (service.type === "idle" && role === "main" && state.jobs.size > 1) {
+  if (waits) {
     if (state.idle.length === 0) {
       out.effects.push({ kind: "arm-timer", timer: "idle", delay: 5_000_000 });
     }
@@ -75,6 +89,22 @@ export function releaseIdle(dispatch: Dispatch): void {
   state.idle = [];
 }
 
+/** What a signal is sent for: which one it is depends on the unit's settings (operation_to_signal). */
+export type KillPurpose = "terminate" | "restart" | "kill" | "watchdog";
+
+function signalFor(purpose: KillPurpose, service: ServiceConfig): KillSignal {
+  switch (purpose) {
+    case "terminate":
+      return service.killSignal;
+    case "restart":
+      return service.restartKillSignal ?? service.killSignal;
+    case "kill":
+      return service.finalKillSignal;
+    case "watchdog":
+      return service.watchdogSignal;
+  }
+}
+
 /**
  * Signals a service's processes as KillMode= says (unit_kill_context).
  *
@@ -85,24 +115,34 @@ export function killProcesses(
   unit: Unit,
   runtime: ServiceRuntime,
   service: ServiceConfig,
-  final: boolean,
+  purpose: KillPurpose,
 ): boolean {
   if (service.killMode === "none") return false;
-  const signal = final ? "SIGKILL" : service.killSignal;
+  const signal = signalFor(purpose, service);
+  const all =
+    service.killMode === "control-group" || (service.killMode === "mixed" && purpose === "kill");
+  const hangUp = service.sendSighup && purpose === "terminate" && signal !== "SIGHUP";
   let wait = false;
-  for (const child of dispatch.state.processes.values()) {
+  for (const child of [...dispatch.state.processes.values()]) {
     if (child.unit !== unit.name) continue;
     const own = child.pid === runtime.mainPid || child.pid === runtime.controlPid;
-    const all = service.killMode === "control-group" || (service.killMode === "mixed" && final);
     if (!own && !all) continue;
     kill(dispatch, child.pid, signal);
-    if (service.sendSighup && !final) kill(dispatch, child.pid, "SIGHUP");
+    if (hangUp) kill(dispatch, child.pid, "SIGHUP");
     wait = true;
   }
   return wait;
 }
 
-export function kill(dispatch: Dispatch, pid: number, signal: KillProcess["signal"]): void {
+/** Whether any process of the unit is left (its control group is not empty). */
+export function hasProcesses(dispatch: Dispatch, unit: Unit): boolean {
+  for (const child of dispatch.state.processes.values()) {
+    if (child.unit === unit.name) return true;
+  }
+  return false;
+}
+
+export function kill(dispatch: Dispatch, pid: number, signal: KillSignal): void {
   const { state, out } = dispatch;
   // A program that is still waiting for its turn never runs.
   const waiting = state.idle.find((child) => child.pid === pid);

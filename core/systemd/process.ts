@@ -10,17 +10,37 @@ export interface ExecProcess {
   readonly pid: number;
   readonly unit: string;
   /** Which line of the unit: ExecStart is `main`. */
-  readonly role: "condition" | "pre" | "main" | "post" | "reload" | "stop" | "stop-post";
+  readonly role:
+    | "condition"
+    | "pre"
+    | "main"
+    | "post"
+    | "reload"
+    | "stop"
+    | "stop-post"
+    | "mount"
+    | "unmount";
   /** The command line after specifiers and variables; argv[0] is a path. */
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/** Signals that systemd sends by itself or by a unit's settings. */
+export type KillSignal =
+  | "SIGTERM"
+  | "SIGKILL"
+  | "SIGHUP"
+  | "SIGINT"
+  | "SIGQUIT"
+  | "SIGUSR1"
+  | "SIGUSR2"
+  | "SIGABRT";
+
 /** Sends a signal to a process of a unit. */
 export interface KillProcess {
   readonly kind: "kill";
   readonly pid: number;
-  readonly signal: "SIGTERM" | "SIGKILL" | "SIGHUP" | "SIGINT";
+  readonly signal: KillSignal;
 }
 
 export interface ProcessExited {
@@ -29,6 +49,17 @@ export interface ProcessExited {
   /** Exit status, or null when a signal ended it. */
   readonly code: number | null;
   readonly signal: string | null;
+}
+
+/**
+ * A process started another, which stays in the unit's control group and may outlive it. The parent of
+ * a Type=forking service does so before it exits: what it leaves behind becomes the main process.
+ */
+export interface ProcessForked {
+  readonly kind: "process-forked";
+  readonly pid: number;
+  /** Unique on this host since boot; pids that systemd gives out are below 1,000,000. */
+  readonly child: number;
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Micros } from "../kernel/index.js";
 import { type Command, parseCommands } from "./command.js";
 import { expandSpecifiers, type SpecifierContext, type UnitName } from "./names.js";
 import type { UnitOption } from "./unitfile.js";
-import { parseBoolean, parseCount, parseSpan, splitWords } from "./value.js";
+import { FOREVER, parseBoolean, parseCount, parseSpan, splitWords } from "./value.js";
 
 /** An assignment that does not parse. */
 export interface IgnoredLine {
@@ -44,6 +44,12 @@ export class Values {
 
   span(at: Assignment, before: Micros): Micros {
     return this.#or(at, parseSpan(at.value), before);
+  }
+
+  /** A span in which 0 stands for no limit. */
+  limit(at: Assignment, before: Micros): Micros {
+    const span = this.span(at, before);
+    return span === 0 ? FOREVER : span;
   }
 
   count(at: Assignment, before: number): number {

@@ -1,278 +1,215 @@
 import {
   activeState,
+  affected,
+  belowLimit,
+  type Deferred,
   type Dispatch,
-  edges,
-  isActiveOrActivating,
   isActiveOrReloading,
-  isInactiveOrDeactivating,
   isInactiveOrFailed,
-  subState,
 } from "./context.js";
-import { finishJob, isRunnable, jobOf, processJob, triggerAll } from "./job.js";
-import { releaseIdle } from "./process-table.js";
-import { reloadService, serviceOf, startService, stopService } from "./service.js";
-import type { Job, Notification, Unit } from "./state.js";
-import { startTimer, stopTimer, timerTriggerChanged } from "./timer.js";
-import { addJob } from "./transaction.js";
+import { armRunningTimer, finishJob, isRunnable } from "./job.js";
+import { UNIT_TYPES, type UnitType } from "./names.js";
+import type { StartOutcome } from "./outcome.js";
+import { lookAtPaths } from "./path.js";
+import { hasProcesses, releaseIdle } from "./process-table.js";
+import { executed, serviceOf } from "./service.js";
+import { cgroupEmpty } from "./service-events.js";
+import { socketTraffic } from "./socket.js";
+import type { Job, SystemdState, Unit } from "./state.js";
+import type { JobResult, JobType } from "./types.js";
+import { reloadUnit, startUnit, stopUnit } from "./unit-actions.js";
 
-/** Acts on changes, triggers and runnable jobs until there are none, then tells the world. */
+/**
+ * Runs what an event has queued until nothing is left, in the order of manager_loop: the checks of
+ * units that are upheld, bound or unneeded, then what is due at once, then the jobs.
+ */
 export function settle(dispatch: Dispatch): void {
-  const { state, notifications, triggers } = dispatch;
   for (;;) {
-    const change = notifications.shift();
-    if (change !== undefined) {
-      onChange(dispatch, change);
-      continue;
-    }
-    const trigger = triggers.shift();
-    if (trigger !== undefined) {
-      const unit = state.units.get(trigger.unit);
-      // A trigger that cannot be queued is logged by systemd and forgotten.
-      if (unit !== undefined) addJob(dispatch, trigger.type, unit, trigger.mode);
-      continue;
-    }
-    const next = firstOf(state.runQueue);
-    if (next === null) break;
-    state.runQueue.delete(next);
-    const job = state.jobs.get(next);
-    if (job?.state === "waiting" && isRunnable(dispatch, job)) runJob(dispatch, job);
+    if (checkUnits(dispatch)) continue;
+    // A program takes longer to begin than systemd to do what is queued.
+    const soon = dispatch.deferred.findIndex(({ kind }) => kind !== "executed");
+    const due = soon >= 0 ? soon : runJobs(dispatch) ? null : 0;
+    if (due === null) continue;
+    const [next] = dispatch.deferred.splice(due, 1);
+    if (next === undefined) break;
+    carryOut(dispatch, next);
   }
-  if (state.jobs.size === 0) releaseIdle(dispatch);
-  announce(dispatch);
+  if (dispatch.state.jobs.size === 0) releaseIdle(dispatch);
 }
 
-function firstOf(ids: ReadonlySet<number>): number | null {
-  for (const id of ids) return id;
-  return null;
-}
-
-/** job_run_and_invalidate */
-function runJob(dispatch: Dispatch, job: Job): void {
-  const unit = dispatch.state.units.get(job.unit);
+function carryOut(dispatch: Dispatch, deferred: Deferred): void {
+  const unit = dispatch.state.units.get(deferred.unit);
   if (unit === undefined) return;
-  job.state = "running";
-  switch (job.type) {
-    case "start":
-      runStart(dispatch, job, unit);
-      return;
-    case "verify-active":
-      runVerifyActive(dispatch, job, unit);
-      return;
-    case "stop":
-    case "restart":
-      runStop(dispatch, job, unit);
-      return;
-    case "reload":
-      runReload(dispatch, job, unit);
-      return;
-    case "nop":
-      finishJob(dispatch, job, "done", true);
-  }
-}
-
-function runStart(dispatch: Dispatch, job: Job, unit: Unit): void {
-  const state = activeState(unit);
-  if (isActiveOrReloading(state)) {
-    finishJob(dispatch, job, "done", true);
-    return;
-  }
-  if (unit.load !== "loaded") {
-    finishJob(dispatch, job, "invalid", true);
-    return;
-  }
-  if (state !== "activating" && !conditionsHold(dispatch, unit, false)) {
-    finishJob(dispatch, job, "done", true);
-    return;
-  }
-  if (state !== "activating" && !conditionsHold(dispatch, unit, true)) {
-    finishJob(dispatch, job, "assert", true);
-    return;
-  }
-  if (!boundUnitsActive(dispatch, unit)) {
-    finishJob(dispatch, job, "dependency", true);
-    return;
-  }
   const service = serviceOf(dispatch, unit);
-  if (service !== null) {
-    if (startService(service) === "not-now") job.state = "waiting";
-  } else if (unit.timer !== null) startTimer(dispatch, unit);
-  else setPlain(dispatch, unit, "active");
-}
-
-function runVerifyActive(dispatch: Dispatch, job: Job, unit: Unit): void {
-  const state = activeState(unit);
-  if (isActiveOrReloading(state)) finishJob(dispatch, job, "done", true);
-  else if (state === "activating") job.state = "waiting";
-  else finishJob(dispatch, job, "skipped", true);
-}
-
-function runStop(dispatch: Dispatch, job: Job, unit: Unit): void {
-  if (isInactiveOrFailed(activeState(unit))) {
-    finishJob(dispatch, job, "done", true);
-    return;
+  switch (deferred.kind) {
+    case "executed":
+      if (service !== null) executed(service, deferred.pid);
+      return;
+    case "cgroup-empty":
+      if (service !== null && !hasProcesses(dispatch, unit)) cgroupEmpty(service);
+      return;
+    case "path":
+      lookAtPaths(dispatch, unit);
+      return;
+    case "traffic":
+      socketTraffic(dispatch, unit);
   }
-  const service = serviceOf(dispatch, unit);
-  if (service !== null) stopService(service);
-  else if (unit.timer !== null) stopTimer(dispatch, unit);
-  else setPlain(dispatch, unit, "inactive");
 }
 
-function runReload(dispatch: Dispatch, job: Job, unit: Unit): void {
-  const state = activeState(unit);
-  const service = serviceOf(dispatch, unit);
-  if (state === "reloading") job.state = "waiting";
-  else if (service === null || state !== "active") finishJob(dispatch, job, "invalid", true);
-  else if (!reloadService(service)) job.state = "waiting";
+/** Units whose state does not fit that of others; false when there are none to look at. */
+function checkUnits(dispatch: Dispatch): boolean {
+  const { upheld, bound, unneeded } = dispatch;
+  if (upheld.size > 0) each(dispatch, upheld, isUpheld, "start", "fail");
+  else if (bound.size > 0) each(dispatch, bound, isBoundToInactive, "stop", "replace");
+  else if (unneeded.size > 0) each(dispatch, unneeded, isUnneeded, "stop", "fail");
+  else return false;
+  return true;
 }
 
-/** Moves a unit that has only two states. */
-function setPlain(dispatch: Dispatch, unit: Unit, active: Unit["active"]): void {
-  const before = activeState(unit);
-  unit.active = active;
-  dispatch.touched.add(unit.name);
-  dispatch.notifications.push({
-    unit: unit.name,
-    before,
-    after: active,
-    reloadFailed: false,
-    willRestart: false,
-    skipped: false,
-  });
-}
+/** A unit that is started or stopped by itself time and again is let be for a while: 16 times in 10 s. */
+const AUTO_INTERVAL = 10_000_000;
+const AUTO_BURST = 16;
 
-/** Conditions hold when all plain ones do, and one of those marked `|` if there are any. */
-function conditionsHold(dispatch: Dispatch, unit: Unit, assert: boolean): boolean {
-  let triggers = 0;
-  let triggered = false;
-  for (const condition of unit.config.conditions) {
-    if (condition.assert !== assert) continue;
-    const holds = pathExists(dispatch, condition.path) !== condition.negated;
-    if (condition.trigger) {
-      triggers++;
-      triggered ||= holds;
-    } else if (!holds) return false;
+function each(
+  dispatch: Dispatch,
+  queue: Set<string>,
+  applies: (state: SystemdState, unit: Unit) => boolean,
+  type: "start" | "stop",
+  mode: "fail" | "replace",
+): void {
+  const { state, now } = dispatch;
+  // The last one that was put in comes first.
+  const names = [...queue].reverse();
+  queue.clear();
+  for (const name of names) {
+    const unit = state.units.get(name);
+    if (unit === undefined || !applies(state, unit)) continue;
+    if (belowLimit(unit.autoLimit, AUTO_INTERVAL, AUTO_BURST, now)) {
+      dispatch.queue(type, unit, mode);
+    } else {
+      const end = (unit.autoLimit.begin ?? now) + AUTO_INTERVAL;
+      const timer = `auto/${name}`;
+      dispatch.out.effects.push({ kind: "arm-timer", timer, delay: Math.max(0, end - now) });
+    }
   }
-  return triggers === 0 || triggered;
 }
 
-function pathExists(dispatch: Dispatch, path: string): boolean {
-  const { files, links } = dispatch.state;
-  if (files.has(path) || links.has(path)) return true;
-  const folder = path.endsWith("/") ? path : `${path}/`;
-  for (const name of files.keys()) if (name.startsWith(folder)) return true;
-  return false;
+/** unit_is_upheld_by_active */
+function isUpheld(state: SystemdState, unit: Unit): boolean {
+  if (!isInactiveOrFailed(activeState(unit)) || unit.job !== 0) return false;
+  return affected(state, unit, "startSteadily").some(
+    (other) => other.job === 0 && isActiveOrReloading(activeState(other)),
+  );
 }
 
-/** unit_verify_deps: what a unit is bound to and comes after must be up by now. */
-function boundUnitsActive(dispatch: Dispatch, unit: Unit): boolean {
-  const after = unit.edges.get("after");
-  for (const name of edges(unit, "bindsTo")) {
-    if (after?.has(name) !== true) continue;
-    const other = dispatch.state.units.get(name);
-    if (other === undefined || !isActiveOrReloading(activeState(other))) return false;
+/** unit_is_bound_by_inactive */
+function isBoundToInactive(state: SystemdState, unit: Unit): boolean {
+  if (activeState(unit) !== "active" || unit.job !== 0) return false;
+  return affected(state, unit, "cannotBeActiveWithout").some(
+    (other) => other.job === 0 && isInactiveOrFailed(activeState(other)),
+  );
+}
+
+/** unit_is_unneeded */
+function isUnneeded(state: SystemdState, unit: Unit): boolean {
+  if (!unit.config.stopWhenUnneeded || activeState(unit) !== "active" || unit.job !== 0) {
+    return false;
+  }
+  return affected(state, unit, "pinsUnneeded").every(
+    (other) =>
+      other.job === 0 &&
+      isInactiveOrFailed(activeState(other)) &&
+      other.service?.willRestart !== true &&
+      other.service?.state !== "auto-restart",
+  );
+}
+
+/** Runs every job that can be; false when none is queued (manager_dispatch_run_queue). */
+function runJobs(dispatch: Dispatch): boolean {
+  const { state } = dispatch;
+  if (state.runQueue.size === 0) return false;
+  for (let id = firstJob(state); id !== null; id = firstJob(state)) {
+    state.runQueue.delete(id);
+    const job = state.jobs.get(id);
+    if (job?.state === "waiting" && isRunnable(dispatch, job)) runJob(dispatch, job);
   }
   return true;
 }
 
-/** unit_notify: what one unit's change means for its job and for other units. */
-function onChange(dispatch: Dispatch, change: Notification): void {
-  const { state, now } = dispatch;
-  const unit = state.units.get(change.unit);
+/** compare_job_priority: scopes before services, and within a type by name. */
+function firstJob(state: SystemdState): number | null {
+  let first: Job | null = null;
+  for (const id of state.runQueue) {
+    const job = state.jobs.get(id);
+    if (job === undefined) state.runQueue.delete(id);
+    else if (first === null || precedes(job.unit, first.unit)) first = job;
+  }
+  return first?.id ?? null;
+}
+
+/** The types in the order in which their jobs run. */
+const RUN_ORDER: readonly UnitType[] = [
+  "scope",
+  "slice",
+  "path",
+  "timer",
+  "automount",
+  "device",
+  "target",
+  "socket",
+  "swap",
+  "mount",
+  "service",
+];
+
+function precedes(left: string, right: string): boolean {
+  const rank = (name: string) =>
+    RUN_ORDER.findIndex((type) => name.endsWith(type) && UNIT_TYPES.includes(type));
+  const difference = rank(left) - rank(right);
+  return difference === 0 ? left < right : difference < 0;
+}
+
+/** job_run_and_invalidate */
+function runJob(dispatch: Dispatch, job: Job): void {
+  const { state } = dispatch;
+  const unit = state.units.get(job.unit);
   if (unit === undefined) return;
-  const { before, after } = change;
-  if (isInactiveOrFailed(before) && !isInactiveOrFailed(after)) unit.activeEnter = now;
-  if (!isInactiveOrFailed(before) && isInactiveOrFailed(after)) unit.inactiveEnter = now;
-  const job = jobOf(dispatch, unit.name);
-  const unexpected = job === null || processJob(dispatch, job, change);
-  if (unexpected) {
-    if (isInactiveOrFailed(before) && isActiveOrActivating(after))
-      startRetroactively(dispatch, unit);
-    else if (isActiveOrActivating(before) && isInactiveOrDeactivating(after)) {
-      stopRetroactively(dispatch, unit);
-    }
-  }
-  if (before !== after && !change.willRestart) {
-    if (after === "failed") triggerAll(dispatch, unit, "onFailure");
-    else if (after === "inactive" && before !== "failed") triggerAll(dispatch, unit, "onSuccess");
-  }
-  if (isInactiveOrFailed(after)) stopWhatIsBound(dispatch, unit);
-  for (const name of edges(unit, "triggeredBy")) {
-    const timer = state.units.get(name);
-    if (timer !== undefined && before !== after) timerTriggerChanged(dispatch, timer, unit);
-  }
+  armRunningTimer(dispatch, job, unit);
+  job.state = "running";
+  const outcome = perform(dispatch, job.type, unit);
+  // The job may have ended, or have been replaced, by what it did.
+  const still = state.jobs.get(job.id);
+  if (still === undefined || outcome === "started") return;
+  if (outcome === "again") still.state = "waiting";
+  else finishJob(dispatch, still, RESULTS[outcome], true);
 }
 
-/** A unit came up by itself: what it needs is started, what it conflicts with is stopped. */
-function startRetroactively(dispatch: Dispatch, unit: Unit): void {
-  const { state, triggers } = dispatch;
-  const after = unit.edges.get("after");
-  for (const [kind, mode] of [
-    ["requires", "replace"],
-    ["bindsTo", "replace"],
-    ["wants", "fail"],
-  ] as const) {
-    for (const name of edges(unit, kind)) {
-      const other = state.units.get(name);
-      if (other === undefined || after?.has(name) === true) continue;
-      if (!isActiveOrActivating(activeState(other))) {
-        triggers.push({ unit: name, type: "start", mode });
-      }
-    }
-  }
-  for (const kind of ["conflicts", "conflictedBy"] as const) {
-    for (const name of edges(unit, kind)) {
-      const other = state.units.get(name);
-      if (other !== undefined && !isInactiveOrDeactivating(activeState(other))) {
-        triggers.push({ unit: name, type: "stop", mode: "replace" });
-      }
-    }
-  }
-}
+const RESULTS: Readonly<Record<Exclude<StartOutcome, "started" | "again">, JobResult>> = {
+  already: "done",
+  condition: "done",
+  assert: "assert",
+  dependency: "dependency",
+  invalid: "invalid",
+  unsupported: "unsupported",
+  skipped: "skipped",
+  failed: "failed",
+};
 
-/** A unit went down by itself: what is bound to it is stopped. */
-function stopRetroactively(dispatch: Dispatch, unit: Unit): void {
-  for (const name of edges(unit, "boundBy")) {
-    const other = dispatch.state.units.get(name);
-    if (other !== undefined && !isInactiveOrDeactivating(activeState(other))) {
-      dispatch.triggers.push({ unit: name, type: "stop", mode: "replace" });
+function perform(dispatch: Dispatch, type: JobType, unit: Unit): StartOutcome {
+  switch (type) {
+    case "start":
+      return startUnit(dispatch, unit);
+    case "stop":
+    case "restart":
+      return stopUnit(dispatch, unit);
+    case "reload":
+      return reloadUnit(dispatch, unit);
+    case "verify-active": {
+      const state = activeState(unit);
+      if (isActiveOrReloading(state)) return "already";
+      return state === "activating" ? "again" : "skipped";
     }
+    case "nop":
+      return "already";
   }
-}
-
-/** stop_when_bound: an active unit without a job that is bound to one that is down. */
-function stopWhatIsBound(dispatch: Dispatch, unit: Unit): void {
-  if (unit.job !== 0) return;
-  for (const name of edges(unit, "boundBy")) {
-    const other = dispatch.state.units.get(name);
-    if (other?.job === 0 && activeState(other) === "active") {
-      dispatch.triggers.push({ unit: name, type: "stop", mode: "replace" });
-    }
-  }
-}
-
-/** Tells of every unit whose state is not what was told last. */
-function announce(dispatch: Dispatch): void {
-  const { state, out, touched } = dispatch;
-  for (const name of touched) {
-    const unit = state.units.get(name);
-    if (unit === undefined) continue;
-    const active = activeState(unit);
-    const sub = subState(unit);
-    const result = unit.service?.result ?? "success";
-    const told = active === "failed" ? `${active} ${sub} ${result}` : `${active} ${sub}`;
-    if (told === unit.announced || (unit.announced === "" && told === "inactive dead")) continue;
-    unit.announced = told;
-    out.facts.push({ kind: "systemd.unit", unit: name, load: unit.load, active, sub, result });
-    out.effects.push({
-      kind: "unit-changed",
-      status: {
-        name,
-        description: unit.config.description,
-        loadState: unit.load,
-        activeState: active,
-        subState: sub,
-      },
-    });
-  }
-  touched.clear();
 }

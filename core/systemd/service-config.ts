@@ -1,5 +1,6 @@
 import type { Micros } from "../kernel/index.js";
 import type { Command } from "./command.js";
+import type { KillSignal } from "./process.js";
 import { type Assignment, type Reader, readStartLimit, type Values } from "./reader.js";
 import { FOREVER, parseSignal, parseSpan } from "./value.js";
 
@@ -28,6 +29,12 @@ export type Restart = (typeof RESTARTS)[number];
 export const KILL_MODES = ["control-group", "mixed", "process", "none"] as const;
 export type KillMode = (typeof KILL_MODES)[number];
 
+export const TIMEOUT_FAILURE_MODES = ["terminate", "abort", "kill"] as const;
+export type TimeoutFailureMode = (typeof TIMEOUT_FAILURE_MODES)[number];
+
+export const NOTIFY_ACCESS = ["none", "main", "exec", "all"] as const;
+export type NotifyAccess = (typeof NOTIFY_ACCESS)[number];
+
 /** The phases in which a service runs commands. */
 export type CommandList =
   | "ExecCondition"
@@ -52,11 +59,21 @@ export interface ServiceConfig {
   readonly restartDelay: Micros;
   readonly timeoutStart: Micros;
   readonly timeoutStop: Micros;
+  /** TimeoutAbortSec=: how long the watchdog's signal is given. */
+  readonly timeoutAbort: Micros;
+  readonly timeoutStartFailureMode: TimeoutFailureMode;
+  readonly timeoutStopFailureMode: TimeoutFailureMode;
   readonly runtimeMax: Micros;
   readonly remainAfterExit: boolean;
   readonly guessMainPid: boolean;
   readonly killMode: KillMode;
-  readonly killSignal: "SIGTERM" | "SIGKILL" | "SIGHUP" | "SIGINT";
+  readonly killSignal: KillSignal;
+  readonly restartKillSignal: KillSignal | null;
+  readonly finalKillSignal: KillSignal;
+  readonly watchdogSignal: KillSignal;
+  readonly notifyAccess: NotifyAccess;
+  /** Whether BusName= is set. */
+  readonly busName: boolean;
   readonly sendSigkill: boolean;
   readonly sendSighup: boolean;
   readonly success: ExitStatuses;
@@ -88,11 +105,19 @@ export function zeroService(timeouts: {
     restartDelay: 100_000,
     timeoutStart: timeouts.start,
     timeoutStop: timeouts.stop,
+    timeoutAbort: timeouts.stop,
+    timeoutStartFailureMode: "terminate",
+    timeoutStopFailureMode: "terminate",
     runtimeMax: FOREVER,
     remainAfterExit: false,
     guessMainPid: true,
     killMode: "control-group",
     killSignal: "SIGTERM",
+    restartKillSignal: null,
+    finalKillSignal: "SIGKILL",
+    watchdogSignal: "SIGABRT",
+    notifyAccess: "none",
+    busName: false,
     sendSigkill: true,
     sendSighup: false,
     success: NO_STATUSES,
@@ -105,7 +130,7 @@ export function zeroService(timeouts: {
 
 /** Directives that change nothing a model of processes shows. */
 const HARMLESS =
-  /^(User|Group|WorkingDirectory|RootDirectory|Standard(Input|Output|Error)|Syslog\w*|Limit\w+|Nice|OOM\w+|CPU\w+|Memory\w*|IO\w+|Block\w+|Tasks\w+|UMask|Private\w+|Protect\w+|ReadWritePaths|ReadOnlyPaths|Capability\w*|AmbientCapabilities|NoNewPrivileges|Runtime(Directory\w*)|State(Directory\w*)|Cache(Directory\w*)|Logs(Directory\w*)|Slice|Delegate|NotifyAccess|PIDFile|BusName|TTY\w+|SupplementaryGroups|System\w+|Restrict\w+|Lock\w+|X-.*)$/;
+  /^(User|Group|WorkingDirectory|RootDirectory|Standard(Input|Output|Error)|Syslog\w*|Limit\w+|Nice|OOM\w+|CPU\w+|Memory\w*|IO\w+|Block\w+|Tasks\w+|UMask|Private\w+|Protect\w+|ReadWritePaths|ReadOnlyPaths|Capability\w*|AmbientCapabilities|NoNewPrivileges|Runtime(Directory\w*)|State(Directory\w*)|Cache(Directory\w*)|Logs(Directory\w*)|Slice|Delegate|PIDFile|TTY\w+|SupplementaryGroups|System\w+|Restrict\w+|Lock\w+|X-.*)$/;
 
 type Draft = { -readonly [Key in keyof ServiceConfig]: ServiceConfig[Key] };
 
@@ -120,10 +145,12 @@ export function readService(
   const draft: Draft = { ...before };
   let typeGiven = false;
   let startGiven = false;
+  let abortGiven = false;
   let bad = "";
   for (const at of assignments) {
     if (at.key === "Type") typeGiven = true;
     if (at.key === "TimeoutStartSec" || at.key === "TimeoutSec") startGiven = true;
+    if (at.key === "TimeoutAbortSec") abortGiven = true;
     if (isCommandList(at.key)) {
       const commands = values.commands(at, draft.commands[at.key]);
       if (commands === null) {
@@ -135,9 +162,14 @@ export function readService(
     if (readLifecycle(draft, at, values) || readEnvironment(draft, at, values)) continue;
     if (!HARMLESS.test(at.key)) reader.unsupported.push(`${at.key}=`);
   }
-  // Without Type= and with nothing to start, a service is a oneshot.
-  if (!typeGiven && draft.commands.ExecStart.length === 0) draft.type = "oneshot";
+  if (!typeGiven) {
+    // What a service has says what it is.
+    if (draft.busName) draft.type = "dbus";
+    else if (draft.commands.ExecStart.length === 0) draft.type = "oneshot";
+  }
   if (draft.type === "oneshot" && !startGiven) draft.timeoutStart = FOREVER;
+  if (!abortGiven) draft.timeoutAbort = draft.timeoutStop;
+  if (draft.type === "notify" && draft.notifyAccess === "none") draft.notifyAccess = "main";
   return { service: draft, bad: bad === "" ? verify(draft) : bad };
 }
 
@@ -151,10 +183,17 @@ function verify(service: ServiceConfig): string {
     return "Service has no ExecStart= setting, which is only allowed for Type=oneshot services.";
   }
   if (!service.remainAfterExit && commands.ExecStart.length === 0) {
-    return "Service has no ExecStart= setting, which is only allowed for RemainAfterExit=yes services.";
+    return "Service has no ExecStart= and no SuccessAction= settings and does not have RemainAfterExit=yes set.";
   }
   if (type !== "oneshot" && commands.ExecStart.length > 1) {
     return "Service has more than one ExecStart= setting, which is only allowed for Type=oneshot services.";
+  }
+  if (type === "dbus" && !service.busName) {
+    return "Service is of type D-Bus but no D-Bus service name has been specified.";
+  }
+  const forced = service.restartForce.codes.length + service.restartForce.signals.length;
+  if (type === "oneshot" && forced > 0) {
+    return "Service has RestartForceExitStatus= set, which isn't allowed for Type=oneshot services.";
   }
   if (type === "oneshot" && (service.restart === "always" || service.restart === "on-success")) {
     return "Service has Restart= set to either always or on-success, which isn't allowed for Type=oneshot services.";
@@ -176,12 +215,6 @@ function isCommandList(key: string): key is CommandList {
   return COMMAND_LISTS.has(key);
 }
 
-/** 0 means no limit here. */
-function timeout(at: Assignment, values: Values, before: Micros): Micros {
-  const span = values.span(at, before);
-  return span === 0 ? FOREVER : span;
-}
-
 function readLifecycle(draft: Draft, at: Assignment, values: Values): boolean {
   switch (at.key) {
     case "Type":
@@ -194,20 +227,43 @@ function readLifecycle(draft: Draft, at: Assignment, values: Values): boolean {
       draft.restartDelay = values.span(at, draft.restartDelay);
       return true;
     case "TimeoutStartSec":
-      draft.timeoutStart = timeout(at, values, draft.timeoutStart);
+      draft.timeoutStart = values.limit(at, draft.timeoutStart);
       return true;
     case "TimeoutStopSec":
-      draft.timeoutStop = timeout(at, values, draft.timeoutStop);
+      draft.timeoutStop = values.limit(at, draft.timeoutStop);
       return true;
     case "TimeoutSec":
       if (parseSpan(at.value) === null) values.ignore(at);
       else {
-        draft.timeoutStart = timeout(at, values, draft.timeoutStart);
+        draft.timeoutStart = values.limit(at, draft.timeoutStart);
         draft.timeoutStop = draft.timeoutStart;
       }
       return true;
+    case "TimeoutAbortSec":
+      draft.timeoutAbort = values.limit(at, draft.timeoutAbort);
+      return true;
+    case "TimeoutStartFailureMode":
+      draft.timeoutStartFailureMode = values.oneOf(
+        at,
+        TIMEOUT_FAILURE_MODES,
+        draft.timeoutStartFailureMode,
+      );
+      return true;
+    case "TimeoutStopFailureMode":
+      draft.timeoutStopFailureMode = values.oneOf(
+        at,
+        TIMEOUT_FAILURE_MODES,
+        draft.timeoutStopFailureMode,
+      );
+      return true;
+    case "NotifyAccess":
+      draft.notifyAccess = values.oneOf(at, NOTIFY_ACCESS, draft.notifyAccess);
+      return true;
+    case "BusName":
+      draft.busName = values.text(at) !== "";
+      return true;
     case "RuntimeMaxSec":
-      draft.runtimeMax = timeout(at, values, draft.runtimeMax);
+      draft.runtimeMax = values.limit(at, draft.runtimeMax);
       return true;
     case "RemainAfterExit":
       draft.remainAfterExit = values.boolean(at, draft.remainAfterExit);
@@ -220,19 +276,38 @@ function readLifecycle(draft: Draft, at: Assignment, values: Values): boolean {
   }
 }
 
-const KILL_SIGNALS = ["SIGTERM", "SIGKILL", "SIGHUP", "SIGINT"] as const;
+const KILL_SIGNALS = [
+  "SIGTERM",
+  "SIGKILL",
+  "SIGHUP",
+  "SIGINT",
+  "SIGQUIT",
+  "SIGUSR1",
+  "SIGUSR2",
+  "SIGABRT",
+] as const satisfies readonly KillSignal[];
+
+const SIGNAL_KEYS: Readonly<
+  Record<string, "killSignal" | "restartKillSignal" | "finalKillSignal" | "watchdogSignal">
+> = {
+  KillSignal: "killSignal",
+  RestartKillSignal: "restartKillSignal",
+  FinalKillSignal: "finalKillSignal",
+  WatchdogSignal: "watchdogSignal",
+};
 
 function readKill(draft: Draft, at: Assignment, values: Values): boolean {
+  const field = SIGNAL_KEYS[at.key];
+  if (field !== undefined) {
+    const signal = KILL_SIGNALS.find((candidate) => candidate === parseSignal(at.value));
+    if (signal === undefined) values.ignore(at);
+    else draft[field] = signal;
+    return true;
+  }
   switch (at.key) {
     case "KillMode":
       draft.killMode = values.oneOf(at, KILL_MODES, draft.killMode);
       return true;
-    case "KillSignal": {
-      const signal = KILL_SIGNALS.find((candidate) => candidate === parseSignal(at.value));
-      if (signal === undefined) values.ignore(at);
-      draft.killSignal = signal ?? draft.killSignal;
-      return true;
-    }
     case "SendSIGKILL":
       draft.sendSigkill = values.boolean(at, draft.sendSigkill);
       return true;

@@ -1,4 +1,4 @@
-import { jobOf } from "./job.js";
+import { jobOf } from "./context.js";
 import { kill } from "./process-table.js";
 import {
   controlCommand,
@@ -10,22 +10,29 @@ import {
   enterStartPre,
   enterStop,
   enterStopPost,
-  isAmong,
   runNextControl,
   runNextMain,
   type Service,
+  setMainPid,
 } from "./service.js";
+import type { ServiceConfig } from "./service-config.js";
+import { isAmong } from "./service-restart.js";
 import type { ServiceResult } from "./types.js";
 import { dumpsCore } from "./value.js";
 
 /** Signals by which a daemon may end without having failed. */
 const CLEAN_SIGNALS: ReadonlySet<string> = new Set(["SIGHUP", "SIGINT", "SIGTERM", "SIGPIPE"]);
 
-function resultOf(service: Service, code: number | null, signal: string | null): ServiceResult {
-  const { config } = service;
+/** is_clean_exit: a oneshot and the commands around a daemon are held to more than the daemon. */
+function resultOf(
+  config: ServiceConfig,
+  code: number | null,
+  signal: string | null,
+  daemon: boolean,
+): ServiceResult {
   if (isAmong(config.success, code, signal)) return "success";
   if (signal === null) return code === 0 ? "success" : "exit-code";
-  if (config.type !== "oneshot" && CLEAN_SIGNALS.has(signal)) return "success";
+  if (daemon && CLEAN_SIGNALS.has(signal)) return "success";
   return dumpsCore(signal) ? "core-dump" : "signal";
 }
 
@@ -36,57 +43,35 @@ export function processExited(
   code: number | null,
   signal: string | null,
 ): void {
-  const { runtime } = service;
-  service.dispatch.touched.add(service.unit.name);
-  const result = resultOf(service, code, signal);
+  const { runtime, config } = service;
+  const control = pid === runtime.controlPid;
+  const daemon =
+    config.type !== "oneshot" && !(control && runtime.controlCommand?.list !== "ExecStart");
+  const result = resultOf(config, code, signal, daemon);
   if (pid === runtime.mainPid) {
     runtime.mainPid = 0;
     runtime.mainCode = code;
     runtime.mainSignal = signal;
     mainExited(service, result);
-  } else if (pid === runtime.controlPid) {
+  } else if (control) {
     runtime.controlPid = 0;
     controlExited(service, result, code);
-  } else strayExited(service);
-}
-
-/** A process that is neither: in the signal states its end may be the last one waited for. */
-function strayExited(service: Service): void {
-  if (service.runtime.mainPid > 0 || service.runtime.controlPid > 0 || hasProcesses(service))
-    return;
-  switch (service.runtime.state) {
-    case "stop-sigterm":
-    case "stop-sigkill":
-      enterStopPost(service, "success");
-      return;
-    case "final-sigterm":
-    case "final-sigkill":
-      enterDead(service, "success", true);
-      return;
-    default:
   }
-}
-
-function hasProcesses(service: Service): boolean {
-  for (const child of service.dispatch.state.processes.values()) {
-    if (child.unit === service.unit.name) return true;
-  }
-  return false;
 }
 
 function mainExited(service: Service, raw: ServiceResult): void {
   const { runtime, config } = service;
-  const command = config.commands.ExecStart[runtime.mainCommand];
+  const command = config.commands.ExecStart[runtime.mainCommand ?? 0];
   const result = command?.ignoreFailure === true ? "success" : raw;
   if (runtime.result === "success") runtime.result = result;
-  if (config.type === "oneshot" && runtime.state === "start" && result === "success") {
-    if (runNextMain(service)) return;
-  }
+  if (result === "success" && runNextMain(service)) return;
+  runtime.mainCommand = null;
+  const alone = runtime.controlPid === 0;
   switch (runtime.state) {
     case "start-post":
     case "reload":
-      // The control process still has something to finish.
-      if (runtime.controlPid === 0) enterStop(service, result);
+      // Otherwise the control process still has something to finish.
+      if (alone) enterStop(service, result);
       return;
     case "start":
       mainExitedInStart(service, result);
@@ -94,31 +79,36 @@ function mainExited(service: Service, raw: ServiceResult): void {
     case "running":
       enterRunning(service, result);
       return;
+    case "stop-watchdog":
     case "stop-sigterm":
     case "stop-sigkill":
-      if (runtime.controlPid === 0) enterStopPost(service, result);
+      if (alone) enterStopPost(service, result);
       return;
     case "stop-post":
-      if (runtime.controlPid === 0) enterSignal(service, "final-sigterm", result);
+      if (alone) enterSignal(service, "final-sigterm", result);
       return;
+    case "final-watchdog":
     case "final-sigterm":
     case "final-sigkill":
-      if (runtime.controlPid === 0) enterDead(service, result, true);
+      if (alone) enterDead(service, result, true);
       return;
     default:
   }
 }
 
 function mainExitedInStart(service: Service, result: ServiceResult): void {
-  switch (service.config.type) {
+  const { config } = service;
+  switch (config.type) {
     case "oneshot":
       if (result === "success") enterStartPost(service);
       else enterSignal(service, "stop-sigterm", result);
       return;
     case "notify":
-    case "dbus":
-      // Without its notification the service never became active.
-      enterSignal(service, "stop-sigterm", result === "success" ? "protocol" : result);
+      if (result !== "success") enterSignal(service, "stop-sigterm", result);
+      else if (!config.remainAfterExit || config.notifyAccess === "main") {
+        // Without its notification the service never became active, and nobody is left to send it.
+        enterSignal(service, "stop-sigterm", "protocol");
+      }
       return;
     default:
       enterRunning(service, result);
@@ -126,12 +116,16 @@ function mainExitedInStart(service: Service, result: ServiceResult): void {
 }
 
 function controlExited(service: Service, raw: ServiceResult, code: number | null): void {
-  const { runtime } = service;
+  const { runtime, config } = service;
   let result = controlCommand(service)?.ignoreFailure === true ? "success" : raw;
-  const condition = runtime.state === "condition";
-  if (condition && result === "exit-code" && code !== null && code < 255) result = "exec-condition";
+  if (runtime.state === "condition" && result === "exit-code" && code !== null && code < 255) {
+    result = "exec-condition";
+  }
   const success = result === "success";
+  if (runtime.state !== "reload" && runtime.result === "success") runtime.result = result;
   if (success && runNextControl(service)) return;
+  runtime.controlCommand = null;
+  const alone = runtime.mainPid === 0;
   switch (runtime.state) {
     case "condition":
       if (success) enterStartPre(service);
@@ -142,31 +136,76 @@ function controlExited(service: Service, raw: ServiceResult, code: number | null
       else enterSignal(service, "stop-sigterm", result);
       return;
     case "start":
-      // Type=forking: the parent is gone; a daemon left behind has become the main process before.
-      if (success) enterStartPost(service);
-      else enterSignal(service, "stop-sigterm", result);
+      if (config.type !== "forking") return;
+      if (!success) enterSignal(service, "stop-sigterm", result);
+      else {
+        searchMainPid(service);
+        enterStartPost(service);
+      }
       return;
     case "start-post":
-      if (success) enterRunning(service, "success");
-      else enterSignal(service, "stop-sigterm", result);
+      if (!success) enterSignal(service, "stop-sigterm", result);
+      else {
+        searchMainPid(service);
+        enterRunning(service, "success");
+      }
       return;
     case "reload":
+      if (success) searchMainPid(service);
       runtime.reloadResult = result;
       enterRunning(service, "success");
       return;
     case "stop":
       enterSignal(service, "stop-sigterm", result);
       return;
+    case "stop-watchdog":
     case "stop-sigterm":
     case "stop-sigkill":
-      if (runtime.mainPid === 0) enterStopPost(service, result);
+      if (alone) enterStopPost(service, result);
       return;
     case "stop-post":
-      enterSignal(service, "final-sigterm", result);
+      if (alone) enterSignal(service, "final-sigterm", result);
       return;
+    case "final-watchdog":
     case "final-sigterm":
     case "final-sigkill":
-      if (runtime.mainPid === 0) enterDead(service, result, true);
+      if (alone) enterDead(service, result, true);
+      return;
+    default:
+  }
+}
+
+/** service_search_main_pid: the one process a Type=forking service has left behind, if it is one. */
+function searchMainPid(service: Service): void {
+  const { runtime, config, dispatch, unit } = service;
+  if (runtime.mainPidKnown || !config.guessMainPid) return;
+  const left = [...dispatch.state.processes.values()].filter((child) => child.unit === unit.name);
+  const only = left.length === 1 ? left[0] : undefined;
+  if (only !== undefined) setMainPid(service, only.pid);
+}
+
+/** The last process of the service is gone (service_notify_cgroup_empty_event). */
+export function cgroupEmpty(service: Service): void {
+  const { runtime, config } = service;
+  if (runtime.controlPid > 0 || (runtime.mainPidKnown && runtime.mainPid > 0)) return;
+  switch (runtime.state) {
+    case "start":
+      // No notification can come any more.
+      if (config.type === "notify" && runtime.mainPidKnown) enterStopPost(service, "protocol");
+      return;
+    case "running":
+      enterRunning(service, "success");
+      return;
+    case "stop-watchdog":
+    case "stop-sigterm":
+    case "stop-sigkill":
+      enterStopPost(service, "success");
+      return;
+    case "stop-post":
+    case "final-watchdog":
+    case "final-sigterm":
+    case "final-sigkill":
+      enterDead(service, "success", true);
       return;
     default:
   }
@@ -180,58 +219,86 @@ export function processReady(service: Service, pid: number): void {
   const { runtime, config } = service;
   if (runtime.state !== "start") return;
   if ((config.type === "notify" || config.type === "dbus") && pid === runtime.mainPid) {
-    runtime.ready = true;
     enterStartPost(service);
   } else if (config.type === "forking" && pid === runtime.controlPid) {
     runtime.controlPid = 0;
-    runtime.mainPid = pid;
+    runtime.controlCommand = null;
+    setMainPid(service, pid);
     enterStartPost(service);
   }
 }
 
-/** The timer of the state is due (service_dispatch_timer); true when the service is to be restarted. */
-export function serviceTimer(service: Service): boolean {
-  const { runtime, config, dispatch, unit } = service;
+/** The timer of the state is due (service_dispatch_timer). */
+export function serviceTimer(service: Service): void {
+  const { runtime, config, dispatch } = service;
   switch (runtime.state) {
     case "condition":
     case "start-pre":
     case "start":
     case "start-post":
-      enterSignal(service, "stop-sigterm", "timeout");
-      return false;
+      timedOut(service, config.timeoutStartFailureMode, "stop");
+      return;
     case "running":
       enterStop(service, "timeout");
-      return false;
+      return;
     case "reload":
       if (runtime.controlPid > 0) kill(dispatch, runtime.controlPid, "SIGKILL");
-      runtime.controlPid = 0;
       runtime.reloadResult = "timeout";
       enterRunning(service, "success");
-      return false;
+      return;
     case "stop":
-      enterSignal(service, "stop-sigterm", "timeout");
-      return false;
+      timedOut(service, config.timeoutStopFailureMode, "stop");
+      return;
+    case "stop-watchdog":
+      timedOut(service, "kill", "stop");
+      return;
     case "stop-sigterm":
-      if (config.sendSigkill) enterSignal(service, "stop-sigkill", "timeout");
-      else enterStopPost(service, "timeout");
-      return false;
+      timedOut(service, config.timeoutStopFailureMode === "abort" ? "abort" : "kill", "stop");
+      return;
     case "stop-sigkill":
       // Not even SIGKILL helped: systemd goes on without waiting.
       enterStopPost(service, "timeout");
-      return false;
+      return;
     case "stop-post":
-      enterSignal(service, "final-sigterm", "timeout");
-      return false;
+      timedOut(service, config.timeoutStopFailureMode, "final");
+      return;
+    case "final-watchdog":
+      timedOut(service, "kill", "final");
+      return;
     case "final-sigterm":
-      if (config.sendSigkill) enterSignal(service, "final-sigkill", "timeout");
-      else enterDead(service, "timeout", false);
-      return false;
+      timedOut(service, config.timeoutStopFailureMode === "abort" ? "abort" : "kill", "final");
+      return;
     case "final-sigkill":
       enterDead(service, "timeout", true);
-      return false;
+      return;
     case "auto-restart":
-      return jobOf(dispatch, unit.name)?.type !== "stop";
+      enterRestart(service);
+      return;
     default:
-      return false;
   }
+}
+
+/** What follows a timeout: signals, the stronger the later, or none if SIGKILL is not allowed. */
+function timedOut(
+  service: Service,
+  mode: ServiceConfig["timeoutStopFailureMode"],
+  phase: "stop" | "final",
+): void {
+  if (mode === "terminate") enterSignal(service, `${phase}-sigterm`, "timeout");
+  else if (mode === "abort") enterSignal(service, `${phase}-watchdog`, "timeout");
+  else if (service.config.sendSigkill) enterSignal(service, `${phase}-sigkill`, "timeout");
+  else if (phase === "stop") enterStopPost(service, "timeout");
+  else enterDead(service, "timeout", false);
+}
+
+/** RestartSec= is over (service_enter_restart): a job like an operator's restart takes it from here. */
+function enterRestart(service: Service): void {
+  const { runtime, dispatch, unit } = service;
+  if (jobOf(dispatch, unit.name)?.type === "stop") return;
+  if (!dispatch.queue("restart", unit, "replace")) {
+    enterDead(service, "resources", false);
+    return;
+  }
+  runtime.restarts++;
+  runtime.flushRestarts = false;
 }

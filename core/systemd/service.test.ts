@@ -301,7 +301,13 @@ test("each externally visible change of state is told once", () => {
   const told = h.facts.flatMap((fact) =>
     fact.kind === "systemd.unit" && fact.unit === "a.service" ? [`${fact.active} ${fact.sub}`] : [],
   );
-  expect(told).toEqual(["active running", "activating auto-restart", "active running"]);
+  expect(told).toEqual([
+    "active running",
+    "failed failed",
+    "activating auto-restart",
+    "inactive dead",
+    "active running",
+  ]);
 });
 
 test("a timer starts its service after a span and again after the service ended", () => {

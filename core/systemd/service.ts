@@ -1,10 +1,18 @@
 import type { Micros } from "../kernel/index.js";
 import type { Command } from "./command.js";
-import { type Dispatch, serviceActiveState } from "./context.js";
-import { jobOf } from "./job.js";
+import {
+  announce,
+  belowLimit,
+  type Dispatch,
+  isStopPending,
+  jobOf,
+  serviceActiveState,
+} from "./context.js";
+import type { StartOutcome } from "./outcome.js";
 import type { ExecProcess } from "./process.js";
-import { killProcesses, spawn } from "./process-table.js";
-import type { CommandList, ExitStatuses, ServiceConfig } from "./service-config.js";
+import { hasProcesses, type KillPurpose, killProcesses, spawn } from "./process-table.js";
+import type { CommandList, ServiceConfig } from "./service-config.js";
+import { shallRestart } from "./service-restart.js";
 import type { ServiceRuntime, ServiceState, Unit } from "./state.js";
 import type { ServiceResult } from "./types.js";
 import { FOREVER } from "./value.js";
@@ -24,54 +32,61 @@ export function serviceOf(dispatch: Dispatch, unit: Unit): Service | null {
   return { dispatch, unit, config: config.service, runtime: unit.service };
 }
 
-export const timerName = (unit: Unit) => `unit/${unit.name}`;
+const states = (...names: ServiceState[]): ReadonlySet<ServiceState> => new Set(names);
 
-/** Moves to a state and tells; the timer of the state left behind is taken back. */
-export function setState(service: Service, state: ServiceState, willRestart = false): void {
-  const { dispatch, unit, runtime, config } = service;
-  const idle = config.type === "idle";
-  const before = serviceActiveState(runtime.state, idle);
-  if (TIMED.has(runtime.state)) cancelTimer(service);
-  runtime.state = state;
-  dispatch.touched.add(unit.name);
-  dispatch.notifications.push({
-    unit: unit.name,
-    before,
-    after: serviceActiveState(state, idle),
-    reloadFailed: runtime.reloadResult !== "success",
-    willRestart,
-    skipped: runtime.result === "exec-condition",
-  });
-}
+const STARTING = states("condition", "start-pre", "start", "start-post");
 
-const TIMED: ReadonlySet<ServiceState> = new Set<ServiceState>([
-  "condition",
-  "start-pre",
-  "start",
-  "start-post",
-  "running",
-  "reload",
+const STOPPING = states(
   "stop",
+  "stop-watchdog",
   "stop-sigterm",
   "stop-sigkill",
   "stop-post",
+  "final-watchdog",
   "final-sigterm",
   "final-sigkill",
-  "auto-restart",
-]);
+);
 
-function cancelTimer(service: Service): void {
-  service.dispatch.out.effects.push({ kind: "cancel-timer", timer: timerName(service.unit) });
+/** States in which a timer may run. */
+const TIMED = states(...STARTING, "running", "reload", ...STOPPING, "auto-restart");
+
+/** States in which there may be a main process, */
+const WITH_MAIN = states("start", "start-post", "running", "reload", ...STOPPING);
+
+/** and in which there may be a control process. */
+const WITH_CONTROL = states(...STARTING, "reload", ...STOPPING);
+
+/** Moves to a state and tells (service_set_state). */
+export function setState(service: Service, state: ServiceState): void {
+  const { dispatch, unit, runtime, config } = service;
+  const before = serviceActiveState(runtime.state, config.type === "idle");
+  runtime.state = state;
+  if (!TIMED.has(state)) armTimer(service, FOREVER);
+  if (!WITH_MAIN.has(state)) {
+    runtime.mainPid = 0;
+    runtime.mainCommand = null;
+  }
+  if (!WITH_CONTROL.has(state)) {
+    runtime.controlPid = 0;
+    runtime.controlCommand = null;
+  }
+  announce(dispatch, unit);
+  dispatch.changed(unit, before, {
+    reloadFailed: runtime.reloadResult !== "success",
+    willRestart: runtime.willRestart,
+  });
 }
 
-function armTimer(service: Service, delay: Micros): void {
-  if (delay === FOREVER) return;
-  const timer = timerName(service.unit);
-  service.dispatch.out.effects.push({ kind: "arm-timer", timer, delay });
+/** One timer, for what the present state waits for; FOREVER takes it back. */
+function armTimer({ dispatch, unit }: Service, delay: Micros): void {
+  const { effects } = dispatch.out;
+  const timer = `unit/${unit.name}`;
+  effects.push({ kind: "cancel-timer", timer });
+  if (delay !== FOREVER) effects.push({ kind: "arm-timer", timer, delay });
 }
 
-function fail(service: Service, result: ServiceResult): void {
-  if (service.runtime.result === "success") service.runtime.result = result;
+function note({ runtime }: Service, result: ServiceResult): void {
+  if (runtime.result === "success") runtime.result = result;
 }
 
 const ROLES: Readonly<Record<CommandList, ExecProcess["role"]>> = {
@@ -84,10 +99,12 @@ const ROLES: Readonly<Record<CommandList, ExecProcess["role"]>> = {
   ExecStopPost: "stop-post",
 };
 
-function run(service: Service, list: CommandList, index: number): number | null {
+/** service_spawn: null when the process cannot be started. */
+function run(service: Service, list: CommandList, index: number, timeout: Micros): number | null {
   const command = service.config.commands[list][index];
   if (command === undefined) return null;
   const { dispatch, unit, runtime, config } = service;
+  armTimer(service, timeout);
   return spawn(dispatch, unit, runtime, config, command, ROLES[list]);
 }
 
@@ -102,154 +119,104 @@ function enterControl(
   state: ServiceState,
   timeout: Micros,
 ): "entered" | "none" | "failed" {
-  if (service.config.commands[list].length === 0) return "none";
-  const pid = run(service, list, 0);
+  const { runtime, config } = service;
+  runtime.controlPid = 0;
+  runtime.controlCommand = null;
+  if (config.commands[list].length === 0) return "none";
+  const pid = run(service, list, 0, timeout);
   if (pid === null) return "failed";
-  service.runtime.controlPid = pid;
-  service.runtime.controlCommand = 0;
+  runtime.controlPid = pid;
+  runtime.controlCommand = { list, index: 0 };
   setState(service, state);
-  armTimer(service, timeout);
   return "entered";
 }
 
-/** The commands of the phase a control process belongs to; null outside of such phases. */
-export function controlList(service: Service): CommandList | null {
-  switch (service.runtime.state) {
-    case "condition":
-      return "ExecCondition";
-    case "start-pre":
-      return "ExecStartPre";
-    case "start":
-      return service.config.type === "forking" ? "ExecStart" : null;
-    case "start-post":
-      return "ExecStartPost";
-    case "reload":
-      return "ExecReload";
-    case "stop":
-      return "ExecStop";
-    case "stop-post":
-      return "ExecStopPost";
-    default:
-      return null;
-  }
+/** The command the control process runs. */
+export function controlCommand({ runtime, config }: Service): Command | null {
+  const at = runtime.controlCommand;
+  return at === null ? null : (config.commands[at.list][at.index] ?? null);
 }
 
-/** The command a control process was started with. */
-export function controlCommand(service: Service): Command | null {
-  const list = controlList(service);
-  return list === null
-    ? null
-    : (service.config.commands[list][service.runtime.controlCommand] ?? null);
-}
-
-/** Runs the next command of the phase; false when there is none. */
+/** Runs the next command of the phase; false when there is none (service_run_next_control). */
 export function runNextControl(service: Service): boolean {
-  const list = controlList(service);
   const { runtime, config } = service;
-  if (list === null || config.commands[list][runtime.controlCommand + 1] === undefined) {
-    return false;
-  }
-  runtime.controlCommand++;
-  const pid = run(service, list, runtime.controlCommand);
-  if (pid === null) {
-    afterFailedSpawn(service);
-    return true;
-  }
-  runtime.controlPid = pid;
-  rearm(service);
+  const at = runtime.controlCommand;
+  if (at === null || config.commands[at.list][at.index + 1] === undefined) return false;
+  const index = at.index + 1;
+  runtime.controlCommand = { list: at.list, index };
+  const before = STARTING.has(runtime.state) || !STOPPING.has(runtime.state);
+  const pid = run(service, at.list, index, before ? config.timeoutStart : config.timeoutStop);
+  if (pid !== null) runtime.controlPid = pid;
+  else afterFailedSpawn(service);
   return true;
 }
 
-function rearm(service: Service): void {
-  const { state } = service.runtime;
-  const stopping = state === "stop" || state === "stop-post";
-  const { timeoutStop, timeoutStart } = service.config;
-  armTimer(service, stopping ? timeoutStop : timeoutStart);
-}
-
 function afterFailedSpawn(service: Service): void {
-  switch (service.runtime.state) {
-    case "reload":
-      service.runtime.reloadResult = "resources";
-      enterRunning(service, "success");
-      return;
+  const { runtime } = service;
+  switch (runtime.state) {
+    case "condition":
+    case "start-pre":
+    case "start-post":
     case "stop":
       enterSignal(service, "stop-sigterm", "resources");
       return;
     case "stop-post":
-      enterSignal(service, "final-sigterm", "resources");
+      enterDead(service, "resources", true);
+      return;
+    case "reload":
+      runtime.reloadResult = "resources";
+      enterRunning(service, "success");
       return;
     default:
-      enterSignal(service, "stop-sigterm", "resources");
+      enterStop(service, "resources");
   }
 }
 
-/** Runs the next ExecStart= of a oneshot; false when there is none. */
+/** Runs the next ExecStart= of a oneshot; false when there is none (service_run_next_main). */
 export function runNextMain(service: Service): boolean {
   const { runtime, config } = service;
-  if (config.commands.ExecStart[runtime.mainCommand + 1] === undefined) return false;
-  runtime.mainCommand++;
-  const pid = run(service, "ExecStart", runtime.mainCommand);
-  if (pid === null) enterSignal(service, "stop-sigterm", "resources");
+  if (runtime.mainCommand === null || config.type !== "oneshot") return false;
+  const index = runtime.mainCommand + 1;
+  if (config.commands.ExecStart[index] === undefined) return false;
+  runtime.mainCommand = index;
+  const pid = run(service, "ExecStart", index, config.timeoutStart);
+  if (pid === null) enterStop(service, "resources");
   else runtime.mainPid = pid;
   return true;
 }
 
-/** What a start comes to, as the job sees it. */
-export type StartOutcome = "started" | "not-now" | "failed";
+/** service_can_start: the start limit, which fails the unit as it is. */
+export function mayStartService(service: Service): boolean {
+  const { unit, dispatch } = service;
+  const { startLimitInterval, startLimitBurst } = unit.config;
+  unit.startLimitHit = !belowLimit(
+    unit.startLimit,
+    startLimitInterval,
+    startLimitBurst,
+    dispatch.now,
+  );
+  if (unit.startLimitHit) enterDead(service, "start-limit-hit", false);
+  return !unit.startLimitHit;
+}
 
-/** service_start, with the check of the start limit that comes first. */
+/** service_start */
 export function startService(service: Service): StartOutcome {
   const { runtime } = service;
-  switch (runtime.state) {
-    case "dead":
-    case "failed":
-      break;
-    case "condition":
-    case "start-pre":
-    case "start":
-    case "start-post":
-      return "started";
-    default:
-      // Going down, or waiting to be restarted: the job stays queued.
-      return "not-now";
-  }
-  if (!belowStartLimit(service)) {
-    enterDead(service, "start-limit-hit", false);
-    return "failed";
-  }
+  if (STARTING.has(runtime.state)) return "started";
+  // Going down, or waiting to be restarted: the job stays queued.
+  if (runtime.state !== "dead" && runtime.state !== "failed") return "again";
   runtime.result = "success";
   runtime.reloadResult = "success";
-  runtime.mainPid = 0;
-  runtime.controlPid = 0;
+  runtime.mainPidKnown = false;
+  runtime.forbidRestart = false;
   runtime.mainCode = null;
   runtime.mainSignal = null;
-  runtime.forbidRestart = false;
-  runtime.ready = false;
   if (runtime.flushRestarts) {
     runtime.restarts = 0;
     runtime.flushRestarts = false;
   }
   enterCondition(service);
   return "started";
-}
-
-/** The rate limit on starts: at most `burst` in a window that begins with a start (basic/ratelimit.c). */
-function belowStartLimit(service: Service): boolean {
-  const { unit, dispatch } = service;
-  const { startLimitInterval, startLimitBurst } = unit.config;
-  if (startLimitInterval <= 0 || startLimitBurst <= 0) return true;
-  const { limitBegin } = unit;
-  const over = limitBegin === null || limitBegin + startLimitInterval <= dispatch.now;
-  if (startLimitInterval !== FOREVER && over) {
-    unit.limitBegin = dispatch.now;
-    unit.limitCount = 1;
-    return true;
-  }
-  unit.limitBegin ??= dispatch.now;
-  if (unit.limitCount >= startLimitBurst) return false;
-  unit.limitCount++;
-  return true;
 }
 
 function enterCondition(service: Service): void {
@@ -264,37 +231,60 @@ export function enterStartPre(service: Service): void {
   else if (entered === "failed") enterDead(service, "resources", true);
 }
 
+/** service_enter_start */
 export function enterStart(service: Service): void {
-  const { config, runtime } = service;
+  const { config, runtime, dispatch, unit } = service;
+  const { type } = config;
+  runtime.controlPid = 0;
+  runtime.controlCommand = null;
+  runtime.mainPid = 0;
+  // A database that must not be killed must not run twice either.
+  const group = config.killMode === "control-group" || config.killMode === "mixed";
+  if (group && !config.sendSigkill && hasProcesses(dispatch, unit)) {
+    enterSignal(service, "stop-sigterm", "resources");
+    return;
+  }
   if (config.commands.ExecStart.length === 0) {
+    if (type !== "oneshot") {
+      enterSignal(service, "stop-sigterm", "resources");
+      return;
+    }
     // A oneshot with nothing to start still passes through activating.
     setState(service, "start");
     enterStartPost(service);
     return;
   }
-  const pid = run(service, "ExecStart", 0);
+  const untimed = type === "simple" || type === "idle";
+  if (type === "forking") {
+    runtime.mainCommand = null;
+    runtime.controlCommand = { list: "ExecStart", index: 0 };
+  } else runtime.mainCommand = 0;
+  const pid = run(service, "ExecStart", 0, untimed ? FOREVER : config.timeoutStart);
   if (pid === null) {
     enterSignal(service, "stop-sigterm", "resources");
     return;
   }
-  runtime.mainCommand = 0;
-  runtime.controlCommand = 0;
-  switch (config.type) {
-    case "simple":
-    case "idle":
-    case "exec":
-      // With exec the state lasts until execve() is done; here that takes no time.
-      runtime.mainPid = pid;
-      enterStartPost(service);
-      return;
-    case "forking":
-      runtime.controlPid = pid;
-      break;
-    default:
-      runtime.mainPid = pid;
+  if (type === "forking") runtime.controlPid = pid;
+  else setMainPid(service, pid);
+  if (untimed) enterStartPost(service);
+  else {
+    setState(service, "start");
+    // With exec the state lasts until execve() is done, which takes no time here and does not fail.
+    if (type === "exec") dispatch.deferred.push({ kind: "executed", unit: unit.name, pid });
   }
-  setState(service, "start");
-  armTimer(service, config.timeoutStart);
+}
+
+export function setMainPid({ runtime }: Service, pid: number): void {
+  runtime.mainPid = pid;
+  runtime.mainPidKnown = true;
+}
+
+/** The program of a Type=exec service is running. */
+export function executed(service: Service, pid: number): void {
+  const { runtime, config } = service;
+  if (config.type === "exec" && runtime.state === "start" && runtime.mainPid === pid) {
+    enterStartPost(service);
+  }
 }
 
 export function enterStartPost(service: Service): void {
@@ -303,131 +293,130 @@ export function enterStartPost(service: Service): void {
   else if (entered === "failed") enterStop(service, "resources");
 }
 
+/** Whether the service is alive: its main process if it is known, or any (service_good). */
+function isGood({ runtime, dispatch, unit }: Service): boolean {
+  return runtime.mainPidKnown ? runtime.mainPid > 0 : hasProcesses(dispatch, unit);
+}
+
 /** service_enter_running: running while something runs, exited or down otherwise. */
 export function enterRunning(service: Service, result: ServiceResult): void {
   const { runtime, config } = service;
-  fail(service, result);
-  if (runtime.mainPid > 0) {
+  note(service, result);
+  runtime.controlPid = 0;
+  if (runtime.result !== "success") enterSignal(service, "stop-sigterm", result);
+  else if (isGood(service)) {
     setState(service, "running");
-    armTimer(service, config.runtimeMax);
+    if (runtime.state === "running") armTimer(service, config.runtimeMax);
   } else if (config.remainAfterExit) setState(service, "exited");
   else enterStop(service, "success");
 }
 
 /** service_stop */
-export function stopService(service: Service): void {
+export function stopService(service: Service): StartOutcome {
   const { runtime } = service;
   runtime.forbidRestart = true;
-  switch (runtime.state) {
-    case "auto-restart":
-      // A restart was due: it is simply not done.
-      setState(service, "dead");
-      return;
-    case "condition":
-    case "start-pre":
-    case "start":
-    case "start-post":
-    case "reload":
-      enterSignal(service, "stop-sigterm", "success");
-      return;
-    case "running":
-    case "exited":
-      enterStop(service, "success");
-      return;
-    default:
-  }
+  if (runtime.state === "auto-restart") {
+    // A restart was due: it is simply not done.
+    setState(service, "dead");
+  } else if (
+    STARTING.has(runtime.state) ||
+    runtime.state === "reload" ||
+    runtime.state === "stop-watchdog"
+  ) {
+    enterSignal(service, "stop-sigterm", "success");
+  } else if (!STOPPING.has(runtime.state)) enterStop(service, "success");
+  return "started";
 }
 
-/** service_reload; false when it cannot be done. */
-export function reloadService(service: Service): boolean {
+/** service_reload; only a service that runs or remains is reloaded. */
+export function reloadService(service: Service): StartOutcome {
   const { runtime, config } = service;
-  if (runtime.state !== "running" && runtime.state !== "exited") return false;
   runtime.reloadResult = "success";
   const entered = enterControl(service, "ExecReload", "reload", config.timeoutStart);
-  if (entered === "entered") return true;
-  runtime.reloadResult = "resources";
+  if (entered === "entered") return "started";
+  if (entered === "failed") runtime.reloadResult = "resources";
   enterRunning(service, "success");
-  return true;
+  return "started";
 }
 
 export function enterStop(service: Service, result: ServiceResult): void {
-  fail(service, result);
+  note(service, result);
   const entered = enterControl(service, "ExecStop", "stop", service.config.timeoutStop);
   if (entered === "none") enterSignal(service, "stop-sigterm", "success");
   else if (entered === "failed") enterSignal(service, "stop-sigterm", "resources");
 }
 
 export function enterStopPost(service: Service, result: ServiceResult): void {
-  fail(service, result);
+  note(service, result);
   const entered = enterControl(service, "ExecStopPost", "stop-post", service.config.timeoutStop);
   if (entered === "none") enterSignal(service, "final-sigterm", "success");
   else if (entered === "failed") enterSignal(service, "final-sigterm", "resources");
 }
 
-type SignalState = "stop-sigterm" | "stop-sigkill" | "final-sigterm" | "final-sigkill";
+export type SignalState =
+  | "stop-watchdog"
+  | "stop-sigterm"
+  | "stop-sigkill"
+  | "final-watchdog"
+  | "final-sigterm"
+  | "final-sigkill";
+
+function purposeOf({ dispatch, unit }: Service, state: SignalState): KillPurpose {
+  switch (state) {
+    case "stop-watchdog":
+    case "final-watchdog":
+      return "watchdog";
+    case "stop-sigterm":
+      return jobOf(dispatch, unit.name)?.type === "restart" ? "restart" : "terminate";
+    case "final-sigterm":
+      return "terminate";
+    case "stop-sigkill":
+    case "final-sigkill":
+      return "kill";
+  }
+}
 
 /** service_enter_signal: signals what is there and waits, or goes on when nothing is. */
 export function enterSignal(service: Service, state: SignalState, result: ServiceResult): void {
   const { dispatch, unit, runtime, config } = service;
-  fail(service, result);
-  const final = state === "stop-sigkill" || state === "final-sigkill";
-  if (killProcesses(dispatch, unit, runtime, config, final)) {
+  note(service, result);
+  const purpose = purposeOf(service, state);
+  if (killProcesses(dispatch, unit, runtime, config, purpose)) {
+    armTimer(service, purpose === "watchdog" ? config.timeoutAbort : config.timeoutStop);
     setState(service, state);
-    armTimer(service, config.timeoutStop);
     return;
   }
-  if (state === "stop-sigterm" && config.sendSigkill)
-    enterSignal(service, "stop-sigkill", "success");
-  else if (state === "stop-sigterm" || state === "stop-sigkill") enterStopPost(service, "success");
-  else if (state === "final-sigterm" && config.sendSigkill) {
-    enterSignal(service, "final-sigkill", "success");
-  } else enterDead(service, "success", true);
+  switch (state) {
+    case "stop-watchdog":
+    case "stop-sigterm":
+      if (config.sendSigkill) enterSignal(service, "stop-sigkill", "success");
+      else enterStopPost(service, "success");
+      return;
+    case "stop-sigkill":
+      enterStopPost(service, "success");
+      return;
+    case "final-watchdog":
+    case "final-sigterm":
+      if (config.sendSigkill) enterSignal(service, "final-sigkill", "success");
+      else enterDead(service, "success", true);
+      return;
+    case "final-sigkill":
+      enterDead(service, "success", true);
+  }
 }
 
 /** service_enter_dead: failed or dead, and perhaps on to waiting for a restart. */
 export function enterDead(service: Service, result: ServiceResult, allowRestart: boolean): void {
   const { dispatch, unit, runtime, config } = service;
-  fail(service, result);
+  const allowed = allowRestart && !isStopPending(dispatch, unit);
+  note(service, result);
   const clean = runtime.result === "success" || runtime.result === "exec-condition";
-  const stopPending = jobOf(dispatch, unit.name)?.type === "stop";
-  const restart = allowRestart && !stopPending && shallRestart(service);
-  setState(service, clean ? "dead" : "failed", restart);
-  if (!restart) {
-    runtime.flushRestarts = true;
-    return;
-  }
-  setState(service, "auto-restart");
-  armTimer(service, config.restartDelay);
-}
-
-function shallRestart(service: Service): boolean {
-  const { runtime, config } = service;
-  if (runtime.forbidRestart) return false;
-  if (isAmong(config.restartPrevent, runtime.mainCode, runtime.mainSignal)) return false;
-  if (isAmong(config.restartForce, runtime.mainCode, runtime.mainSignal)) return true;
-  const { result } = runtime;
-  switch (config.restart) {
-    case "no":
-      return false;
-    case "always":
-      return result !== "exec-condition";
-    case "on-success":
-      return result === "success";
-    case "on-failure":
-      return result !== "success" && result !== "exec-condition";
-    case "on-abnormal":
-      return result !== "success" && result !== "exit-code" && result !== "exec-condition";
-    case "on-watchdog":
-      return result === "watchdog";
-    case "on-abort":
-      return result === "signal" || result === "core-dump";
-  }
-}
-
-/** Whether an end is one of those listed. */
-export function isAmong(list: ExitStatuses, code: number | null, signal: string | null): boolean {
-  return (
-    (code !== null && list.codes.includes(code)) ||
-    (signal !== null && list.signals.includes(signal))
-  );
+  if (allowed && shallRestart(runtime, config)) runtime.willRestart = true;
+  setState(service, clean ? "dead" : "failed");
+  if (runtime.willRestart) {
+    runtime.willRestart = false;
+    armTimer(service, config.restartDelay);
+    setState(service, "auto-restart");
+  } else runtime.flushRestarts = true;
+  runtime.forbidRestart = false;
 }

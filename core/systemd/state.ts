@@ -1,9 +1,10 @@
 import type { Micros } from "../kernel/index.js";
-import type { ActiveState, LoadState } from "./client.js";
+import type { LoadState } from "./client.js";
 import type { UnitConfig } from "./config.js";
 import type { Dependency } from "./dependency.js";
 import type { ExecProcess } from "./process.js";
-import type { JobType, ServiceResult } from "./types.js";
+import type { CommandList } from "./service-config.js";
+import type { JobType, ServiceResult, UnitResult } from "./types.js";
 
 /** Sub states of a service, as systemd prints them. */
 export type ServiceState =
@@ -16,9 +17,11 @@ export type ServiceState =
   | "exited"
   | "reload"
   | "stop"
+  | "stop-watchdog"
   | "stop-sigterm"
   | "stop-sigkill"
   | "stop-post"
+  | "final-watchdog"
   | "final-sigterm"
   | "final-sigkill"
   | "failed"
@@ -32,9 +35,12 @@ export interface ServiceRuntime {
   /** 0: none. */
   mainPid: number;
   controlPid: number;
-  /** Which of the commands of the phase is running; meaningful while a pid is. */
-  mainCommand: number;
-  controlCommand: number;
+  /** False while nobody knows which process is the main one, as of a Type=forking service. */
+  mainPidKnown: boolean;
+  /** Which command of ExecStart= the main process runs; null when it is not one, or has ended for good. */
+  mainCommand: number | null;
+  /** Which command the control process runs. */
+  controlCommand: { readonly list: CommandList; readonly index: number } | null;
   /** Exit code of the main process that ended last; null before that or after a signal. */
   mainCode: number | null;
   mainSignal: string | null;
@@ -43,15 +49,50 @@ export interface ServiceRuntime {
   /** NRestarts. */
   restarts: number;
   flushRestarts: boolean;
-  ready: boolean;
+  /** A restart follows the state that is being entered. */
+  willRestart: boolean;
 }
 
 /** What a timer unit does at run time. */
 export interface TimerRuntime {
   state: "dead" | "waiting" | "running" | "elapsed" | "failed";
+  result: UnitResult;
   /** When it elapses next; null: never. */
   next: Micros | null;
   lastTrigger: Micros | null;
+  /** Indexes of the settings that had their one turn. */
+  disabled: Set<number>;
+}
+
+/** What a path unit does at run time. */
+export interface PathRuntime {
+  state: "dead" | "waiting" | "running" | "failed";
+  result: UnitResult;
+  /** Which of the paths existed when last looked at, by index. */
+  existed: Set<number>;
+  limit: Limit;
+}
+
+/** What a socket unit does at run time. */
+export interface SocketRuntime {
+  state: "dead" | "listening" | "running" | "failed";
+  result: UnitResult;
+  /** Something came in that nobody has taken off. */
+  traffic: boolean;
+  limit: Limit;
+}
+
+/** What a mount unit does at run time. mount and umount are control processes of the unit. */
+export interface MountRuntime {
+  state: "dead" | "mounting" | "mounting-done" | "mounted" | "unmounting" | "failed";
+  result: UnitResult;
+  controlPid: number;
+}
+
+/** A rate limit's window. */
+export interface Limit {
+  begin: Micros | null;
+  count: number;
 }
 
 /** A unit that is loaded: its settings, its edges and what it does. */
@@ -65,15 +106,22 @@ export interface Unit {
   edges: Map<Dependency, Set<string>>;
   /** Id of its job; 0: none. */
   job: number;
+  /** Id of its job of type nop, which does not get in the way of others; 0: none. */
+  nopJob: number;
   service: ServiceRuntime | null;
   timer: TimerRuntime | null;
-  /** State of a unit that is neither service nor timer. */
-  active: "active" | "inactive";
-  /** Start of the rate limit's window and the starts in it. */
-  limitBegin: Micros | null;
-  limitCount: number;
-  /** When its active state last changed between active and inactive, for timers. */
-  activeEnter: Micros | null;
+  path: PathRuntime | null;
+  socket: SocketRuntime | null;
+  mount: MountRuntime | null;
+  /** Whether a unit that is none of these is active. */
+  active: boolean;
+  /** StartLimitIntervalSec= and StartLimitBurst=. */
+  startLimit: Limit;
+  startLimitHit: boolean;
+  /** Limit on starts and stops that systemd comes up with by itself (Upholds=, BindsTo=, unneeded). */
+  autoLimit: Limit;
+  /** When it last left and entered the inactive states. */
+  inactiveExit: Micros | null;
   inactiveEnter: Micros | null;
   /** What was last announced: `<load> <active> <sub> <result>`. */
   announced: string;
@@ -86,13 +134,16 @@ export interface Job {
   state: "waiting" | "running";
   irreversible: boolean;
   ignoreOrder: boolean;
+  /** When it was queued. */
+  readonly begun: Micros;
 }
 
 /** A process systemd started and has not seen end. */
 export interface ProcessRecord {
   readonly pid: number;
   readonly unit: string;
-  readonly role: ExecProcess["role"];
+  /** `child`: started by another process of the unit. */
+  readonly role: ExecProcess["role"] | "child";
 }
 
 /** systemd of one host. /etc outlives a boot; everything else does not. */
@@ -117,21 +168,4 @@ export interface SystemdState {
   nextJob: number;
   phase: "off" | "running" | "stopping" | "down";
   bootedAt: Micros;
-}
-
-/** A unit's change of state, still to be acted on. */
-export interface Notification {
-  readonly unit: string;
-  readonly before: ActiveState;
-  readonly after: ActiveState;
-  readonly reloadFailed: boolean;
-  readonly willRestart: boolean;
-  readonly skipped: boolean;
-}
-
-/** A job to be queued once the present change is done with. */
-export interface Trigger {
-  readonly unit: string;
-  readonly type: JobType;
-  readonly mode: "replace" | "fail";
 }

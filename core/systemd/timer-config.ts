@@ -14,10 +14,14 @@ export type TimerBase =
 export interface TimerConfig {
   readonly unit: string;
   readonly specs: readonly { readonly base: TimerBase; readonly delay: Micros }[];
+  /** OnCalendar=, OnClockChange= or OnTimezoneChange= is set, which the model does not act on. */
+  readonly calendar: boolean;
+  readonly remainAfterElapse: boolean;
 }
 
 export function zeroTimer(name: UnitName): TimerConfig {
-  return { unit: name.name.replace(/\.timer$/, ".service"), specs: [] };
+  const unit = name.name.replace(/\.timer$/, ".service");
+  return { unit, specs: [], calendar: false, remainAfterElapse: true };
 }
 
 const BASES: readonly TimerBase[] = [
@@ -28,26 +32,44 @@ const BASES: readonly TimerBase[] = [
   "OnUnitInactiveSec",
 ];
 
+/** Without effect on what a model without a calendar does. */
+const HARMLESS: ReadonlySet<string> = new Set([
+  "AccuracySec",
+  "Persistent",
+  "FixedRandomDelay",
+  "WakeSystem",
+]);
+
+const CALENDAR: ReadonlySet<string> = new Set(["OnCalendar", "OnClockChange", "OnTimezoneChange"]);
+
+/** Reads a [Timer] section. `bad` says why systemd refuses the unit; "" when it does not. */
 export function readTimer(
   before: TimerConfig,
   assignments: readonly Assignment[],
   values: Values,
   reader: Reader,
-): TimerConfig {
-  let { unit, specs } = before;
+): { timer: TimerConfig; bad: string } {
+  let { unit, specs, calendar, remainAfterElapse } = before;
   for (const at of assignments) {
     const base = BASES.find((candidate) => candidate === at.key);
     if (base !== undefined) {
       // An empty assignment clears every base, not only its own.
       if (at.value === "") specs = [];
-      else specs = [...specs, { base, delay: values.span(at, 0) }];
+      else {
+        const delay = values.span(at, -1);
+        if (delay >= 0) specs = [...specs, { base, delay }];
+      }
     } else if (at.key === "Unit") {
       const text = values.text(at);
-      if (parseUnitName(text) !== null) unit = text;
+      if (parseUnitName(text) !== null && !text.endsWith(".timer")) unit = text;
       else values.ignore(at);
-    } else if (at.key !== "AccuracySec" && at.key !== "Persistent") {
-      reader.unsupported.push(`${at.key}=`);
-    }
+    } else if (at.key === "RemainAfterElapse") {
+      remainAfterElapse = values.boolean(at, remainAfterElapse);
+    } else if (CALENDAR.has(at.key)) {
+      calendar = at.value !== "";
+      if (calendar) reader.unsupported.push(`${at.key}=`);
+    } else if (!HARMLESS.has(at.key)) reader.unsupported.push(`${at.key}=`);
   }
-  return { unit, specs };
+  const bad = specs.length === 0 && !calendar ? "Timer unit lacks value setting." : "";
+  return { timer: { unit, specs, calendar, remainAfterElapse }, bad };
 }

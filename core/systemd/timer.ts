@@ -1,7 +1,15 @@
 import type { Micros } from "../kernel/index.js";
-import { activeState, type Dispatch, isInactiveOrFailed } from "./context.js";
+import {
+  activeState,
+  announce,
+  type Dispatch,
+  isInactiveOrFailed,
+  isStopPending,
+} from "./context.js";
+import type { StartOutcome } from "./outcome.js";
 import type { TimerRuntime, Unit } from "./state.js";
 import type { TimerBase } from "./timer-config.js";
+import type { UnitResult } from "./types.js";
 import { FOREVER } from "./value.js";
 
 const timerName = (unit: Unit) => `unit/${unit.name}`;
@@ -9,53 +17,69 @@ const timerName = (unit: Unit) => `unit/${unit.name}`;
 function setTimerState(dispatch: Dispatch, unit: Unit, state: TimerRuntime["state"]): void {
   if (unit.timer === null) return;
   const before = activeState(unit);
+  if (state !== "waiting") {
+    if (unit.timer.next !== null) {
+      dispatch.out.effects.push({ kind: "cancel-timer", timer: timerName(unit) });
+    }
+    unit.timer.next = null;
+  }
   unit.timer.state = state;
-  dispatch.touched.add(unit.name);
-  dispatch.notifications.push({
-    unit: unit.name,
-    before,
-    after: activeState(unit),
-    reloadFailed: false,
-    willRestart: false,
-    skipped: false,
-  });
+  announce(dispatch, unit);
+  dispatch.changed(unit, before, { reloadFailed: false, willRestart: false });
 }
 
-/** Starts waiting (timer_start). */
-export function startTimer(dispatch: Dispatch, unit: Unit): void {
+/** timer_start */
+export function startTimer(dispatch: Dispatch, unit: Unit): StartOutcome {
+  const { timer, config } = unit;
+  if (timer === null || config.timer === null) return "failed";
+  if (dispatch.state.units.get(config.timer.unit)?.load !== "loaded") return "failed";
+  timer.lastTrigger = null;
+  timer.result = "success";
+  for (const [index, { base }] of config.timer.specs.entries()) {
+    if (base === "OnActiveSec") timer.disabled.delete(index);
+  }
+  enterWaiting(dispatch, unit);
+  return "started";
+}
+
+/** timer_enter_dead */
+export function enterTimerDead(dispatch: Dispatch, unit: Unit, result: UnitResult): void {
   if (unit.timer === null) return;
-  unit.activeEnter = dispatch.now;
-  unit.timer.lastTrigger = null;
-  enterWaiting(dispatch, unit, true);
-}
-
-export function stopTimer(dispatch: Dispatch, unit: Unit): void {
-  dispatch.out.effects.push({ kind: "cancel-timer", timer: timerName(unit) });
-  if (unit.timer !== null) unit.timer.next = null;
-  setTimerState(dispatch, unit, "dead");
+  if (unit.timer.result === "success") unit.timer.result = result;
+  setTimerState(dispatch, unit, unit.timer.result === "success" ? "dead" : "failed");
 }
 
 /** timer_enter_waiting: the earliest of what is still to come; elapsed when nothing is. */
-function enterWaiting(dispatch: Dispatch, unit: Unit, first: boolean): void {
+function enterWaiting(dispatch: Dispatch, unit: Unit): void {
   const { timer, config } = unit;
   if (timer === null || config.timer === null) return;
   const { now, out } = dispatch;
   let next: Micros | null = null;
-  for (const { base, delay } of config.timer.specs) {
+  let leaveAround = false;
+  for (const [index, { base, delay }] of config.timer.specs.entries()) {
+    if (timer.disabled.has(index)) continue;
+    leaveAround ||= base === "OnUnitActiveSec" || base === "OnUnitInactiveSec";
     const from = baseOf(dispatch, unit, base);
-    if (from === null || delay === FOREVER) continue;
-    const at = from + delay;
+    if (from === null) continue;
+    const at = delay === FOREVER ? FOREVER : from + delay;
     const once = base === "OnActiveSec" || base === "OnBootSec" || base === "OnStartupSec";
-    // What counts from a moment that does not come again has its turn once.
-    if (once && !first && at <= now) continue;
+    if (timer.lastTrigger !== null && once && at < now) {
+      // What counts from a moment that does not come again has its turn once.
+      timer.disabled.add(index);
+      continue;
+    }
     if (next === null || at < next) next = at;
   }
-  timer.next = next;
   if (next === null) {
-    setTimerState(dispatch, unit, "elapsed");
+    if (config.timer.remainAfterElapse || leaveAround) setTimerState(dispatch, unit, "elapsed");
+    else enterTimerDead(dispatch, unit, "success");
     return;
   }
-  out.effects.push({ kind: "arm-timer", timer: timerName(unit), delay: Math.max(0, next - now) });
+  timer.next = next;
+  if (next !== FOREVER) {
+    const delay = Math.max(0, next - now);
+    out.effects.push({ kind: "arm-timer", timer: timerName(unit), delay });
+  }
   setTimerState(dispatch, unit, "waiting");
 }
 
@@ -66,12 +90,12 @@ function baseOf(dispatch: Dispatch, unit: Unit, base: TimerBase): Micros | null 
     at === null || at === undefined ? last : last === null ? at : Math.max(at, last);
   switch (base) {
     case "OnActiveSec":
-      return unit.activeEnter;
+      return activeState(unit) === "active" ? unit.inactiveExit : dispatch.now;
     case "OnBootSec":
     case "OnStartupSec":
       return dispatch.state.bootedAt;
     case "OnUnitActiveSec":
-      return later(triggered?.activeEnter);
+      return later(triggered?.inactiveExit);
     case "OnUnitInactiveSec":
       return later(triggered?.inactiveEnter);
   }
@@ -81,19 +105,31 @@ function baseOf(dispatch: Dispatch, unit: Unit, base: TimerBase): Micros | null 
 export function elapseTimer(dispatch: Dispatch, unit: Unit): void {
   const { timer, config } = unit;
   if (timer === null || timer.state !== "waiting" || config.timer === null) return;
+  if (isStopPending(dispatch, unit)) return;
+  const triggered = dispatch.state.units.get(config.timer.unit);
+  if (triggered === undefined || !dispatch.queue("start", triggered, "replace")) {
+    enterTimerDead(dispatch, unit, "resources");
+    return;
+  }
   timer.lastTrigger = dispatch.now;
-  timer.next = null;
-  dispatch.triggers.push({ unit: config.timer.unit, type: "start", mode: "replace" });
   setTimerState(dispatch, unit, "running");
 }
 
 /** The unit a timer starts has changed (timer_trigger_notify). */
 export function timerTriggerChanged(dispatch: Dispatch, unit: Unit, triggered: Unit): void {
-  const { timer } = unit;
+  const { timer, config } = unit;
   if (timer === null) return;
-  if (timer.state === "running" && isInactiveOrFailed(activeState(triggered))) {
-    enterWaiting(dispatch, unit, false);
-  } else if (timer.state === "waiting" || timer.state === "elapsed") {
-    enterWaiting(dispatch, unit, false);
+  for (const [index, { base }] of config.timer?.specs.entries() ?? []) {
+    if (base === "OnUnitActiveSec" || base === "OnUnitInactiveSec") timer.disabled.delete(index);
+  }
+  switch (timer.state) {
+    case "waiting":
+    case "elapsed":
+      enterWaiting(dispatch, unit);
+      return;
+    case "running":
+      if (isInactiveOrFailed(activeState(triggered))) enterWaiting(dispatch, unit);
+      return;
+    default:
   }
 }

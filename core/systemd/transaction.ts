@@ -1,12 +1,15 @@
 import type { JobMode } from "./client.js";
 import {
   activeState,
+  affected,
   type Dispatch,
   edges,
   isActiveOrActivating,
   isInactiveOrFailed,
+  jobOf,
+  linked,
 } from "./context.js";
-import type { Dependency } from "./dependency.js";
+import type { Effect } from "./dependency.js";
 import { loadUnit } from "./graph.js";
 import {
   collapseType,
@@ -15,12 +18,12 @@ import {
   finishJob,
   installJob,
   isRedundant,
-  jobOf,
   mergeTypes,
   type RequestedJobType,
 } from "./job.js";
 import type { Unit } from "./state.js";
 import type { JobType } from "./types.js";
+import { canReload } from "./unit-actions.js";
 
 /** A job of a transaction: planned, not installed. */
 interface Planned {
@@ -72,18 +75,15 @@ class Transaction {
 
   /** transaction_add_job_and_dependencies */
   add(
-    type: RequestedJobType,
-    name: string,
+    type: JobType,
+    unit: Unit,
     by: Planned | null,
     link: { readonly matters: boolean; readonly conflicts: boolean },
-    flags: { readonly ignoreRequirements: boolean; readonly ignoreOrder: boolean },
+    flags: Flags,
   ): void {
-    const unit = loadUnit(this.#dispatch, name);
-    if (unit === null) throw new Refused(`${ERROR}.NoSuchUnit`, `Unit ${name} not found.`);
-    const plain = collapseType(type, activeState(unit));
-    if (plain !== "stop") checkLoaded(unit);
-    checkApplicable(unit, plain);
-    const { job, isNew } = this.#plan(plain, name);
+    if (type !== "stop") this.#checkLoaded(unit);
+    checkApplicable(unit, type);
+    const { job, isNew } = this.#plan(type, unit.name);
     job.ignoreOrder ||= flags.ignoreOrder;
     if (by === null) this.anchor = job.id;
     else {
@@ -94,45 +94,78 @@ class Transaction {
       });
       job.neededBy.add(by.id);
     }
-    if (!isNew || flags.ignoreRequirements || plain === "nop") return;
-    this.#addDependencies(job, unit, flags);
+    if (isNew && !flags.ignoreRequirements && type !== "nop") {
+      this.#addDependencies(job, unit, { ...flags, ignoreRequirements: false });
+    }
   }
 
-  #addDependencies(
+  /** A unit whose file was not there when it was first named may have one by now. */
+  #checkLoaded(unit: Unit): void {
+    if (unit.load === "not-found") loadUnit(this.#dispatch, unit.name);
+    checkLoaded(unit);
+  }
+
+  #addDependencies(job: Planned, unit: Unit, flags: Flags): void {
+    const { type } = job;
+    if (type === "start" || type === "restart") {
+      this.#pull(job, unit, "pullInStart", "start", { matters: true, conflicts: false }, flags);
+      this.#pull(job, unit, "pullInStartIgnored", "start", IGNORED, flags);
+      this.#pull(
+        job,
+        unit,
+        "pullInVerify",
+        "verify-active",
+        { matters: true, conflicts: false },
+        flags,
+      );
+      this.#pull(job, unit, "pullInStop", "stop", { matters: true, conflicts: true }, flags);
+      this.#pull(job, unit, "pullInStopIgnored", "stop", IGNORED, flags);
+    }
+    if (type === "stop") {
+      this.#pull(job, unit, "propagateStop", "stop", { matters: true, conflicts: false }, flags);
+    } else if (type === "restart") {
+      const link = { matters: true, conflicts: false };
+      this.#pull(job, unit, "propagateRestart", "try-restart", link, flags);
+    } else if (type === "reload") this.#propagateReload(job, unit, flags);
+  }
+
+  #pull(
     job: Planned,
     unit: Unit,
-    flags: { readonly ignoreRequirements: boolean; readonly ignoreOrder: boolean },
+    effect: Effect,
+    type: RequestedJobType,
+    link: { readonly matters: boolean; readonly conflicts: boolean },
+    flags: Flags,
   ): void {
-    const pull = (
-      kinds: readonly Dependency[],
-      type: RequestedJobType,
-      matters: boolean,
-      conflicts = false,
-    ) => {
-      for (const kind of kinds) {
-        // The graph may grow while it is walked: units are loaded as they are met.
-        for (const other of [...edges(unit, kind)]) {
-          try {
-            this.add(type, other, job, { matters, conflicts }, flags);
-          } catch (error) {
-            if (!(error instanceof Refused)) throw error;
-            if (matters && !error.soft) throw error;
-          }
-        }
-      }
-    };
-    if (job.type === "start" || job.type === "restart") {
-      pull(["requires", "bindsTo"], "start", true);
-      pull(["wants"], "start", false);
-      pull(["requisite"], "verify-active", true);
-      pull(["conflicts"], "stop", true, true);
-      pull(["conflictedBy"], "stop", false);
+    for (const other of affected(this.#dispatch.state, unit, effect)) {
+      const plain = collapseType(type, activeState(other));
+      if (type === "try-restart" && plain === "nop") continue;
+      this.#tryAdd(plain, other, job, link, flags);
     }
-    if (job.type === "stop" || job.type === "restart") {
-      const type = job.type === "restart" ? "try-restart" : "stop";
-      pull(["requiredBy", "requisiteOf", "boundBy", "consistsOf"], type, true);
+  }
+
+  /** transaction_add_propagate_reload_jobs */
+  #propagateReload(job: Planned, unit: Unit, flags: Flags): void {
+    for (const other of linked(this.#dispatch.state, unit, "propagatesReloadTo")) {
+      if (collapseType("try-reload", activeState(other)) === "nop") continue;
+      this.#tryAdd("reload", other, job, IGNORED, flags);
     }
-    if (job.type === "reload") pull(["propagatesReloadTo"], "try-reload", false);
+  }
+
+  /** What cannot be done at all is left out; what is needed and fails, fails the transaction. */
+  #tryAdd(
+    type: JobType,
+    unit: Unit,
+    by: Planned,
+    link: { readonly matters: boolean; readonly conflicts: boolean },
+    flags: Flags,
+  ): void {
+    try {
+      this.add(type, unit, by, link, flags);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      if (link.matters && !error.soft) throw error;
+    }
   }
 
   #plan(type: JobType, unit: string): { job: Planned; isNew: boolean } {
@@ -151,8 +184,8 @@ class Transaction {
       matters: false,
     };
     this.#planned.set(job.id, job);
-    ids.add(job.id);
-    this.#byUnit.set(unit, ids);
+    // The newest comes first, and stands for the unit where one job has to.
+    this.#byUnit.set(unit, new Set([job.id, ...ids]));
     return { job, isNew: true };
   }
 
@@ -160,12 +193,34 @@ class Transaction {
   addIsolation(): void {
     const anchor = this.#planned.get(this.anchor);
     if (anchor === undefined) return;
-    for (const unit of [...this.#dispatch.state.units.values()]) {
-      if (unit.config.ignoreOnIsolate || this.#byUnit.has(unit.name)) continue;
-      if (isInactiveOrFailed(activeState(unit)) && unit.job === 0) continue;
-      const link = { matters: true, conflicts: false };
-      this.add("stop", unit.name, anchor, link, { ignoreRequirements: false, ignoreOrder: false });
+    const { state } = this.#dispatch;
+    for (const unit of [...state.units.values()]) {
+      if (!this.#isToStop(unit)) continue;
+      // What a timer or a socket that stays may start, may stay.
+      if (linked(state, unit, "triggeredBy").some((other) => !this.#stopsOnIsolate(other)))
+        continue;
+      this.#tryAdd("stop", unit, anchor, { matters: true, conflicts: false }, NO_FLAGS);
     }
+  }
+
+  /** Stops what might start the unit again (transaction_add_triggering_jobs). */
+  addTriggering(unit: Unit): void {
+    const anchor = this.#planned.get(this.anchor);
+    if (anchor === undefined) return;
+    for (const trigger of linked(this.#dispatch.state, unit, "triggeredBy")) {
+      if (isInactiveOrFailed(activeState(trigger)) && trigger.job === 0) continue;
+      if (this.#byUnit.has(trigger.name)) continue;
+      this.#tryAdd("stop", trigger, anchor, { matters: true, conflicts: false }, NO_FLAGS);
+    }
+  }
+
+  #isToStop(unit: Unit): boolean {
+    if (isInactiveOrFailed(activeState(unit)) && unit.job === 0) return false;
+    return this.#stopsOnIsolate(unit);
+  }
+
+  #stopsOnIsolate(unit: Unit): boolean {
+    return !unit.config.ignoreOnIsolate && !this.#byUnit.has(unit.name);
   }
 
   /** transaction_activate; the id of the anchor's job. */
@@ -199,6 +254,7 @@ class Transaction {
   #minimizeImpact(): void {
     for (const job of [...this.#planned.values()]) {
       const unit = this.#unit(job);
+      // One that was deleted takes along those that need it.
       if (job.matters || unit === undefined || !this.#planned.has(job.id)) continue;
       const stops = job.type === "stop" && isActiveOrActivating(activeState(unit));
       const queued = jobOf(this.#dispatch, job.unit);
@@ -345,7 +401,7 @@ class Transaction {
   #dropUnmergeable(jobs: readonly Planned[]): void {
     for (const [index, a] of jobs.entries()) {
       for (const b of jobs.slice(index + 1)) {
-        if (!conflicting(a.type, b.type)) continue;
+        if (a.type === "nop" || b.type === "nop" || !conflicting(a.type, b.type)) continue;
         const victim = this.#weaker(a, b);
         if (victim === null) {
           throw new Refused(
@@ -403,23 +459,34 @@ class Transaction {
 
   #apply(mode: JobMode, irreversible: boolean): number {
     const { state } = this.#dispatch;
-    if (mode === "isolate") {
+    if (mode === "isolate" || mode === "flush") {
       for (const job of [...state.jobs.values()]) {
-        if (!this.#byUnit.has(job.unit)) finishJob(this.#dispatch, job, "canceled", false);
+        const unit = state.units.get(job.unit);
+        if (unit?.config.ignoreOnIsolate === true || this.#byUnit.has(job.unit)) continue;
+        finishJob(this.#dispatch, job, "canceled", false);
       }
     }
     let anchor = 0;
     for (const job of this.#planned.values()) {
       const unit = this.#unit(job);
-      if (unit === undefined || job.type === "nop") continue;
+      if (unit === undefined) continue;
       const { ignoreOrder } = job;
       const id = installJob(this.#dispatch, unit, job.type, { irreversible, ignoreOrder });
       if (job.id === this.anchor) anchor = id;
     }
-    // A job that does nothing has an id all the same.
-    return anchor === 0 ? state.nextJob++ : anchor;
+    return anchor;
   }
 }
+
+interface Flags {
+  readonly ignoreRequirements: boolean;
+  readonly ignoreOrder: boolean;
+}
+
+const NO_FLAGS: Flags = { ignoreRequirements: false, ignoreOrder: false };
+
+/** A job that its unit's job can do without. */
+const IGNORED = { matters: false, conflicts: false } as const;
 
 function checkLoaded(unit: Unit): void {
   switch (unit.load) {
@@ -439,18 +506,16 @@ function checkLoaded(unit: Unit): void {
   }
 }
 
+/** unit_job_is_applicable. Whatever is pulled in without being applicable is left out. */
 function checkApplicable(unit: Unit, type: JobType): void {
-  if (type !== "reload" || canReload(unit)) return;
+  const applicable =
+    type === "reload" ? canReload(unit) : type !== "restart" || unit.load === "loaded";
+  if (applicable) return;
   throw new Refused(
     `${ERROR}.JobTypeNotApplicable`,
     `Job type ${type} is not applicable for unit ${unit.name}.`,
     true,
   );
-}
-
-/** Whether a unit has something to do on reload. */
-export function canReload(unit: Unit): boolean {
-  return (unit.config.service?.commands.ExecReload.length ?? 0) > 0;
 }
 
 /** Queues a job with everything it entails (manager_add_job). */
@@ -459,28 +524,36 @@ export function addJob(
   type: RequestedJobType,
   unit: Unit,
   mode: JobMode,
-  irreversible = false,
 ): TransactionResult {
-  const error = (name: string, message: string): TransactionResult => ({
-    ok: false,
-    error: name,
-    message,
-  });
-  if (mode === "isolate" && type !== "start") {
-    return error("org.freedesktop.DBus.Error.InvalidArgs", "Isolate is only valid for start.");
-  }
-  if (mode === "isolate" && !unit.config.allowIsolate && !irreversible) {
-    return error(`${ERROR}.NoIsolation`, "Operation refused, unit may not be isolated.");
-  }
+  const refused = modeRefusal(type, unit, mode);
+  if (refused !== null) return refused;
   const transaction = new Transaction(dispatch);
-  const ignore = mode === "ignore-dependencies";
-  const flags = { ignoreRequirements: ignore, ignoreOrder: ignore };
+  const ignoreOrder = mode === "ignore-dependencies";
+  const flags = { ignoreRequirements: ignoreOrder || mode === "ignore-requirements", ignoreOrder };
   try {
-    transaction.add(type, unit.name, null, { matters: true, conflicts: false }, flags);
+    const plain = collapseType(type, activeState(unit));
+    transaction.add(plain, unit, null, { matters: true, conflicts: false }, flags);
     if (mode === "isolate") transaction.addIsolation();
-    return { ok: true, job: transaction.activate(mode, irreversible) };
-  } catch (refused) {
-    if (!(refused instanceof Refused)) throw refused;
-    return error(refused.error, refused.message);
+    if (mode === "triggering") transaction.addTriggering(unit);
+    return { ok: true, job: transaction.activate(mode, mode === "replace-irreversibly") };
+  } catch (refusal) {
+    if (!(refusal instanceof Refused)) throw refusal;
+    return { ok: false, error: refusal.error, message: refusal.message };
   }
+}
+
+function modeRefusal(type: RequestedJobType, unit: Unit, mode: JobMode): TransactionResult | null {
+  const invalid = "org.freedesktop.DBus.Error.InvalidArgs";
+  if (mode === "isolate" && type !== "start") {
+    return { ok: false, error: invalid, message: "Isolate is only valid for start." };
+  }
+  if (mode === "isolate" && !unit.config.allowIsolate) {
+    const message = "Operation refused, unit may not be isolated.";
+    return { ok: false, error: `${ERROR}.NoIsolation`, message };
+  }
+  if (mode === "triggering" && type !== "stop") {
+    const message = "--job-mode=triggering is only valid for stop.";
+    return { ok: false, error: invalid, message };
+  }
+  return null;
 }

@@ -1,6 +1,12 @@
 import type { Micros, TimerEffect, TimerFired } from "../kernel/index.js";
-import type { LoadState, SystemdCall, SystemdReplied, UnitChanged } from "./client.js";
-import type { ExecProcess, KillProcess, ProcessExited, ProcessReady } from "./process.js";
+import type { JobMode, LoadState, SystemdCall, SystemdReplied, UnitChanged } from "./client.js";
+import type {
+  ExecProcess,
+  KillProcess,
+  ProcessExited,
+  ProcessForked,
+  ProcessReady,
+} from "./process.js";
 
 /** A unit file or drop-in where it lies: `directory` is absolute, `name` may hold one `/` (`x.service.d/10-a.conf`). */
 export interface UnitFileSource {
@@ -50,6 +56,12 @@ export interface HostnameChanged {
   readonly hostname: string;
 }
 
+/** Something came in on a socket that a socket unit listens on. */
+export interface SocketTraffic {
+  readonly kind: "socket-traffic";
+  readonly unit: string;
+}
+
 /** Stop everything in order (`systemctl reboot`, `poweroff`); answered by `ShutdownComplete`. */
 export interface Shutdown {
   readonly kind: "shutdown";
@@ -60,7 +72,9 @@ export type SystemdStimulus =
   | SystemdCall
   | ProcessExited
   | ProcessReady
+  | ProcessForked
   | TimerFired
+  | SocketTraffic
   | FileChanged
   | HostnameChanged
   | Shutdown;
@@ -93,7 +107,20 @@ export type JobResult =
   | "assert"
   | "unsupported";
 
-/** Result= of a service; every other unit type has `success` here. */
+/** A job that is asked for, before it is known what it comes to. */
+export interface JobRequest {
+  readonly type: JobType | "try-restart" | "try-reload" | "reload-or-start";
+  readonly mode: JobMode;
+}
+
+/** Result= of a unit, in systemd's words. */
+export type UnitResult =
+  | ServiceResult
+  | "unit-start-limit-hit"
+  | "service-start-limit-hit"
+  | "trigger-limit-hit";
+
+/** Result= of a service. */
 export type ServiceResult =
   | "success"
   | "resources"
@@ -108,13 +135,13 @@ export type ServiceResult =
 
 export type SystemdFact =
   | {
-      /** The active or sub state that D-Bus clients see changed; several changes in one dispatch count as one. */
+      /** The active or sub state changed, as D-Bus clients see it: every state a unit passes through. */
       readonly kind: "systemd.unit";
       readonly unit: string;
       readonly load: LoadState;
       readonly active: string;
       readonly sub: string;
-      readonly result: ServiceResult;
+      readonly result: UnitResult;
     }
   | {
       /** A job ended; a restart job ends once, after its start. */

@@ -1,13 +1,35 @@
 import { parseArgs } from "node:util";
-import { describeReport, type OracleName, raftOracle } from "./raft.js";
+import { describeEtcd, etcdOracle } from "./etcd.js";
+import { describeReport, raftOracle } from "./raft.js";
 
-const USAGE = "usage: npm run oracle -- raft|raft-trace [--scripts N] [--seed S] [--json]";
+const USAGE = `usage: npm run oracle -- raft [--scripts N] [--seed S] [--json]
+       npm run oracle -- etcd [--ops N] [--version 3.4|3.6] [--seed S] [--json]`;
 
 interface Options {
-  readonly oracle: OracleName;
+  readonly oracle: keyof typeof ORACLES;
   readonly scripts: number;
+  readonly ops: number;
+  readonly version: "3.4" | "3.6";
   readonly seed: number;
   readonly json: boolean;
+}
+
+/** What any oracle reports. */
+interface Verdict {
+  readonly difference: object | null;
+  readonly skipped: string | null;
+}
+
+/** Asks an oracle; its report as data and for people. */
+type Ask = (chosen: Options) => Promise<{ readonly report: Verdict; readonly text: string }>;
+
+const ORACLES = {
+  raft: async ({ scripts, seed }) => told(await raftOracle(scripts, seed), describeReport),
+  etcd: async ({ ops, seed, version }) => told(await etcdOracle(ops, seed, version), describeEtcd),
+} as const satisfies Readonly<Record<string, Ask>>;
+
+function told<Report extends Verdict>(report: Report, describe: (report: Report) => string) {
+  return { report, text: describe(report) };
 }
 
 /** Throws with the reason if the command line makes no sense. */
@@ -16,21 +38,33 @@ function options(): Options {
     allowPositionals: true,
     options: {
       scripts: { type: "string", default: "300" },
+      ops: { type: "string", default: "2000" },
+      version: { type: "string", default: "3.4" },
       seed: { type: "string" },
       json: { type: "boolean", default: false },
     },
   });
-  const [oracle] = positionals;
-  if (positionals.length !== 1 || (oracle !== "raft" && oracle !== "raft-trace")) {
-    throw new Error("name an oracle: raft or raft-trace");
+  const [oracle = ""] = positionals;
+  if (positionals.length !== 1 || !isOracle(oracle)) {
+    throw new Error(`name an oracle: ${Object.keys(ORACLES).join(", ")}`);
   }
   const fresh = String(Date.now());
+  const { version, json } = values;
+  if (version !== "3.4" && version !== "3.6") {
+    throw new Error(`--version takes 3.4 or 3.6: ${version}`);
+  }
   return {
     oracle,
     scripts: integer("--scripts", values.scripts, 1),
+    ops: integer("--ops", values.ops, 1),
+    version,
     seed: integer("--seed", values.seed ?? fresh, 0),
-    json: values.json,
+    json,
   };
+}
+
+function isOracle(name: string): name is keyof typeof ORACLES {
+  return Object.hasOwn(ORACLES, name);
 }
 
 function integer(name: string, text: string, least: number): number {
@@ -49,8 +83,8 @@ async function main(): Promise<number> {
     console.error(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
     return 2;
   }
-  const report = await raftOracle(chosen.scripts, chosen.seed, chosen.oracle);
-  console.log(chosen.json ? JSON.stringify(report) : describeReport(report));
+  const { report, text } = await ORACLES[chosen.oracle](chosen);
+  console.log(chosen.json ? JSON.stringify(report) : text);
   if (report.skipped !== null) return process.env.ORRERY_WITNESS_REQUIRED === "1" ? 1 : 0;
   return report.difference === null ? 0 : 1;
 }

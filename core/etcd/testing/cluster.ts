@@ -39,6 +39,7 @@ export interface ClusterOptions {
   readonly config?: Partial<EtcdConfig>;
   /** Default: `http://NAME:2380`. */
   readonly peerUrls?: Readonly<Record<string, string>>;
+  readonly clientUrls?: Readonly<Record<string, readonly string[]>>;
   /** What the clocks of all members show in the beginning; default 0. */
   readonly epoch?: Micros;
 }
@@ -89,13 +90,17 @@ export function startCluster(options: ClusterOptions): TestCluster {
     seq: 0,
     nextId: 1,
   };
-  const initialCluster = options.names.map((name) => ({ name, peerUrls: [peerUrlOf(options, name)] }));
+  const initialCluster = options.names.map((name) => ({
+    name,
+    peerUrls: [peerUrlOf(options, name)],
+  }));
   for (const name of options.names) {
     addHost(cluster, {
       name,
       seed: options.seed ?? 1,
       clusterState: "new",
       initialCluster,
+      ...(options.clientUrls?.[name] === undefined ? {} : { clientUrls: options.clientUrls[name] }),
       ...options.config,
     });
   }

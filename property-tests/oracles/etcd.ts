@@ -1,0 +1,158 @@
+import { type Flavor, generateSteps } from "./etcd/generate.js";
+import { type Difference, Pair } from "./etcd/play.js";
+import type { Release } from "./etcd/real.js";
+import { findRelease } from "./etcd/release.js";
+import { type Failing, shrink } from "./etcd/shrink.js";
+import { describeStep, type Step } from "./etcd/steps.js";
+
+/** Steps on one pair of clusters. */
+const EPISODE = 500;
+
+/** Replays that shrinking may take. */
+const ATTEMPTS = 120;
+
+/** What is not compared byte for byte. */
+const EXCEPTIONS: readonly string[] = [
+  "raft terms: whether there is one",
+  "times to live: to within 2 s",
+  "ids that members make from the clock: as names",
+  "responses of a watch: as one sequence of events",
+];
+
+/** What a run of the oracle came to. */
+export interface EtcdReport {
+  readonly oracle: "etcd";
+  readonly seed: number;
+  /** The etcd held against. */
+  readonly witness: string;
+  readonly exceptions: readonly string[];
+  readonly episodes: number;
+  /** Steps answered alike. */
+  readonly operations: number;
+  /** How often each was asked. */
+  readonly commands: Readonly<Record<string, number>>;
+  readonly milliseconds: number;
+  /** The first episode that differs, shrunk. */
+  readonly difference: (Failing & { readonly episode: number; readonly members: number }) | null;
+  /** Why nothing was compared. */
+  readonly skipped: string | null;
+}
+
+/** Holds a model cluster of three members against a real one on random requests, up to the first difference. */
+export async function etcdOracle(
+  operations: number,
+  seed: number,
+  line: Release["line"],
+): Promise<EtcdReport> {
+  const started = performance.now();
+  const release = findRelease(line);
+  const commands = new Map<string, number>();
+  let played = 0;
+  const report = (episodes: number, difference: EtcdReport["difference"]): EtcdReport => ({
+    oracle: "etcd",
+    seed,
+    witness: typeof release === "string" ? `etcd ${line}` : `etcd ${release.version}`,
+    exceptions: EXCEPTIONS,
+    episodes,
+    operations: played,
+    commands: Object.fromEntries([...commands].sort()),
+    milliseconds: Math.round(performance.now() - started),
+    difference,
+    skipped: typeof release === "string" ? release : null,
+  });
+  if (typeof release === "string") return report(0, null);
+  let episode = 0;
+  for (; played < operations; episode++) {
+    const flavor = flavorOf(release, episode);
+    const count = Math.min(EPISODE, operations - played);
+    const steps = generateSteps(seed, episode, count, flavor);
+    const difference = await replay(release, flavor, steps);
+    for (const step of steps.slice(0, difference?.at)) count1(commands, commandOf(step));
+    played += difference === null ? count : difference.at;
+    if (difference !== null) {
+      const failing = await smallest(release, flavor, { steps, difference });
+      return report(episode + 1, { ...failing, episode });
+    }
+  }
+  return report(episode, null);
+}
+
+/** Every fourth episode changes membership, for which members must have been up for a while. */
+function flavorOf(release: Release, episode: number): Flavor {
+  return {
+    members: 3,
+    v2: release.line === "3.4",
+    watches: true,
+    membership: episode % 4 === 3,
+  };
+}
+
+async function replay(
+  release: Release,
+  flavor: Flavor,
+  steps: readonly Step[],
+): Promise<Difference | null> {
+  const pair = await Pair.start(release, flavor.members, 1, flavor.membership);
+  try {
+    return await pair.play(steps);
+  } finally {
+    await pair.end();
+  }
+}
+
+/** Shrinks on a cluster of one member, which starts faster, if the difference shows there too. */
+async function smallest(release: Release, flavor: Flavor, failing: Failing) {
+  const alone = failing.steps.slice(0, failing.difference.at + 1).map(onOne);
+  const one = { ...flavor, members: 1 };
+  const difference = await replay(release, one, alone);
+  const [start, members, use] =
+    difference === null
+      ? [failing, flavor.members, flavor]
+      : [{ steps: alone, difference }, 1, one];
+  const found = await shrink(start, (steps) => replay(release, use, steps), ATTEMPTS);
+  return { ...found, members };
+}
+
+function onOne(step: Step): Step {
+  return { ...step, member: 0 };
+}
+
+function commandOf(step: Step): string {
+  switch (step.kind) {
+    case "call":
+      return step.request.op;
+    case "watch":
+      return `watch-${step.message.type}`;
+    case "v2":
+      return `v2-${step.step.request.op}`;
+  }
+}
+
+function count1(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+}
+
+/** The report for people. */
+export function describeEtcd(report: EtcdReport): string {
+  const { seed, witness, episodes, operations, milliseconds, difference, commands } = report;
+  if (report.skipped !== null) return `oracle etcd skipped: ${report.skipped}`;
+  const verdict = difference === null ? "0 differences" : "DIFFERENT";
+  const asked = Object.entries(commands).map(([name, count]) => `${name} ${count}`);
+  const lines = [
+    `etcd against ${witness}; not byte for byte: ${report.exceptions.join("; ")}`,
+    asked.join(", "),
+    `${operations} operations in ${episodes} episodes, seed ${seed}, ${(milliseconds / 1000).toFixed(1)} s: ${verdict}`,
+  ];
+  if (difference !== null) {
+    lines.push(
+      `episode ${difference.episode}, shrunk, on ${difference.members} member(s):`,
+      ...difference.steps.map((step) => `  ${describeStep(step)}`),
+      "--- expected",
+      JSON.stringify(difference.difference.expected),
+      "--- actual",
+      JSON.stringify(difference.difference.actual),
+      "---",
+    );
+  }
+  return lines.join("\n");
+}

@@ -1,0 +1,118 @@
+import type { CallName } from "../../../adapters/etcd/wire-calls.js";
+import type { Wire } from "../../../adapters/etcd/wire-fields.js";
+import { isWire } from "../../../adapters/etcd/wire-fields.js";
+import type { Answer } from "./real.js";
+
+/** JSON-like data in which answers are compared. */
+export type Plain =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Plain[]
+  | { readonly [field: string]: Plain };
+
+/** Names for ids that the sides choose for themselves, by the id in decimal. */
+export type Aliases = ReadonlyMap<string, string>;
+
+/** Bytes of values are shown up to this length. */
+const SHOWN = 64;
+
+/** Fields of a status that tell of the machine and not of what was asked. */
+const STATUS_OWN = ["dbSize", "dbSizeInUse", "raftIndex", "raftAppliedIndex", "raftTerm"];
+
+/** An answer in the form in which both sides are compared. */
+export function canonical(name: CallName, answer: Answer, aliases: Aliases): Plain {
+  if (!answer.ok) return { code: answer.code, message: answer.message };
+  const plain = plainOf(answer.message, aliases);
+  const fields = Object.entries(isFields(plain) ? plain : {});
+  switch (name) {
+    case "status":
+      return Object.fromEntries(fields.filter(([field]) => !STATUS_OWN.includes(field)));
+    case "lease-list":
+      // etcd sorts by the time left, which only the leader knows, and not to the millisecond.
+      return Object.fromEntries(
+        fields.map(([field, value]) => [field, field === "leases" ? sorted(value) : value]),
+      );
+    case "lease-time-to-live":
+      // Keys of a lease come out of a Go map.
+      return Object.fromEntries(
+        fields.map(([field, value]) => [field, field === "keys" ? sorted(value) : value]),
+      );
+    default:
+      return Object.fromEntries(fields);
+  }
+}
+
+function isFields(plain: Plain): plain is { readonly [field: string]: Plain } {
+  return plain !== null && typeof plain === "object" && !Array.isArray(plain);
+}
+
+function sorted(plain: Plain): Plain {
+  if (!Array.isArray(plain)) return plain;
+  return [...plain].sort((left, right) => (JSON.stringify(left) < JSON.stringify(right) ? -1 : 1));
+}
+
+/** A message without what is known to differ: the term is the election's, bytes are texts. */
+export function plainOf(value: unknown, aliases: Aliases): Plain {
+  if (value === null || typeof value === "boolean" || typeof value === "number") return value;
+  if (typeof value === "string") return aliases.get(value) ?? value;
+  if (value instanceof Uint8Array) return shown(Buffer.from(value).toString("latin1"));
+  if (Array.isArray(value)) return value.map((item) => plainOf(item, aliases));
+  if (!isWire(value)) return String(value);
+  const fields = Object.entries(value).map(([field, inner]): [string, Plain] => [
+    field,
+    field === "raft_term" ? (inner === "0" ? "0" : "*") : plainOf(inner, aliases),
+  ]);
+  return Object.fromEntries(fields);
+}
+
+function shown(text: string): string {
+  return text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}… (${text.length} bytes)`;
+}
+
+/** Seconds that two clocks, and the ways to them, may make of difference. */
+const TTL_TOLERANCE = 2;
+
+/** Whether both answers say the same. Times to live may be a little apart. */
+export function agree(real: Plain, model: Plain): boolean {
+  return JSON.stringify(real) === JSON.stringify(nearTtl(real, model));
+}
+
+function nearTtl(real: Plain, model: Plain): Plain {
+  if (!isFields(real) || !isFields(model)) return model;
+  if (!("grantedTTL" in real) || !("TTL" in real) || !("TTL" in model)) return model;
+  const apart = Math.abs(Number(real.TTL) - Number(model.TTL));
+  const { TTL } = real;
+  return apart <= TTL_TOLERANCE && TTL !== undefined ? { ...model, TTL } : model;
+}
+
+/** What a stream of watches told, by watch: events one by one, however they were put together. */
+export function canonicalStream(
+  responses: readonly Wire[],
+  aliases: Aliases,
+): ReadonlyMap<string, readonly Plain[]> {
+  const watches = new Map<string, Plain[]>();
+  for (const response of responses) {
+    const plain = plainOf(response, aliases);
+    if (!isFields(plain)) continue;
+    const { watch_id: id, events = [], fragment: _, ...rest } = plain;
+    const told = watches.get(String(id)) ?? [];
+    watches.set(String(id), told);
+    if (Array.isArray(events) && events.length > 0) {
+      if (rest.created === true || rest.canceled === true) told.push(rest);
+      told.push(...events);
+    } else {
+      told.push(rest);
+    }
+  }
+  return watches;
+}
+
+/** How much was told, as `canonicalStream` counts. */
+export function countTold(responses: readonly Wire[]): number {
+  let count = 0;
+  for (const { events } of responses)
+    count += Array.isArray(events) && events.length > 0 ? events.length : 1;
+  return count;
+}

@@ -1,0 +1,148 @@
+import { isCallResult, pathOf, writeResult } from "../../../adapters/etcd/wire.js";
+import type { CallName } from "../../../adapters/etcd/wire-calls.js";
+import type { Wire } from "../../../adapters/etcd/wire-fields.js";
+import { WATCH_PATH, watchResponseMessage } from "../../../adapters/etcd/wire-watch.js";
+import {
+  type ClientReply,
+  type ClientRequest,
+  memberIdOf,
+  type Revision,
+  raftIdOf,
+  type V2Request,
+  type V2Response,
+  type WatchMessage,
+} from "../../../core/etcd/index.js";
+import {
+  ask,
+  call,
+  hear,
+  leaderOf,
+  runFor,
+  runUntil,
+  settleCluster,
+  startCluster,
+  stateOf,
+  type TestCluster,
+} from "../../../core/etcd/testing/cluster.js";
+import { type Answer, overTheWire, type RealCluster, type Release } from "./real.js";
+
+/** The model of a real cluster: the same names, addresses, ids, leader and time. */
+export class ModelCluster {
+  readonly #names: readonly string[];
+  readonly #cluster: TestCluster;
+
+  constructor(release: Release, real: RealCluster, seed: number) {
+    const { servers } = real;
+    this.#names = servers.map(({ name }) => name);
+    this.#cluster = startCluster({
+      names: this.#names,
+      seed,
+      epoch: Date.now() * 1000,
+      peerUrls: Object.fromEntries(servers.map(({ name, peerUrl }) => [name, peerUrl])),
+      config: { version: release.version },
+      clientUrls: Object.fromEntries(servers.map(({ name, url }) => [name, [url]])),
+    });
+    settleCluster(this.#cluster);
+    this.settle();
+  }
+
+  /** Member ids in hex, in the order of the members. */
+  ids(real: RealCluster): readonly string[] {
+    return real.servers.map(({ peerUrl }) => memberIdOf([peerUrl], "etcd-cluster", null));
+  }
+
+  /** Hands the lead to a member. */
+  lead(id: string): void {
+    const cluster = this.#cluster;
+    const to = cluster.byRaftId.get(raftIdOf(id));
+    for (let attempt = 0; attempt < 5 && leaderOf(cluster) !== to; attempt++) {
+      call(cluster, leaderOf(cluster) ?? "", { op: "move-leader", to: id });
+      settleCluster(cluster);
+    }
+    if (leaderOf(cluster) !== to) throw new Error(`the model's lead does not go to ${to}`);
+    this.settle();
+  }
+
+  /** Lets the model's time catch up with the real one. */
+  keepUp(): void {
+    const behind = Date.now() * 1000 - this.#cluster.now;
+    if (behind > 0) runFor(this.#cluster, behind);
+  }
+
+  /** Lets every member apply what is committed. */
+  settle(): void {
+    const running = [...this.#cluster.hosts.values()].flatMap(({ state }) => state.run ?? []);
+    const settled = (): boolean => {
+      const last = Math.max(...running.map(({ node }) => node.log.committed));
+      return running.every(({ stores }) => stores.applied.index >= last);
+    };
+    runUntil(this.#cluster, settled, 5_000_000);
+  }
+
+  get revision(): Revision {
+    return this.#mvcc.revision;
+  }
+
+  get compactRevision(): Revision {
+    return this.#mvcc.compactRevision;
+  }
+
+  get #mvcc() {
+    const leader = leaderOf(this.#cluster) ?? this.#names[0] ?? "";
+    const { run } = stateOf(this.#cluster, leader);
+    if (run === null) throw new Error(`${leader} is down`);
+    return run.stores.mvcc;
+  }
+
+  call(member: number, name: CallName, request: ClientRequest): Answer {
+    const reply = this.#ask(member, request);
+    if (reply === null) return { ok: false, code: "Unknown", message: "the model gives no answer" };
+    if (!reply.ok) {
+      if ("code" in reply) return reply;
+      return { ok: false, code: "Unknown", message: `the model answered ${JSON.stringify(reply)}` };
+    }
+    if (!("result" in reply) || !isCallResult(reply.result)) {
+      throw new Error(`the model answered ${JSON.stringify(reply)}`);
+    }
+    const message = writeResult(name, reply.header, reply.result);
+    return { ok: true, message: overTheWire(pathOf(name), message) };
+  }
+
+  v2(member: number, request: V2Request): V2Response | null {
+    const reply = this.#ask(member, request);
+    if (reply === null) return null;
+    if ("unreachable" in reply || "header" in reply || "code" in reply) {
+      throw new Error(`the model answered ${JSON.stringify(reply)}`);
+    }
+    return reply;
+  }
+
+  /** Opens a stream of watches; its id. */
+  openStream(member: number): number {
+    return ask(this.#cluster, this.#name(member), { op: "watch-stream" });
+  }
+
+  say(member: number, stream: number, message: WatchMessage): void {
+    hear(this.#cluster, this.#name(member), { kind: "client-message", id: stream, message });
+  }
+
+  /** What came on a stream so far. */
+  responses(stream: number): readonly Wire[] {
+    return (this.#cluster.replies.get(stream) ?? []).flatMap((reply) => {
+      if (!reply.ok || !("result" in reply) || reply.result.op !== "watch-response") return [];
+      return [overTheWire(WATCH_PATH, watchResponseMessage(reply.header, reply.result))];
+    });
+  }
+
+  #ask(member: number, request: ClientRequest): ClientReply | null {
+    const reply = call(this.#cluster, this.#name(member), request);
+    this.settle();
+    return reply;
+  }
+
+  #name(member: number): string {
+    const name = this.#names[member];
+    if (name === undefined) throw new Error(`no member ${member}`);
+    return name;
+  }
+}

@@ -1,0 +1,240 @@
+import type { CallName } from "../../../adapters/etcd/wire-calls.js";
+import type { V3Request, WatchMessage } from "../../../core/etcd/index.js";
+import { agree, canonical, canonicalStream, countTold, type Plain } from "./canonical.js";
+import { ModelCluster } from "./model.js";
+import { type Answer, RealCluster, type RealStream, type Release } from "./real.js";
+import { type Known, resolve, type Step } from "./steps.js";
+
+/** The first step that the sides answer differently. */
+export interface Difference {
+  readonly at: number;
+  readonly expected: Plain;
+  readonly actual: Plain;
+}
+
+/** Milliseconds in which a real member must tell its watchers what the model tells. */
+const TELL_MS = 3_000;
+
+/** Watches that begin in the past are caught up with ten times a second. */
+const SYNC_MS = 250;
+
+/** Members with whom a leader has talked for so long count as healthy. */
+const HEALTH_MS = 5_500;
+
+const NAMES = ["one", "two", "three"];
+
+/** A real cluster and its model, in step. */
+export class Pair {
+  readonly #streams = new Map<string, { readonly real: RealStream; readonly model: number }>();
+  readonly #realAliases = new Map<string, string>();
+  readonly #modelAliases = new Map<string, string>();
+  readonly #realNames = new Map<string, string>();
+  readonly #modelNames = new Map<string, string>();
+  #syncedAt = 0;
+
+  private constructor(
+    readonly real: RealCluster,
+    readonly model: ModelCluster,
+    readonly release: Release,
+  ) {}
+
+  /** Starts both. With `healthy`, waits until membership may be changed. */
+  static async start(
+    release: Release,
+    members: number,
+    seed: number,
+    healthy: boolean,
+  ): Promise<Pair> {
+    const real = await RealCluster.start(release, NAMES.slice(0, members));
+    try {
+      const model = new ModelCluster(release, real, seed);
+      const pair = new Pair(real, model, release);
+      for (const [i, id] of model.ids(real).entries()) pair.#name(`@self-${i}`, id, id);
+      await pair.#alignLead();
+      if (healthy) await pause(HEALTH_MS);
+      return pair;
+    } catch (error) {
+      await real.remove();
+      throw error;
+    }
+  }
+
+  async end(): Promise<void> {
+    for (const { real } of this.#streams.values()) real.close();
+    await this.real.remove();
+  }
+
+  /** Takes steps up to the first that differs. */
+  async play(steps: readonly Step[]): Promise<Difference | null> {
+    for (const [at, step] of steps.entries()) {
+      this.model.keepUp();
+      const difference = (await this.#step(step)) ?? (await this.#told());
+      if (difference !== null) return { at, ...difference };
+    }
+    await pause(SYNC_MS);
+    const late = await this.#told();
+    return late === null ? null : { at: steps.length - 1, ...late };
+  }
+
+  async #step(step: Step): Promise<Omit<Difference, "at"> | null> {
+    switch (step.kind) {
+      case "call":
+        return this.#call(step);
+      case "watch":
+        return this.#watch(step);
+      case "v2":
+        return null;
+    }
+  }
+
+  async #call(
+    step: Extract<Step, { readonly kind: "call" }>,
+  ): Promise<Omit<Difference, "at"> | null> {
+    const { member } = step;
+    const request = resolve<V3Request>(step.request, this.#known(this.#modelNames));
+    const asked = resolve<V3Request>(step.request, this.#known(this.#realNames));
+    const name = step.request.op;
+    if (isLocal(request)) await this.real.catchUp(member);
+    if (name === "kv-compact") await this.#synced();
+    const model = this.model.call(member, name, request);
+    // The names of both requests are those of one draft.
+    const real = await this.real.call(member, name, asked as never);
+    this.#learn(name, real, model);
+    if (name === "kv-compact" && real.ok)
+      for (const i of this.real.servers.keys()) await this.real.catchUp(i);
+    const expected = canonical(name, real, this.#realAliases);
+    const actual = canonical(name, model, this.#modelAliases);
+    return agree(expected, actual) ? null : { expected, actual };
+  }
+
+  async #watch(step: Extract<Step, { readonly kind: "watch" }>): Promise<null> {
+    const { member, message } = step;
+    await this.real.catchUp(member);
+    if (message.type !== "create") await this.#synced();
+    const stream = this.#stream(member, step.stream);
+    const said = resolve<WatchMessage>(message, this.#known(this.#modelNames));
+    this.model.say(member, stream.model, said);
+    stream.real.say(said);
+    if (said.type === "create" && (said.startRevision ?? 0) !== 0) {
+      this.#syncedAt = Date.now() + SYNC_MS;
+    }
+    return null;
+  }
+
+  #stream(member: number, number: number) {
+    const name = `${member}/${number}`;
+    let stream = this.#streams.get(name);
+    if (stream === undefined) {
+      stream = { real: this.real.openStream(member), model: this.model.openStream(member) };
+      this.#streams.set(name, stream);
+    }
+    return stream;
+  }
+
+  /** Waits until watches that began in the past have caught up. */
+  async #synced(): Promise<void> {
+    const wait = this.#syncedAt - Date.now();
+    if (wait > 0) await pause(wait);
+  }
+
+  /** Compares what all streams have told so far, once the real ones have had time to tell it. */
+  async #told(): Promise<Omit<Difference, "at"> | null> {
+    for (const [name, { real, model }] of this.#streams) {
+      const responses = this.model.responses(model);
+      const wanted = countTold(responses);
+      const deadline = Date.now() + TELL_MS;
+      while (countTold(real.responses) < wanted && Date.now() < deadline) {
+        await real.next(deadline - Date.now());
+      }
+      const expected = canonicalStream(real.responses, this.#realAliases);
+      const actual = canonicalStream(responses, this.#modelAliases);
+      for (const id of new Set([...expected.keys(), ...actual.keys()])) {
+        const difference = firstApart(expected.get(id) ?? [], actual.get(id) ?? []);
+        if (difference !== null) {
+          const where = `stream ${name}, watch ${id}, response ${difference.at}`;
+          return {
+            expected: { [where]: difference.expected },
+            actual: { [where]: difference.actual },
+          };
+        }
+      }
+    }
+    return null;
+  }
+
+  #known(names: ReadonlyMap<string, string>): Known {
+    const { revision, compactRevision } = this.model;
+    return { revision, compactRevision, id: (name) => names.get(name) ?? "00000000000000aa" };
+  }
+
+  /** Gives the ids that the sides chose for the same thing the same name. */
+  #learn(name: CallName, real: Answer, model: Answer): void {
+    if (!real.ok || !model.ok) return;
+    if (name === "member-add") {
+      const added = [...this.#realNames.keys()].filter((known) =>
+        known.startsWith("@added"),
+      ).length;
+      this.#alias(`@added-${added}`, idIn(real.message.member), idIn(model.message.member));
+    }
+    if (name === "lease-grant" && idIn(real.message) !== idIn(model.message)) {
+      this.#alias(`@lease-${this.#realNames.size}`, idIn(real.message), idIn(model.message));
+    }
+  }
+
+  #name(name: string, real: string, model: string): void {
+    this.#realNames.set(name, real);
+    this.#modelNames.set(name, model);
+  }
+
+  #alias(name: string, real: string, model: string): void {
+    if (real === "0" || model === "0") return;
+    this.#realAliases.set(real, name);
+    this.#modelAliases.set(model, name);
+    this.#name(name, hex(real), hex(model));
+  }
+
+  /** The model's lead goes where the real one is. */
+  async #alignLead(): Promise<void> {
+    const answer = await this.real.call(0, "status", { op: "status" });
+    if (!answer.ok) throw new Error(`no status: ${answer.message}`);
+    this.model.lead(hex(String(answer.message.leader)));
+  }
+}
+
+function hex(decimal: string): string {
+  return BigInt.asUintN(64, BigInt(decimal)).toString(16).padStart(16, "0");
+}
+
+function idIn(message: unknown): string {
+  if (message === null || typeof message !== "object" || !("ID" in message)) return "0";
+  return String(message.ID);
+}
+
+function firstApart(expected: readonly Plain[], actual: readonly Plain[]) {
+  for (let at = 0; at < Math.max(expected.length, actual.length); at++) {
+    const [left = null, right = null] = [expected[at], actual[at]];
+    if (JSON.stringify(left) !== JSON.stringify(right))
+      return { at, expected: left, actual: right };
+  }
+  return null;
+}
+
+/** Whether a member answers from its own store, without asking the others. */
+function isLocal(request: V3Request): boolean {
+  switch (request.op) {
+    case "kv-range":
+      return request.serializable === true;
+    case "kv-txn":
+    case "hash-kv":
+    case "status":
+    case "lease-list":
+    case "member-list":
+      return true;
+    default:
+      return false;
+  }
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,1 +1,2 @@
 export * from "./invariants.js";
+export * from "./raft-states.js";

@@ -1,22 +1,38 @@
 import type { HostFact, HostState } from "../host/index.js";
 import { type Micros, type NodeIndex, SECOND } from "../kernel/index.js";
-import { lastIndex, type RaftLog, termAt } from "../raft/index.js";
+import {
+  checkInvariants,
+  GroupHistory,
+  lastIndex,
+  RAFT_INVARIANTS,
+  type RaftLog,
+  termAt,
+} from "../raft/index.js";
 import { isEligible, nextBoot, SLOT_ORDER } from "../update/index.js";
-import { AppliedHistory, type AppliedPosition } from "./applied.js";
+import { clusterIdOf, raftStatesOf } from "./raft-states.js";
 
-/** What must always hold in a cluster, by name. */
+/** What must always hold in a cluster, by name, and is watched in every run. */
 export const INVARIANTS = {
-  "raft-election-safety": "at most one leader in a term",
-  "raft-log-matching": "logs that agree on one entry's index and term agree up to it",
-  "raft-leader-completeness": "a leader's log holds every entry committed before its term",
-  "raft-state-machine-safety": "members apply the same entry at an index",
+  "raft-election-safety": RAFT_INVARIANTS["election-safety"],
+  "raft-log-matching": RAFT_INVARIANTS["log-matching"],
+  "raft-leader-completeness": RAFT_INVARIANTS["leader-completeness"],
+  "raft-state-machine-safety": RAFT_INVARIANTS["state-machine-safety"],
   "reboot-lock-bound": "at most max holders of the reboot lock",
   "update-running-slot": "the running slot is never written",
   "update-bootable-slot": "there is always a slot that boots",
   "fleet-single-copy": "a non-global unit has at most one copy while no fault outlives its TTL",
 } as const;
 
-export type InvariantName = keyof typeof INVARIANTS;
+/** The rest of `RAFT_INVARIANTS` is only evaluated where every step is looked at. */
+export type InvariantName = keyof typeof INVARIANTS | `raft-${keyof typeof RAFT_INVARIANTS}`;
+
+/**
+ * How much a monitor looks at. `events`: what can break only at an event is looked at only then,
+ * cheaply enough for every run. `every-step`: besides, after each step of a host with an etcd
+ * member, all of `checkInvariants` over the states and disks of its cluster. That costs time in the
+ * length of the logs, and no run without it changes: a breach is a record of the log.
+ */
+export type InvariantMode = "events" | "every-step";
 
 /** One breach, and the record of the log that shows it. */
 export interface Violation {
@@ -34,15 +50,13 @@ const HANDOVER_MAX: Micros = 20 * SECOND;
 /** Longest time a host that was cut off takes to register, read the registry and stop what moved. */
 const RECOVERY_MAX: Micros = 60 * SECOND;
 
-/**
- * Watches the named invariants over the states and facts of all hosts, cheaply enough to be on in
- * every run: what can break only at an event is looked at only then. Each breach is reported once.
- */
+/** Watches the named invariants over the states and facts of all hosts. Each breach is reported once. */
 export class InvariantMonitor {
   readonly violations: Violation[] = [];
 
   readonly #hosts: readonly HostState[];
-  readonly #clusters = new Map<string, EtcdCluster>();
+  readonly #mode: InvariantMode;
+  readonly #clusters = new Map<string, GroupHistory>();
   readonly #appliedBy: Float64Array;
   /** Of the reboot lock, as last written. */
   #holders: ReadonlySet<string> = new Set();
@@ -55,8 +69,9 @@ export class InvariantMonitor {
   readonly #seen = new Set<string>();
   #reported = 0;
 
-  constructor(hosts: readonly HostState[]) {
+  constructor(hosts: readonly HostState[], mode: InvariantMode = "events") {
     this.#hosts = hosts;
+    this.#mode = mode;
     this.#excuses = new Int32Array(hosts.length);
     this.#excusedUntil = new Float64Array(hosts.length);
     this.#appliedBy = new Float64Array(hosts.length);
@@ -96,9 +111,13 @@ export class InvariantMonitor {
       const { applied } = run.stores;
       if (applied.index !== this.#appliedBy[node]) {
         this.#appliedBy[node] = applied.index;
-        this.#checkApplied(this.#cluster(run.clusterId), node, applied, at, seq);
+        const breach = this.#history(run.clusterId).recordApplied(node, applied);
+        if (breach !== null) {
+          this.#add(`raft-${breach.invariant}`, breach.detail, breach.members, at, seq);
+        }
       }
     }
+    if (this.#mode === "every-step") this.#checkRaftStates(node, at, seq);
     if (this.#overlapSince.size > 0) this.#checkOverlaps(at, seq);
   }
 
@@ -156,47 +175,34 @@ export class InvariantMonitor {
   }
 
   /** Hosts may run members of several clusters; what must hold holds within each. */
-  #cluster(id: string): EtcdCluster {
-    let cluster = this.#clusters.get(id);
-    if (cluster === undefined) {
-      cluster = { leaders: new Map(), applied: new AppliedHistory() };
-      this.#clusters.set(id, cluster);
+  #history(clusterId: string): GroupHistory {
+    let history = this.#clusters.get(clusterId);
+    if (history === undefined) {
+      history = new GroupHistory();
+      this.#clusters.set(clusterId, history);
     }
-    return cluster;
+    return history;
   }
 
-  #checkApplied(
-    cluster: EtcdCluster,
-    node: NodeIndex,
-    position: AppliedPosition,
-    at: Micros,
-    seq: number,
-  ): void {
-    const other = cluster.applied.check(node, position);
-    if (other === null) return;
-    const { index, term } = position;
-    const detail = `index ${index}: term ${other.term} and term ${term}, or different entries before`;
-    this.#add("raft-state-machine-safety", detail, [other.node, node], at, seq);
+  /** All that raft's specification says of a state, of the cluster that a step may have changed. */
+  #checkRaftStates(node: NodeIndex, at: Micros, seq: number): void {
+    const clusterId = clusterIdOf(this.#hosts[node]);
+    if (clusterId === null) return;
+    const members = raftStatesOf(this.#hosts, clusterId);
+    const changed = members.find(({ host }) => host === node)?.id;
+    for (const breach of checkInvariants(members, changed === undefined ? {} : { changed })) {
+      const hosts = breach.members.map((id) => members.find((one) => one.id === id)?.host ?? node);
+      this.#add(`raft-${breach.invariant}`, breach.detail, hosts, at, seq);
+    }
   }
 
   #checkLeader(node: NodeIndex, term: number, at: Micros, seq: number): void {
     const run = this.#hosts[node]?.member?.run ?? null;
     if (run === null) return;
-    const cluster = this.#cluster(run.clusterId);
-    const known = cluster.leaders.get(term);
-    if (known !== undefined && known !== node) {
-      this.#add("raft-election-safety", `two leaders in term ${term}`, [known, node], at, seq);
+    for (const breach of this.#history(run.clusterId).recordLeader(node, run.node, term)) {
+      this.#add(`raft-${breach.invariant}`, breach.detail, breach.members, at, seq);
     }
-    cluster.leaders.set(term, node);
     const { log } = run.node;
-    const { index, term: committedTerm } = cluster.applied.committed;
-    const held = termAt(log, index);
-    const misses = held === "unavailable" || (typeof held === "number" && held !== committedTerm);
-    // Votes may come late: who wins an old term after a newer one has committed need not have it.
-    if (index > 0 && committedTerm <= term && misses) {
-      const detail = `the leader of term ${term} lacks entry ${index} of term ${committedTerm}`;
-      this.#add("raft-leader-completeness", detail, [node], at, seq);
-    }
     for (const [other, host] of this.#hosts.entries()) {
       const otherRun = host.member?.run ?? null;
       if (other === node || otherRun?.clusterId !== run.clusterId) continue;
@@ -252,6 +258,17 @@ export class InvariantMonitor {
     return (this.#excuses[node] as number) > 0 || (this.#excusedUntil[node] as number) > at;
   }
 
+  /** Takes in a breach that was found elsewhere. */
+  report(
+    invariant: InvariantName,
+    detail: string,
+    hosts: readonly NodeIndex[],
+    at: Micros,
+    seq: number,
+  ): void {
+    this.#add(invariant, detail, hosts, at, seq);
+  }
+
   /** One breach of a kind by the same hosts is reported once. */
   #add(
     invariant: InvariantName,
@@ -265,13 +282,6 @@ export class InvariantMonitor {
     this.#seen.add(key);
     this.violations.push({ invariant, detail, hosts, at, seq });
   }
-}
-
-/** What is known of one etcd cluster. */
-interface EtcdCluster {
-  /** Who led, by term. */
-  readonly leaders: Map<number, NodeIndex>;
-  readonly applied: AppliedHistory;
 }
 
 /** Entries compared below the last index at which two logs agree. */

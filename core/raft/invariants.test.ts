@@ -1,13 +1,5 @@
 import { expect, test } from "vitest";
-import {
-  checkInvariants,
-  createInvariantHistory,
-  type Entry,
-  forgetApplied,
-  NO_LIMIT,
-  recordApplied,
-  recordLeader,
-} from "./index.js";
+import { checkInvariants, type Entry, GroupHistory, NO_LIMIT, type RaftId } from "./index.js";
 import { createGroup, type Group, memberOf, type Node, perform, settle } from "./testing/group.js";
 
 /** Three members, of which 1 leads in term 1, with four applied entries after the snapshot at 1. */
@@ -33,13 +25,15 @@ function node(group: Group, id: number): Node {
   return found;
 }
 
-function broken(group: Group, leaderWritesFirst = true): string[] {
+/** Names of what is broken, while some members are writing; all are looked at unless one alone has changed. */
+function broken(group: Group, writing: readonly RaftId[] = [], changed?: RaftId): string[] {
   const replicas = [...group.members.values()].map((member) => ({
     id: member.id,
     node: member.node,
     durable: member.durable,
+    writing: writing.includes(member.id),
   }));
-  const found = checkInvariants(replicas, { leaderWritesFirst });
+  const found = checkInvariants(replicas, changed === undefined ? {} : { changed });
   return [...new Set(found.map(({ invariant }) => invariant))].sort();
 }
 
@@ -78,7 +72,7 @@ test("different entries of one index and term are noticed", () => {
 test("an index of a leader's term that the leader does not have is noticed", () => {
   const group = healthy();
   node(group, 3).log.storage.entries.push(entry(1, 6, "d"));
-  expect(broken(group)).toContain("election-safety");
+  expect(broken(group)).toContain("leader-holds-its-term");
 });
 
 test("a commit that a quorum's logs do not hold is noticed", () => {
@@ -100,13 +94,6 @@ test("a commit that is in memory at a quorum but not on its disks is noticed", (
   expect(broken(group)).toEqual(["committed-is-durable"]);
 });
 
-test("a leader that commits before it writes is noticed only where leaders write first", () => {
-  const group = healthy();
-  memberOf(group, 1).durable.entries.pop();
-  expect(broken(group, false)).toEqual([]);
-  expect(broken(group, true)).toEqual(["leader-committed-is-durable"]);
-});
-
 test("a leader of a later term that lacks what is committed is noticed", () => {
   const group = healthy();
   const usurper = node(group, 3);
@@ -123,31 +110,66 @@ test("a leader of a later term that lacks what is committed is noticed", () => {
   expect(broken(group)).toContain("leader-completeness");
 });
 
-test("the history remembers who led a term after that leader is gone", () => {
-  const history = createInvariantHistory();
+test("a leader that commits before it writes is noticed unless it is writing", () => {
   const group = healthy();
-  expect(recordLeader(history, node(group, 1))).toBeNull();
-  expect(recordLeader(history, node(group, 1))).toBeNull();
-  expect(recordLeader(history, { ...node(group, 2), term: 1 })?.invariant).toBe(
-    "one-leader-per-term",
-  );
+  memberOf(group, 1).durable.entries.pop();
+  expect(broken(group, [1])).toEqual([]);
+  expect(broken(group, [2])).toEqual(["leader-committed-is-durable"]);
 });
 
-test("the history notices a leader that lacks what was applied elsewhere", () => {
-  const history = createInvariantHistory();
+test("of a member that alone has changed, all is noticed that concerns it", () => {
   const group = healthy();
-  for (let index = 1; index <= 6; index++) recordApplied(history, 2, index, 1, 0);
-  expect(recordLeader(history, node(group, 1))?.invariant).toBe("leader-completeness");
+  node(group, 3).log.storage.entries[2] = entry(1, 4, "other");
+  expect(broken(group, [], 3)).toEqual(["log-matching"]);
+  expect(broken(group, [], 1)).toEqual(["log-matching"]);
+  node(group, 3).log.storage.entries[2] = node(group, 1).log.storage.entries[2] ?? entry(1, 4, "b");
+  expect(broken(group, [], 3)).toEqual([]);
+});
+
+test("the history remembers who led a term after that leader is gone", () => {
+  const history = new GroupHistory(8);
+  const group = healthy();
+  expect(history.recordLeader(1, node(group, 1))).toEqual([]);
+  expect(history.recordLeader(1, node(group, 1))).toEqual([]);
+  expect(history.recordLeader(2, node(group, 2), 2)).toEqual([]);
+  expect(history.recordLeader(2, node(group, 2), 1)).toMatchObject([
+    { invariant: "election-safety", members: [1, 2], term: 1 },
+  ]);
+});
+
+const applied = (index: number, term: number, hashX = 0, hashY = 0) => {
+  return { index, term, hashX, hashY };
+};
+
+test("the history notices a leader that lacks what was applied elsewhere, unless it was elected late", () => {
+  const history = new GroupHistory(8);
+  const group = healthy();
+  for (let index = 1; index <= 6; index++) history.recordApplied(2, applied(index, 2));
+  const { log } = node(group, 1);
+  expect(log.committed).toBe(5);
+  expect(history.recordLeader(1, node(group, 1), 1)).toEqual([]);
+  expect(history.recordLeader(1, node(group, 1), 2)).toMatchObject([
+    { invariant: "leader-completeness", members: [1], index: 6 },
+  ]);
 });
 
 test("the history notices two members that apply different entries at one index", () => {
-  const history = createInvariantHistory();
-  expect(recordApplied(history, 1, 1, 1, 7)).toBeNull();
-  expect(recordApplied(history, 2, 1, 1, 7)).toBeNull();
-  expect(recordApplied(history, 3, 1, 1, 8)?.invariant).toBe("state-machine-safety");
-  expect(recordApplied(history, 3, 1, 2, 7)?.invariant).toBe("state-machine-safety");
-  expect(recordApplied(history, 1, 2, 1, 9)).toBeNull();
-  forgetApplied(history, 2);
-  expect(recordApplied(history, 3, 1, 5, 5)).toBeNull();
-  expect(recordApplied(history, 3, 2, 5, 5)?.invariant).toBe("state-machine-safety");
+  const history = new GroupHistory(8);
+  expect(history.recordApplied(1, applied(1, 1, 7))).toBeNull();
+  expect(history.recordApplied(2, applied(1, 1, 7))).toBeNull();
+  expect(history.recordApplied(3, applied(1, 1, 8))).toMatchObject({
+    invariant: "state-machine-safety",
+    members: [1, 3],
+  });
+  expect(history.recordApplied(3, applied(1, 1, 7, 1))).not.toBeNull();
+  expect(history.recordApplied(3, applied(1, 2, 7))).not.toBeNull();
+  expect(history.recordApplied(1, applied(3, 1, 9))).toBeNull();
+});
+
+test("the history forgets what is further back than it was told to remember", () => {
+  const history = new GroupHistory(8);
+  history.recordApplied(1, applied(1, 1, 7));
+  history.recordApplied(1, applied(9, 1, 7));
+  expect(history.recordApplied(2, applied(1, 5, 5))).toBeNull();
+  expect(history.recordApplied(2, applied(9, 5, 5))?.invariant).toBe("state-machine-safety");
 });

@@ -16,15 +16,14 @@ import {
   checkInvariants,
   compact,
   confChangeOf,
-  createInvariantHistory,
   createMemoryStorage,
   createRawNode,
   createSnapshot,
   EMPTY_CONF_STATE,
   type Entry,
+  GroupHistory,
   type HardState,
   hasReady,
-  type InvariantHistory,
   type MemoryStorage,
   type Message,
   propose,
@@ -36,8 +35,6 @@ import {
   type Ready,
   readIndex,
   ready,
-  recordApplied,
-  recordLeader,
   reportSnapshot,
   type Snapshot,
   setHardState,
@@ -165,7 +162,7 @@ export interface Group {
   network: Wire[];
   /** Pairs that cannot talk, as `from-to`. */
   readonly cut: Set<string>;
-  readonly history: InvariantHistory;
+  readonly history: GroupHistory;
   readonly violations: Violation[];
   readonly facts: { readonly id: RaftId; readonly fact: RaftFact }[];
   readonly reads: {
@@ -181,7 +178,7 @@ export function createGroup(options: GroupOptions): Group {
     members: new Map(),
     network: [],
     cut: new Set(),
-    history: createInvariantHistory(),
+    history: new GroupHistory(1024),
     violations: [],
     facts: [],
     reads: [],
@@ -271,8 +268,7 @@ function note(group: Group, id: RaftId, facts: readonly RaftFact[]): void {
     group.facts.push({ id, fact });
     const { node } = memberOf(group, id);
     if (fact.kind !== "raft.became-leader" || node === null) continue;
-    const violation = recordLeader(group.history, node);
-    if (violation !== null) group.violations.push(violation);
+    group.violations.push(...group.history.recordLeader(id, node));
   }
 }
 
@@ -352,7 +348,8 @@ function applyEntries(group: Group, id: RaftId, entries: readonly Entry<string>[
     const text = entry.type === "EntryNormal" ? (entry.data ?? "") : "";
     member.applied = { index: entry.index, data: `${member.applied.data}${text};`, confState };
     const digest = [...text].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) | 0, 0);
-    const violation = recordApplied(group.history, id, entry.index, entry.term, digest);
+    const position = { index: entry.index, term: entry.term, hashX: digest, hashY: 0 };
+    const violation = group.history.recordApplied(id, position);
     if (violation !== null) group.violations.push(violation);
   }
 }
@@ -413,14 +410,13 @@ export function settle(group: Group, bound = 1000): void {
 
 /** Every violation so far, of the states passed through and of the one reached. */
 export function violationsOf(group: Group): Violation[] {
-  const replicas = [...group.members.values()].map(({ id, node, durable }) => ({
+  const replicas = [...group.members.values()].map(({ id, node, durable, writes }) => ({
     id,
     node,
     durable,
+    writing: writes.length > 0,
   }));
-  const { asyncStorageWrites } = group.options.config;
   const found = checkInvariants(replicas, {
-    leaderWritesFirst: asyncStorageWrites !== true,
     sameEntry: (left, right) => entryText(left) === entryText(right),
   });
   return [...group.violations, ...found];

@@ -9,6 +9,7 @@ import {
   termAt,
 } from "../raft/index.js";
 import { isEligible, nextBoot, SLOT_ORDER } from "../update/index.js";
+import { HISTORY_CHECKS } from "../workload/index.js";
 import { clusterIdOf, raftStatesOf } from "./raft-states.js";
 
 /** What must always hold in a cluster, by name, and is watched in every run. */
@@ -21,6 +22,8 @@ export const INVARIANTS = {
   "update-running-slot": "the running slot is never written",
   "update-bootable-slot": "there is always a slot that boots",
   "fleet-single-copy": "a non-global unit has at most one copy while no fault outlives its TTL",
+  "etcd-equal-stores": "when a run with clients is over, its members hold the same",
+  ...HISTORY_CHECKS,
 } as const;
 
 /** The rest of `RAFT_INVARIANTS` is only evaluated where every step is looked at. */

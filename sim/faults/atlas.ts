@@ -10,6 +10,9 @@ export interface Outage {
   readonly until: Micros;
 }
 
+/** From the boot of a new member until it votes: its operator adds it, it asks who the others are, it catches up. */
+const REJOIN: Micros = 3_000_000;
+
 /** A link that loses so much is as good as cut. */
 const LOSS_IS_OUTAGE_PPM = 500_000;
 
@@ -33,6 +36,10 @@ export function outageOf(scenario: Scenario, fault: Fault): Outage | null {
     case "pause":
     case "kill-process":
       return { hosts: [fault.host], from: fault.at, until };
+    case "member-change": {
+      const boot = scenario.hosts[fault.host]?.boot.high ?? 0;
+      return { hosts: [fault.host], from: fault.at, until: until + boot + REJOIN };
+    }
     case "partition":
       return { hosts: smallerSide(scenario, fault.from, fault.to), from: fault.at, until };
     case "link":
@@ -110,12 +117,14 @@ export class Atlas {
   }
 }
 
-const HALTS = new Set<Fault["kind"]>(["crash", "pause", "kill-process"]);
+const HALTS = new Set<Fault["kind"]>(["crash", "pause", "kill-process", "member-change"]);
 
 /** Whether two faults would undo or repeat each other: a host cannot crash while it is down. */
 function collide(left: Fault, right: Fault): boolean {
   const together = left.at < right.at + right.duration && right.at < left.at + left.duration;
   if (!together) return false;
+  // One change of membership at a time, as an operator makes them.
+  if (left.kind === "member-change" && right.kind === "member-change") return true;
   const alike = left.kind === right.kind || (HALTS.has(left.kind) && HALTS.has(right.kind));
   if (!alike) return false;
   if ("host" in left && "host" in right) return left.host === right.host;

@@ -24,6 +24,8 @@ export interface FaultAllowance {
   readonly step: Span;
   /** `clock-drift`: span in parts per million. */
   readonly driftPpm: Span;
+  /** `member-change`: how likely the new member begins as a learner. */
+  readonly learnerPpm: number;
   /** `kill-process`: one of these units. */
   readonly units: readonly string[];
 }

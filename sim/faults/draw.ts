@@ -122,6 +122,10 @@ function drawKind(
       const host = pick(generator, allowance.hosts);
       return { kind, host, unit: pick(generator, allowance.units) };
     }
+    case "member-change": {
+      const host = pick(generator, allowance.hosts);
+      return { kind, host, learner: chance(generator, allowance.learnerPpm) };
+    }
     case "pause":
       return { kind, host: pick(generator, allowance.hosts) };
     case "clock-step": {
@@ -157,7 +161,7 @@ function drawSome(
     .sort((left, right) => left - right);
 }
 
-/** Cuts hosts off from all others, half of the time from the services as well; either may be `from`. */
+/** Cuts hosts off from all others, half of the time from services or clients as well; either may be `from`. */
 function drawSides(
   scenario: Scenario,
   cut: readonly NodeIndex[],
@@ -167,6 +171,10 @@ function drawSides(
   const nodes = scenario.hosts.map((host) => host.index);
   if (chance(generator, 500_000))
     for (const node of services) if (node !== undefined) nodes.push(node);
+  // A member without its peers that still has clients is what they may be deceived by.
+  if (scenario.clients.length > 0 && chance(generator, 500_000)) {
+    for (const { node } of scenario.clients) nodes.push(node);
+  }
   const rest = nodes.filter((node) => !cut.includes(node));
   return chance(generator, 500_000) ? { from: cut, to: rest } : { from: rest, to: cut };
 }

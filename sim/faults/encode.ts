@@ -104,6 +104,9 @@ export function writeFault(scenario: Scenario, fault: Fault): string {
     case "kill-process":
       fields.push(`unit: ${fault.unit}`);
       break;
+    case "member-change":
+      if (fault.learner) fields.push("learner: true");
+      break;
     case "clock-step":
       fields.push(`by: ${writeDuration(fault.by)}`);
       break;

@@ -56,6 +56,16 @@ export type FaultKind =
   | { readonly kind: "clock-drift"; readonly host: NodeIndex; readonly ppm: number }
   /** Added to every disk sync, in µs. */
   | { readonly kind: "slow-disk"; readonly host: NodeIndex; readonly delay: Span }
+  /**
+   * An operator removes the host's member from its cluster; once it is removed the host loses its
+   * disk. When the interval ends the host is added again, as a new member with a new id.
+   */
+  | {
+      readonly kind: "member-change";
+      readonly host: NodeIndex;
+      /** Added as a learner, and promoted when it has caught up. */
+      readonly learner: boolean;
+    }
   /** The service answers nothing. */
   | { readonly kind: "update-down" }
   | { readonly kind: "discovery-down" };

@@ -31,11 +31,16 @@ export function faultPlanFromJson(
 }
 
 function incoherence(scenario: Scenario): string | null {
-  const { hosts, zones, discovery, update, timeline, faults } = scenario;
+  const { hosts, zones, discovery, update, clients, timeline, faults } = scenario;
   const misplaced = hosts.find((host, i) => host.index !== i || host.zone >= zones.length);
   if (misplaced !== undefined) return `host ${misplaced.name} out of its place`;
   const services = [discovery, update].flatMap((service) => service?.node ?? []);
   if (services.some((node, i) => node !== hosts.length + i)) return "a service out of its place";
+  const firstClient = hosts.length + services.length;
+  if (clients.some(({ node }, i) => node !== firstClient + i)) return "a client out of its place";
+  if (clients.some(({ members }) => members.some((host) => host >= hosts.length))) {
+    return "a client of a host that is not there";
+  }
   if (timeline.some((entry) => !knows(scenario, actionNodes(entry.action)))) {
     return "an action on a node that is not there";
   }
@@ -52,7 +57,8 @@ function incoherence(scenario: Scenario): string | null {
 
 function knows(scenario: Scenario, nodes: readonly number[]): boolean {
   const services = [scenario.discovery, scenario.update].filter((each) => each !== null).length;
-  return nodes.every((node) => node < scenario.hosts.length + services);
+  const others = services + scenario.clients.length;
+  return nodes.every((node) => node < scenario.hosts.length + others);
 }
 
 function nodesOf(fault: Fault): readonly number[] {

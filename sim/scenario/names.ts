@@ -9,7 +9,7 @@ export class Names {
   readonly zones: readonly string[];
   readonly releases: ReadonlySet<string>;
   readonly units: ReadonlySet<string>;
-  /** Services that exist, by name. */
+  /** Services that exist and clients, by name. */
   readonly services: ReadonlyMap<string, NodeIndex>;
   readonly #source: SourceDocument;
   readonly #byName: ReadonlyMap<string, NodeIndex>;
@@ -54,7 +54,7 @@ export class Names {
     return this.#nodes(path, written, false);
   }
 
-  /** As `hostList`, with the services `discovery` and `update` among the names. */
+  /** As `hostList`, with the services `discovery` and `update` and clients among the names. */
   nodeList(path: Path, written: readonly string[]): NodeIndex[] {
     return this.#nodes(path, written, true);
   }

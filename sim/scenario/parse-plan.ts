@@ -32,6 +32,7 @@ function namesOf(source: SourceDocument, scenario: Scenario): Names {
   const services = new Map<string, NodeIndex>();
   if (scenario.discovery !== null) services.set("discovery", scenario.discovery.node);
   if (scenario.update !== null) services.set("update", scenario.update.node);
+  for (const { name, node } of scenario.clients) services.set(name, node);
   return new Names(
     source,
     scenario.hosts,

@@ -5,6 +5,7 @@ import { type Path, SourceDocument } from "./document.js";
 import { Includes, type ReadFile } from "./include.js";
 import { reportIssues } from "./issues.js";
 import { Names } from "./names.js";
+import { resolveClients, seatClients } from "./resolve-clients.js";
 import { resolveExpectations } from "./resolve-expect.js";
 import { resolveFaults } from "./resolve-faults.js";
 import { resolveHosts } from "./resolve-hosts.js";
@@ -89,14 +90,20 @@ function resolve(
   const services = new Map<string, NodeIndex>();
   const discovery = resolveDiscovery(raw, hosts.length, services);
   const update = resolveUpdate(raw, hosts.length + services.size, services);
+  const firstClient = hosts.length + services.size;
+  const others = new Map(services);
+  seatClients(raw.clients).forEach(({ name }, i) => {
+    others.set(name, firstClient + i);
+  });
   const names = new Names(
     source,
     hosts,
     zones,
     new Set(releases.map((release) => release.version)),
     new Set(units.map((unit) => unit.name)),
-    services,
+    others,
   );
+  const clients = resolveClients(source, raw.clients, names, raw.duration, firstClient);
   if (update !== null) names.release(["update", "version"], raw.update?.version ?? "");
   warnOfDiscovery(source, raw, hosts, discovery, warnings);
   const safeguards = resolveSafeguards(source, raw);
@@ -144,6 +151,7 @@ function resolve(
     faults: resolveFaults(source, raw.faults, names, raw.duration),
     safeguards,
     bugs: [...new Set(raw.bugs)].sort(),
+    clients,
     probe: raw.probe ?? null,
     expect: expectations(["expect"], raw.expect),
     counterfactual:
@@ -268,6 +276,7 @@ function resolveNetwork(raw: RawScenario, names: Names): NetworkSpec {
     default: link(network.default),
     betweenZones: link(network.between_zones ?? network.default),
     services: link(network.services),
+    clients: link(network.clients ?? network.default),
     links: network.links.map((entry, i) => {
       const ends = [zone(i, 0, entry.between[0]), zone(i, 1, entry.between[1])] as const;
       return { zones: [Math.min(...ends), Math.max(...ends)], link: link(entry) };

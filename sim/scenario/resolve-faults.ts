@@ -103,6 +103,8 @@ function resolveFault(
         loseUnsyncedPpm: fault.lose_unsynced,
         loseDisk: fault.lose_disk,
       };
+    case "member-change":
+      return { kind: "member-change", host: host(fault.host), learner: fault.learner };
     case "kill-process":
       return { kind: "kill-process", host: host(fault.host), unit: fault.unit };
     case "pause":
@@ -187,6 +189,7 @@ function resolveAllowances(
       loseDiskPpm: 0,
       step: NOTHING,
       driftPpm: NOTHING,
+      learnerPpm: 0,
       units: [],
       ...detail,
     });
@@ -204,6 +207,7 @@ function resolveAllowances(
     loseDiskPpm: crash?.lose_disk ?? 0,
   });
   allow("kill-process", raw["kill-process"], { units: raw["kill-process"]?.units ?? [] });
+  allow("member-change", raw["member-change"], { learnerPpm: raw["member-change"]?.learner ?? 0 });
   allow("pause", raw.pause, {});
   allow("clock-step", raw["clock-step"], { step: raw["clock-step"]?.by ?? NOTHING });
   allow("clock-drift", raw["clock-drift"], { driftPpm: raw["clock-drift"]?.by ?? NOTHING });

@@ -1,4 +1,5 @@
 import type { Bytes, Micros, NodeIndex } from "../../core/kernel/index.js";
+import type { Mix, WatcherConfig } from "../../core/workload/index.js";
 import type { FaultBudget } from "../faults/budget.js";
 import type { FaultPlan, Span } from "../faults/plan.js";
 import type { BugName, Safeguards } from "./catalogue.js";
@@ -10,7 +11,8 @@ export const SCENARIO_VERSION = 1;
  * A scenario, fully resolved: plain JSON data, every text inline, every default filled in, every
  * name checked. It stands in log headers; with a seed it determines a run.
  *
- * Nodes have dense indexes: hosts first (`hosts[i].index === i`), then the services that exist.
+ * Nodes have dense indexes: hosts first (`hosts[i].index === i`), then the services that exist,
+ * then clients.
  */
 export interface Scenario {
   readonly orrery: typeof SCENARIO_VERSION;
@@ -42,6 +44,8 @@ export interface Scenario {
   readonly safeguards: Safeguards;
   /** Deliberate protocol bugs, sorted. */
   readonly bugs: readonly BugName[];
+  /** Clients of etcd outside the hosts, whose histories are checked. */
+  readonly clients: readonly ClientSpec[];
   /** Absent: nobody but what the scenario runs writes to etcd. */
   readonly probe: ProbeSpec | null;
   readonly expect: readonly Expectation[];
@@ -49,6 +53,37 @@ export interface Scenario {
   readonly counterfactual: Counterfactual | null;
   /** The same run under other safeguards, by name, as written; `variantOf()` makes one. */
   readonly variants: Readonly<Record<string, Counterfactual>>;
+}
+
+/** A client of etcd on a node of its own. */
+export interface ClientSpec {
+  readonly node: NodeIndex;
+  readonly name: string;
+  /** Hosts whose members it asks, each time one of them. */
+  readonly members: readonly NodeIndex[];
+  /** When it begins and makes its last request. */
+  readonly from: Micros;
+  readonly until: Micros;
+  /** Keys that all clients share: `/k0` and so on. */
+  readonly keys: number;
+  /** How long it waits for an answer, or for any word on a watch. */
+  readonly timeout: Micros;
+  readonly does:
+    | {
+        readonly kind: "requests";
+        readonly mix: Mix;
+        /** From one request's end to the next. */
+        readonly pause: Span;
+      }
+    | {
+        readonly kind: "watches";
+        readonly from: WatcherConfig["from"];
+        /** With `revision`: so many revisions before or after the last one known. */
+        readonly before: number;
+        readonly after: number;
+        readonly lasts: Span;
+        readonly progressEvery: Micros;
+      };
 }
 
 /** A client outside the cluster that tries a write at each member, again and again. */
@@ -218,6 +253,8 @@ export interface NetworkSpec {
   readonly betweenZones: LinkSpec;
   /** Between hosts and services. */
   readonly services: LinkSpec;
+  /** Between hosts and clients. */
+  readonly clients: LinkSpec;
   /** Both directions between two zones (indexes, low first). */
   readonly links: readonly { readonly zones: readonly [number, number]; readonly link: LinkSpec }[];
 }
@@ -379,7 +416,10 @@ export type MeasureKind =
 export function linkBetween(scenario: Scenario, from: NodeIndex, to: NodeIndex): LinkSpec {
   const left = scenario.hosts[from];
   const right = scenario.hosts[to];
-  if (left === undefined || right === undefined) return scenario.network.services;
+  if (left === undefined || right === undefined) {
+    const isClient = scenario.clients.some(({ node }) => node === from || node === to);
+    return isClient ? scenario.network.clients : scenario.network.services;
+  }
   if (left.zone === right.zone) return scenario.network.default;
   const low = Math.min(left.zone, right.zone);
   const high = Math.max(left.zone, right.zone);
@@ -387,11 +427,13 @@ export function linkBetween(scenario: Scenario, from: NodeIndex, to: NodeIndex):
   return named?.link ?? scenario.network.betweenZones;
 }
 
-/** The name of a node: a host's, or `discovery` or `update`. */
+/** The name of a node: a host's or client's, or `discovery` or `update`. */
 export function nodeName(scenario: Scenario, node: NodeIndex): string {
   const host = scenario.hosts[node];
   if (host !== undefined) return host.name;
   if (scenario.discovery?.node === node) return "discovery";
   if (scenario.update?.node === node) return "update";
+  const client = scenario.clients.find((each) => each.node === node);
+  if (client !== undefined) return client.name;
   throw new RangeError(`no node ${node} in scenario ${scenario.name}`);
 }

@@ -1,8 +1,9 @@
 import { z } from "zod";
+import type { Mix } from "../../core/workload/index.js";
 import type { FaultBudget } from "../faults/budget.js";
 import type { Fault, FaultPlan } from "../faults/plan.js";
 import { BUGS, type Safeguards } from "./catalogue.js";
-import type { Action, Expectation, Release, Scenario } from "./scenario.js";
+import type { Action, ClientSpec, Expectation, Release, Scenario } from "./scenario.js";
 
 const text = z.string();
 const count = z.int().min(0);
@@ -123,6 +124,12 @@ const fault: z.ZodType<Fault> = z.discriminatedUnion("kind", [
     loseDisk: z.boolean(),
   }),
   z.strictObject({ ...interval, kind: z.literal("kill-process"), host: node, unit: text }),
+  z.strictObject({
+    ...interval,
+    kind: z.literal("member-change"),
+    host: node,
+    learner: z.boolean(),
+  }),
   z.strictObject({ ...interval, kind: z.literal("pause"), host: node }),
   z.strictObject({ ...interval, kind: z.literal("clock-step"), host: node, by: z.int() }),
   z.strictObject({ ...interval, kind: z.literal("clock-drift"), host: node, ppm: z.int() }),
@@ -151,6 +158,7 @@ const budget: z.ZodType<FaultBudget> = z.strictObject({
         "link",
         "crash",
         "kill-process",
+        "member-change",
         "pause",
         "clock-step",
         "clock-drift",
@@ -169,9 +177,48 @@ const budget: z.ZodType<FaultBudget> = z.strictObject({
       loseDiskPpm: ppm,
       step: span,
       driftPpm: span,
+      learnerPpm: ppm,
       units: z.array(text),
     }),
   ),
+});
+
+const weights: z.ZodType<Mix> = z.strictObject({
+  get: count,
+  list: count,
+  "stale-get": count,
+  "stale-list": count,
+  "past-get": count,
+  put: count,
+  delete: count,
+  txn: count,
+  create: count,
+  update: count,
+  remove: count,
+  "lease-put": count,
+  revoke: count,
+  compact: count,
+});
+
+const client: z.ZodType<ClientSpec> = z.strictObject({
+  node,
+  name: text,
+  members: nodes,
+  from: micros,
+  until: micros,
+  keys: z.int().min(1),
+  timeout: duration,
+  does: z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("requests"), mix: weights, pause: positiveSpan }),
+    z.strictObject({
+      kind: z.literal("watches"),
+      from: z.enum(["record", "list", "revision"]),
+      before: count,
+      after: count,
+      lasts: positiveSpan,
+      progressEvery: duration,
+    }),
+  ]),
 });
 
 const moment = z.discriminatedUnion("kind", [
@@ -263,6 +310,7 @@ export const scenarioJson: z.ZodType<Scenario> = z.strictObject({
     default: link,
     betweenZones: link,
     services: link,
+    clients: link,
     links: z.array(z.strictObject({ zones: z.tuple([count, count]), link })),
   }),
   processes: z.array(
@@ -281,6 +329,7 @@ export const scenarioJson: z.ZodType<Scenario> = z.strictObject({
   ]),
   safeguards,
   bugs: z.array(z.enum(bugNames)),
+  clients: z.array(client),
   probe: z.strictObject({ every: duration }).nullable(),
   expect: z.array(expectation),
   counterfactual: otherwise.nullable(),

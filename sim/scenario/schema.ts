@@ -19,6 +19,7 @@ import {
   unitName,
   version,
 } from "./fields.js";
+import { clientGroupSchema } from "./schema-clients.js";
 import { faultsSchema } from "./schema-faults.js";
 import { expectSchema, policyFields, timelineSchema } from "./schema-timeline.js";
 
@@ -157,6 +158,7 @@ export const scenarioSchema = keys({
     default: keys(linkFields).prefault({ latency: "200us..600us" }),
     between_zones: keys(linkFields).optional(),
     services: keys(linkFields).prefault({ latency: "10ms..40ms" }),
+    clients: keys(linkFields).optional(),
     links: z
       .array(keys({ between: z.tuple([name, name]), ...linkFields }))
       .max(10_000)
@@ -168,6 +170,7 @@ export const scenarioSchema = keys({
   faults: faultsSchema.prefault({}),
   safeguards: safeguardsSchema.prefault({}),
   bugs: z.array(z.enum(bugNames)).max(100).default([]),
+  clients: z.array(clientGroupSchema).max(1_000).default([]),
   probe: keys({ every: positiveDuration.prefault("250ms") }).optional(),
   expect: z.array(expectSchema).max(10_000).default([]),
   counterfactual: otherwiseSchema.optional(),

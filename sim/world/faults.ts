@@ -59,6 +59,9 @@ export class FaultInjector {
       case "kill-process":
         world.deliver(fault.host, { kind: "hold-unit", unit: fault.unit }, -1);
         return;
+      case "member-change":
+        world.operator.removeMember(fault.host);
+        return;
       case "pause":
         world.pause(fault.host);
         return;
@@ -107,6 +110,9 @@ export class FaultInjector {
         return;
       case "kill-process":
         world.deliver(fault.host, { kind: "release-unit", unit: fault.unit }, -1);
+        return;
+      case "member-change":
+        world.operator.addMemberAgain(fault.host, fault.learner);
         return;
       case "pause":
         world.resume(fault.host);

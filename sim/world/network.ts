@@ -51,15 +51,19 @@ export class Network {
     );
   }
 
-  /** Delay of one packet sent now, or `LOST`. */
-  delay(from: number, to: number, bytes: number, at: Micros): number {
+  /**
+   * Delay of one packet sent now, or `LOST`.
+   *
+   * @param stream - it keeps its place even on a disturbed link, as what belongs to one TCP stream does
+   */
+  delay(from: number, to: number, bytes: number, at: Micros, stream = false): number {
     const index = from * this.#nodes + to;
     const model = this.#models[index];
     if (model === undefined) throw new RangeError(`no link ${from} -> ${to}`);
     if ((this.#cuts[index] as number) > 0) return LOST;
     const disturbances = this.#disturbances[index];
     if (disturbances !== undefined)
-      return this.#disturbedDelay(index, model, disturbances, bytes, at);
+      return this.#disturbedDelay(index, model, disturbances, bytes, at, stream);
     if (chance(this.#generator, model.lossPpm)) return LOST;
     const arrival = at + this.#latency(model) + this.#queueing(index, model, bytes, at);
     return this.#inOrder(index, arrival) - at;
@@ -71,12 +75,13 @@ export class Network {
     disturbances: readonly LinkDisturbance[],
     bytes: number,
     at: Micros,
+    stream: boolean,
   ): number {
     let loss = model.lossPpm;
     let extra = 0;
     let inOrder = true;
     for (const { lossPpm, delayLow, delayHigh, ordered } of disturbances) {
-      if (!ordered) inOrder = false;
+      if (!ordered && !stream) inOrder = false;
       loss += lossPpm;
       extra +=
         delayLow +

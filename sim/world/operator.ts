@@ -23,6 +23,13 @@ const JOIN_DROP_IN = "/etc/systemd/system/etcd2.service.d/30-member-add.conf";
 /** What a session ends with when the operator gives up. */
 const NO_ANSWER = "no member answered";
 
+/** A member on its way out, and whether it is to come back. */
+interface Removal {
+  readonly id: string;
+  done: boolean;
+  again: { readonly learner: boolean } | null;
+}
+
 /** An operator's dealings with etcd: yields requests, is sent the replies, returns what to print. */
 type Session = Generator<ClientRequest, string, ClientReply>;
 
@@ -33,6 +40,7 @@ type Session = Generator<ClientRequest, string, ClientReply>;
 export class Operator {
   readonly #world: World;
   readonly #node: NodeIndex;
+  readonly #removals = new Map<NodeIndex, Removal>();
   readonly #waiting = new Map<number, (reply: ClientReply) => void>();
   readonly #cuts: {
     readonly from: readonly number[];
@@ -166,6 +174,61 @@ export class Operator {
     else this.#run(memberRemove(this.#peerUrl(host)), null, "member-remove", add);
   }
 
+  /** Removes a host's member; a host that runs none is left alone, now and when it is to be added again. */
+  removeMember(host: NodeIndex): void {
+    const world = this.#world;
+    const id = world.hosts[host]?.member?.run?.memberId;
+    if (id === undefined) return;
+    const removal: Removal = { id, done: false, again: null };
+    this.#removals.set(host, removal);
+    this.#run(removeById(id), null, "member-remove", (result) => {
+      if (result !== "removed") return;
+      world.powerOff(host, 0, true);
+      removal.done = true;
+      if (removal.again !== null) this.#addAgain(host, removal, removal.again);
+    });
+  }
+
+  /** Adds it again as a new member with nothing on its disk, as soon as it was removed. */
+  addMemberAgain(host: NodeIndex, learner: boolean): void {
+    const removal = this.#removals.get(host);
+    if (removal === undefined) return;
+    removal.again = { learner };
+    if (removal.done) this.#addAgain(host, removal, { learner });
+  }
+
+  /**
+   * Only once every other member knows that the old one is gone: who joins asks any of them for its
+   * id, and one that is behind would tell the old one, whose votes are lost.
+   */
+  #addAgain(host: NodeIndex, removal: Removal, again: { readonly learner: boolean }): void {
+    const world = this.#world;
+    const known = world.hosts.every(({ member }, node) => {
+      if (node === host || member === null) return true;
+      return member.run !== null && !member.run.stores.membership.members.has(removal.id);
+    });
+    if (!known) {
+      world.schedule(world.at + SECOND, () => this.#addAgain(host, removal, again));
+      return;
+    }
+    this.#removals.delete(host);
+    const start = (members: readonly Member[]) => {
+      const text = joinDropIn(world.name(host), this.#peerUrl(host), members);
+      world.deliver(host, { kind: "install-file", path: JOIN_DROP_IN, text }, -1);
+      world.powerOn(host);
+      if (again.learner) this.#promote(host);
+    };
+    this.#run(memberAdd(this.#peerUrl(host), start, again.learner), null, "member-add");
+  }
+
+  /** Promotes the learner of a host, as soon as it runs and has caught up. */
+  #promote(host: NodeIndex): void {
+    const world = this.#world;
+    const id = world.hosts[host]?.member?.run?.memberId;
+    if (id === undefined) world.schedule(world.at + SECOND, () => this.#promote(host));
+    else this.#run(promote(id), null, "member-promote");
+  }
+
   #peerUrl(host: NodeIndex): string {
     return `http://${this.#world.scenario.hosts[host]?.address ?? ""}:2380`;
   }
@@ -251,12 +314,18 @@ function isTransient(reply: ClientReply): boolean {
   if (reply.ok) return false;
   if ("unreachable" in reply) return true;
   if ("errorCode" in reply) return reply.errorCode === 300 || reply.errorCode === 301;
-  return /unhealthy cluster|no leader|not leader|timed out|not enough/.test(reply.message);
+  return /unhealthy cluster|no leader|not leader|timed out|not enough|in sync|stopped/.test(
+    reply.message,
+  );
 }
 
 /** `etcdctl member add`; `added` gets the members as they are then. An add tried again may have been done before. */
-function* memberAdd(peerUrl: string, added: (members: readonly Member[]) => void): Session {
-  const reply = yield { op: "member-add", peerUrls: [peerUrl] };
+function* memberAdd(
+  peerUrl: string,
+  added: (members: readonly Member[]) => void,
+  learner = false,
+): Session {
+  const reply = yield { op: "member-add", peerUrls: [peerUrl], learner };
   const error = "message" in reply ? reply.message : "no members in the answer";
   if (!reply.ok && !/exist/.test(error)) return error;
   const members = membersIn(reply.ok ? reply : yield { op: "member-list" });
@@ -298,6 +367,19 @@ function* moveLeader(peerUrl: string): Session {
 /** The members that an answer of the Cluster service lists, or null. */
 function membersIn(reply: ClientReply): readonly Member[] | null {
   return reply.ok && "result" in reply && "members" in reply.result ? reply.result.members : null;
+}
+
+/** Removes a member by its id, which no other ever gets: who is told that it is not there has removed it before. */
+function* removeById(id: string): Session {
+  const reply = yield { op: "member-remove", member: id };
+  if (reply.ok) return "removed";
+  const error = "message" in reply ? reply.message : "failed";
+  return /not found|permanently removed/.test(error) ? "removed" : error;
+}
+
+function* promote(id: string): Session {
+  const reply = yield { op: "member-promote", member: id };
+  return reply.ok ? "promoted" : "message" in reply ? reply.message : "failed";
 }
 
 function* locksmithSession(command: LocksmithctlCommand): Session {

@@ -7,6 +7,7 @@ import {
   type HostState,
   type HostStimulus,
   hostMachine,
+  isClientTraffic,
   type Packet,
 } from "../../core/host/index.js";
 import {
@@ -25,9 +26,11 @@ import type { FaultPlan } from "../faults/plan.js";
 import { nodeName, type Scenario } from "../scenario/scenario.js";
 import { Buffer } from "./buffer.js";
 import { checkpointOf } from "./checkpoint.js";
+import { Clients } from "./clients.js";
 import { Clock } from "./clock.js";
 import { ExpectationMonitor } from "./expectations.js";
 import { FaultInjector } from "./faults.js";
+import { concludeHistory } from "./histories.js";
 import { hostConfig } from "./hostconfig.js";
 import { linkModels } from "./links.js";
 import { LOST, Network } from "./network.js";
@@ -67,6 +70,7 @@ export class Simulation implements World {
   readonly clocks: readonly Clock[];
   readonly services: Services;
   readonly operator: Operator;
+  readonly clients: Clients;
   readonly invariants: InvariantMonitor;
   readonly expectations: ExpectationMonitor;
 
@@ -104,6 +108,7 @@ export class Simulation implements World {
   readonly #out = { facts: [] as HostFact[], effects: new Buffer<HostEffect>() };
   #at: Micros = 0;
   #seq = 0;
+  #faultsUntil: Micros = 0;
   #events = 0;
   #stopped = false;
 
@@ -122,7 +127,7 @@ export class Simulation implements World {
       crash: stream("crash"),
     };
     const services = [scenario.discovery, scenario.update].filter((s) => s !== null).length;
-    const operatorNode = scenario.hosts.length + services;
+    const operatorNode = scenario.hosts.length + services + scenario.clients.length;
     const probeNode = operatorNode + 1;
     const nodes = probeNode + (scenario.probe === null ? 0 : 1);
     this.#operatorNode = operatorNode;
@@ -151,6 +156,7 @@ export class Simulation implements World {
     this.services = new Services(this);
     this.operator = new Operator(this, operatorNode);
     this.invariants = new InvariantMonitor(this.hosts);
+    this.clients = new Clients(this, seed);
     this.#probe = scenario.probe === null ? null : new Probe(this, probeNode, scenario.probe);
     this.expectations = new ExpectationMonitor(scenario, this.hosts, this.network, this.#probe);
     this.#faults = new FaultInjector(this);
@@ -185,6 +191,11 @@ export class Simulation implements World {
   /** Faults that last, by id. */
   get activeFaults(): ReadonlyMap<number, FaultPlan["faults"][number]> {
     return this.#active;
+  }
+
+  /** When a fault last ended. */
+  get faultsUntil(): Micros {
+    return this.#faultsUntil;
   }
 
   /** Lets something in from outside, now. Call `advance` with the present time before. */
@@ -232,6 +243,8 @@ export class Simulation implements World {
   /** Ends the run: evaluates what is due at the end and writes the end record. */
   finish(): RunSummary {
     const complete = this.#at >= this.scenario.duration;
+    concludeHistory(this, complete);
+    if (this.invariants.hasNews) this.#reportViolations();
     if (complete) {
       this.#observeExpectations();
       for (const outcome of this.expectations.finish(this.invariants.violations)) {
@@ -264,12 +277,19 @@ export class Simulation implements World {
 
   /** The hash of everything that decides how the run goes on. */
   stateHash(): string {
-    return hashState({ hosts: this.hosts, services: this.services.states(), draws: this.#draws });
+    return hashState({
+      hosts: this.hosts,
+      services: this.services.states(),
+      clients: this.clients.states(),
+      draws: this.#draws,
+    });
   }
 
-  /** Writes a fact of the world itself, or of a service. */
-  record(host: string, kind: string, data: unknown, cause: number | null): void {
-    this.#emit({ seq: this.#seq++, at: this.#at, host, type: "fact", kind, data, cause });
+  /** Writes a fact of the world itself, of a service or a client, and returns its `seq`. */
+  record(host: string, kind: string, data: unknown, cause: number | null): number {
+    const seq = this.#seq++;
+    this.#emit({ seq, at: this.#at, host, type: "fact", kind, data, cause });
+    return seq;
   }
 
   /** Name of a node, as logs have it. */
@@ -297,11 +317,15 @@ export class Simulation implements World {
       this.#outside?.(from, packet);
       return;
     }
-    const delay = this.network.delay(from, to, bytes, this.#at);
-    if (delay === LOST) return;
+    const stream = isClientTraffic(packet);
+    const delay = this.network.delay(from, to, bytes, this.#at, stream);
+    if (delay === LOST) {
+      this.clients.lose(to, packet);
+      return;
+    }
     const stimulus: HostStimulus = { kind: "packet", from, packet };
     this.#push(this.#at + delay, PACKET, to, stimulus, cause, from);
-    if (this.network.duplicates(from, to)) {
+    if (!stream && this.network.duplicates(from, to)) {
       const again = this.network.delay(from, to, bytes, this.#at);
       if (again !== LOST) this.#push(this.#at + again, PACKET, to, stimulus, cause, from);
     }
@@ -408,6 +432,7 @@ export class Simulation implements World {
     const fault = this.#active.get(id);
     if (fault === undefined) return;
     this.#active.delete(id);
+    this.#faultsUntil = this.#at;
     this.record("", "fault.end", { id }, null);
     this.#faults.end(fault);
     this.#observeExpectations();
@@ -461,10 +486,12 @@ export class Simulation implements World {
         } else this.#defer(node, timer.stimulus, cause, () => timer.generation === guard);
         return;
       }
-      case PACKET:
-        if (this.network.isCut(guard, node)) return;
-        this.#handPacket(node, payload as HostStimulus & { kind: "packet" }, cause);
+      case PACKET: {
+        const stimulus = payload as HostStimulus & { kind: "packet" };
+        if (this.network.isCut(guard, node)) this.clients.lose(node, stimulus.packet);
+        else this.#handPacket(node, stimulus, cause);
         return;
+      }
       case STIMULUS:
         if (this.#life[node] !== guard) return;
         if ((this.#paused[node] as number) === 0) this.#step(node, payload as HostStimulus, cause);
@@ -488,6 +515,7 @@ export class Simulation implements World {
     if (this.#observer?.stimulus !== undefined) this.#trace(seq, node, stimulus, cause);
     if (node === this.#operatorNode) this.operator.receive(stimulus.from, stimulus.packet, seq);
     else if (node > this.#operatorNode) this.#probed(stimulus.packet);
+    else if (this.clients.has(node)) this.clients.receive(node, stimulus.packet, seq);
     else this.services.receive(node, stimulus.from, stimulus.packet, seq);
   }
 

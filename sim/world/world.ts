@@ -15,6 +15,7 @@ export interface World {
   readonly clocks: readonly Clock[];
   readonly invariants: InvariantMonitor;
   readonly services: ServicePort;
+  readonly operator: OperatorPort;
   /** Hosts, services and the operator. */
   readonly nodeCount: number;
   name(node: NodeIndex): string;
@@ -28,8 +29,8 @@ export interface World {
   whileAlive(node: NodeIndex, delay: Micros, task: () => void): void;
   /** Hands a host something now, be it on or off; one that stands still takes it when it goes on. */
   deliver(node: NodeIndex, stimulus: HostStimulus, cause: number): void;
-  /** Writes a fact of the world itself, or of a service. */
-  record(host: string, kind: string, data: unknown, cause: number | null): void;
+  /** Writes a fact of the world itself, of a service or a client, and returns its `seq`. */
+  record(host: string, kind: string, data: unknown, cause: number | null): number;
   powerOn(node: NodeIndex): void;
   powerOff(node: NodeIndex, loseUnsyncedPpm: number, diskLost: boolean): void;
   /** Cuts a host's power as `powerOff` does, until the outage ends; outages may overlap. */
@@ -47,4 +48,12 @@ export interface ServicePort {
   publish(channel: string, version: string): void;
   setPolicy(change: PolicyChange): void;
   setUp(service: "update" | "discovery", up: boolean): void;
+}
+
+/** What faults have an operator do. */
+export interface OperatorPort {
+  /** Removes the member of a host from its cluster and empties the host, which stays off. */
+  removeMember(host: NodeIndex): void;
+  /** Adds that host as a new member, once it was removed, and switches it on. */
+  addMemberAgain(host: NodeIndex, learner: boolean): void;
 }

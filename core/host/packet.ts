@@ -66,6 +66,17 @@ export function isClientTraffic(packet: Packet): boolean {
   }
 }
 
+/**
+ * Whether a second copy of a packet would be another request: what clients send, and what members pass on
+ * for them to their leader. Raft takes every other message twice without harm, and a proposal
+ * for two; etcd's transport, streams over TCP, delivers none twice.
+ */
+export function comesOnce(packet: Packet): boolean {
+  if (packet.kind !== "peer") return isClientTraffic(packet);
+  const { type } = packet.message;
+  return type === "MsgProp" || type === "forward";
+}
+
 /** Rough size of a packet on the wire, in bytes: what bandwidth is charged for. */
 export function packetBytes(packet: Packet): number {
   switch (packet.kind) {

@@ -1,6 +1,7 @@
 import { InvariantMonitor } from "../../core/cluster/index.js";
 import { pendingWrites } from "../../core/etcd/index.js";
 import {
+  comesOnce,
   createHost,
   type HostEffect,
   type HostFact,
@@ -317,15 +318,14 @@ export class Simulation implements World {
       this.#outside?.(from, packet);
       return;
     }
-    const stream = isClientTraffic(packet);
-    const delay = this.network.delay(from, to, bytes, this.#at, stream);
+    const delay = this.network.delay(from, to, bytes, this.#at, isClientTraffic(packet));
     if (delay === LOST) {
       this.clients.lose(to, packet);
       return;
     }
     const stimulus: HostStimulus = { kind: "packet", from, packet };
     this.#push(this.#at + delay, PACKET, to, stimulus, cause, from);
-    if (!stream && this.network.duplicates(from, to)) {
+    if (this.network.duplicates(from, to) && !comesOnce(packet)) {
       const again = this.network.delay(from, to, bytes, this.#at);
       if (again !== LOST) this.#push(this.#at + again, PACKET, to, stimulus, cause, from);
     }

@@ -123,7 +123,7 @@ test("a leader that is writing may have committed more than it has on disk", () 
     messages: [],
     mustSync: true,
   };
-  run.saving = { token: 1, ready, sent: true };
+  run.saving = { token: 1, ready, sent: true, since: 0 };
   const monitor = new InvariantMonitor(hosts, "every-step");
   monitor.afterStep(leader, 5, 9);
   expect(monitor.violations).toEqual([]);

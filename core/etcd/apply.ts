@@ -1,7 +1,9 @@
 import { hashWord, type Micros } from "../kernel/index.js";
 import { applyConfChange, type ConfChange, type Entry } from "../raft/index.js";
 import type { ClientReply } from "./events.js";
-import { dropLease, grantLease, promoteLessor } from "./lease.js";
+import { leaseSettings, promoteLessor } from "./lease.js";
+import { applyLease } from "./lease-apply.js";
+import { continueRevokes } from "./lease-expiry.js";
 import type { LogData, Origin } from "./log-data.js";
 import {
   applyMemberChange,
@@ -19,8 +21,8 @@ import { applyV2Command } from "./v2-request.js";
 import type { V2Notice } from "./v2-watch.js";
 import { countHiddenChanges, v2Expire } from "./v2store.js";
 import { type V3Failure, type V3Result, type V3Write, v3Failure } from "./v3-api.js";
-import { applyKv, deleteLeasedKeys, KV_ERROR } from "./v3-apply.js";
-import { notifyWatches } from "./watch-requests.js";
+import { applyKv, KV_ERROR } from "./v3-apply.js";
+import { notifyWatches } from "./watch-sync.js";
 
 /** How long a removed member goes on, so that others learn of the change from it: ten heartbeats. */
 const REMOVED_STOP_TICKS = 10;
@@ -72,7 +74,8 @@ function originOf(entry: Entry<LogData>): Origin | null {
 /** The empty entry of a new leader: all of earlier terms is applied now, and a leader takes up its duties. */
 function beginTerm(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
   if (run.node.role !== "leader") return;
-  promoteLessor(run.stores.lessor, state.config.electionTicks * state.config.tick, now);
+  const electionTimeout = state.config.electionTicks * state.config.tick;
+  promoteLessor(run.stores.lessor, electionTimeout, leaseSettings(state.config), now);
   if (run.stores.clusterVersion !== "") return;
   const version = clusterVersionOf(state.config.version);
   const data: LogData = { kind: "cluster-version", origin: newOrigin(run), version };
@@ -110,6 +113,7 @@ function applyData(state: EtcdState, run: Running, data: LogData, now: Micros, o
       if (asker !== null) {
         reply(asker, "ok" in result ? result : v3Answer(run, result), true, out);
       }
+      if (data.write.op === "lease-revoke") continueRevokes(state, run, now, out);
       return;
     }
     case "publish": {
@@ -174,19 +178,12 @@ function applyV3(
       if (refusal !== null) return KV_ERROR[refusal];
       return { op: "kv-compact" };
     }
-    case "lease-grant": {
-      const { id } = write;
-      if (lessor.leases.has(id)) return KV_ERROR.leaseExists;
-      // etcd's floor: one and a half election timeouts, in whole seconds.
-      const floor = Math.ceil((1.5 * state.config.electionTicks * state.config.tick) / 1_000_000);
-      const ttl = Math.max(write.ttl, floor);
-      grantLease(lessor, { id, ttl }, run.node.role === "leader", now);
-      return { op: "lease-grant", id, ttl };
-    }
+    case "lease-grant":
     case "lease-revoke":
-      if (!lessor.leases.has(write.id)) return KV_ERROR.leaseNotFound;
-      deleteLeasedKeys(mvcc, dropLease(lessor, write.id), changed);
-      return { op: "lease-revoke" };
+    case "lease-checkpoint": {
+      const isNews = run.stores.applied.index > run.replayUntil;
+      return applyLease(state, run, write, isNews, now, changed);
+    }
     default:
       return v3Failure("Unimplemented", `${write.op} is not modelled`);
   }

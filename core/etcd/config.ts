@@ -1,4 +1,4 @@
-import type { Micros } from "../kernel/index.js";
+import { MILLISECOND, MINUTE, type Micros } from "../kernel/index.js";
 import { type EtcdProfile, profileOf } from "./profile.js";
 
 /** A member that a cluster begins with. */
@@ -50,6 +50,16 @@ export interface EtcdConfig {
   readonly maxInflight?: number;
   /** Default true: refuse changes of membership that would endanger the quorum. */
   readonly strictReconfigCheck?: boolean;
+  /** --experimental-watch-progress-notify-interval; default 10 minutes, at least 100 ms. */
+  readonly watchProgressInterval?: Micros;
+  /** --experimental-enable-lease-checkpoint; default false. */
+  readonly leaseCheckpoint?: boolean;
+  /** --experimental-enable-lease-checkpoint-persist; default false. Since 3.6 it is always on. */
+  readonly leaseCheckpointPersist?: boolean;
+  /** Default 5 minutes. */
+  readonly leaseCheckpointInterval?: Micros;
+  /** Single ways of behaving that differ from those of the version's line. */
+  readonly quirks?: Partial<EtcdProfile>;
   readonly bugs?: EtcdBugs;
 }
 
@@ -62,7 +72,7 @@ export interface ExistingCluster {
 }
 
 /** Settings with every default in place. */
-export type ResolvedEtcdConfig = Required<Omit<EtcdConfig, "existing" | "bugs">> & {
+export type ResolvedEtcdConfig = Required<Omit<EtcdConfig, "existing" | "bugs" | "quirks">> & {
   readonly existing: ExistingCluster | null;
   readonly bugs: Required<EtcdBugs>;
   readonly profile: EtcdProfile;
@@ -71,7 +81,7 @@ export type ResolvedEtcdConfig = Required<Omit<EtcdConfig, "existing" | "bugs">>
 /** Fills in defaults. */
 export function resolveEtcdConfig(config: EtcdConfig): ResolvedEtcdConfig {
   const version = config.version ?? "3.4.23";
-  const profile = profileOf(version);
+  const profile = { ...profileOf(version), ...config.quirks };
   return {
     profile,
     name: config.name,
@@ -91,6 +101,10 @@ export function resolveEtcdConfig(config: EtcdConfig): ResolvedEtcdConfig {
     catchUpEntries: config.catchUpEntries ?? 5_000,
     maxInflight: config.maxInflight ?? 512,
     strictReconfigCheck: config.strictReconfigCheck ?? true,
+    watchProgressInterval: Math.max(config.watchProgressInterval ?? 10 * MINUTE, 100 * MILLISECOND),
+    leaseCheckpoint: config.leaseCheckpoint ?? false,
+    leaseCheckpointPersist: config.leaseCheckpointPersist ?? false,
+    leaseCheckpointInterval: config.leaseCheckpointInterval ?? 5 * MINUTE,
     bugs: {
       voteNotPersisted: config.bugs?.voteNotPersisted ?? false,
       ackBeforeSync: config.bugs?.ackBeforeSync ?? false,

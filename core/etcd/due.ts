@@ -1,24 +1,28 @@
 import { MILLISECOND, type Micros } from "../kernel/index.js";
 import { reportSnapshot } from "../raft/index.js";
-import { expiredLeases } from "./lease.js";
+import { endLeaseCalls } from "./lease-calls.js";
+import { tendLeases } from "./lease-expiry.js";
 import { newOrigin, proposeFor, submit } from "./propose.js";
 import { tendReads } from "./reads.js";
 import { type EtcdOut, failRequest, SERVER_ERROR, timeoutText } from "./reply.js";
 import type { EtcdState, Running } from "./state.js";
 import { hasExpiringKeys } from "./v2store.js";
+import { endLeaderlessStreams, NO_LEADER } from "./watch-requests.js";
 
 /** How often a leader looks for expired keys and leases. */
 const EXPIRY_INTERVAL: Micros = 500 * MILLISECOND;
 
-/** Leases whose revocation etcd proposes at a time. */
-const REVOKES_MAX = 16;
+/** How often in a row a member finds no leader before it ends the streams of clients that require one. */
+const LEADERLESS_MAX = 3;
 
 /** Does what became due since the last time; a tick calls it only when `run.nextDue` has come. */
 export function tendDue(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
-  run.nextDue = now + EXPIRY_INTERVAL;
+  seekLeader(state, run, now, out);
+  run.nextDue = Math.min(now + EXPIRY_INTERVAL, run.leaderless.checkAt);
   failLateRequests(state, run, now, out);
   tendReads(run, now, out);
-  if (run.node.role === "leader") proposeExpiry(state, run, now, out);
+  if (run.node.role === "leader") proposeExpiry(run, now, out);
+  tendLeases(state, run, now, out);
   for (const [peer, deadline] of run.snapshotsSent) {
     if (deadline > now) continue;
     run.snapshotsSent.delete(peer);
@@ -29,6 +33,17 @@ export function tendDue(state: EtcdState, run: Running, now: Micros, out: EtcdOu
     run.transfer = null;
     failRequest(transfer.asker, "v3", SERVER_ERROR.timeout, out);
   }
+}
+
+/** Looks for a leader every election timeout; when it is missed too often, streams that require it end. */
+function seekLeader(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
+  const { leaderless } = run;
+  if (leaderless.checkAt > now) return;
+  leaderless.checkAt = now + state.config.electionTicks * state.config.tick;
+  leaderless.count = run.node.lead === 0 ? leaderless.count + 1 : 0;
+  if (leaderless.count < LEADERLESS_MAX) return;
+  endLeaderlessStreams(run, out);
+  endLeaseCalls(run, ({ requireLeader }) => requireLeader === true, NO_LEADER, out);
 }
 
 function failLateRequests(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
@@ -57,13 +72,8 @@ export function proposePublish(state: EtcdState, run: Running, now: Micros, out:
   proposeFor(state, run, null, "publish", data, now, out);
 }
 
-function proposeExpiry(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
+function proposeExpiry(run: Running, now: Micros, out: EtcdOut): void {
   if (hasExpiringKeys(run.stores.v2)) {
     submit(run, { kind: "v2-sync", origin: newOrigin(run), cutoff: now }, out);
-  }
-  for (const id of expiredLeases(run.stores.lessor, now, REVOKES_MAX)) {
-    const write = { op: "lease-revoke", id } as const;
-    const data = { kind: "v3", origin: newOrigin(run), write } as const;
-    proposeFor(state, run, null, "lease-revoke", data, now, out);
   }
 }

@@ -42,6 +42,11 @@ export type EtcdStimulus =
       readonly request: ClientRequest;
       /** What `authenticate` answered, where the client has logged in; v3 only. */
       readonly token?: string;
+      /**
+       * Rather no answer, or no stream, than one of a member that has no leader (gRPC metadata `hasleader`);
+       * v3 only.
+       */
+      readonly requireLeader?: boolean;
     }
   /** The client says more on the stream that the request of this id opened. */
   | { readonly kind: "client-message"; readonly id: number; readonly message: WatchMessage }

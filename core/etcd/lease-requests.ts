@@ -1,13 +1,13 @@
 import type { Micros } from "../kernel/index.js";
 import type { LeaseId } from "./client.js";
-import { forward } from "./forward.js";
 import { proposeV3 } from "./kv-requests.js";
-import { LEASE_TTL_MAX, renewLease } from "./lease.js";
+import { leasesByExpiry } from "./lease.js";
 import type { LeaseRequest } from "./lease-api.js";
-import { newOrigin } from "./propose.js";
+import { isLeaseId } from "./lease-apply.js";
+import { takeLeaseCall } from "./lease-calls.js";
+import { newOrigin, REQUESTS_PER_START } from "./propose.js";
 import { type EtcdOut, reply, v3Answer } from "./reply.js";
 import type { Asker, EtcdState, Running } from "./state.js";
-import { KV_ERROR } from "./v3-apply.js";
 
 /** Takes a request about leases. */
 export function takeLease(
@@ -20,55 +20,34 @@ export function takeLease(
 ): void {
   switch (request.op) {
     case "lease-grant": {
-      if (request.ttl > LEASE_TTL_MAX) {
-        reply(asker, KV_ERROR.leaseTtlTooLarge, true, out);
-        return;
-      }
-      const id = request.id || freeLeaseId(run);
-      proposeV3(state, run, asker, { op: "lease-grant", id, ttl: request.ttl }, now, out);
+      const { ttl } = request;
+      const id = isLeaseId(request.id) ? request.id : freeLeaseId(run);
+      proposeV3(state, run, asker, { op: "lease-grant", id, ttl }, now, out);
       return;
     }
     case "lease-revoke":
       proposeV3(state, run, asker, request, now, out);
       return;
     case "lease-list": {
-      const leases = [...run.stores.lessor.leases.keys()];
+      const leases = leasesByExpiry(run.stores.lessor).map(({ id }) => id);
       reply(asker, v3Answer(run, { op: "lease-list", leases }), true, out);
       return;
     }
     case "lease-keep-alive":
     case "lease-time-to-live":
-      if (run.node.role === "leader") answerLease(run, asker, request, now, out);
-      else forward(state, run, asker, request, now, out);
+      takeLeaseCall(state, run, asker, request, now, out);
   }
 }
 
-/** A lease id no member has given out, positive as etcd's: bits of the member, then the request. */
+/**
+ * A lease id that no member has given out, made as etcd makes numbers of requests (idutil): 16 bits of the
+ * member, 40 bits of the milliseconds when it started, 8 bits that count and overflow into the time; positive.
+ */
 function freeLeaseId(run: Running): LeaseId {
-  const own = BigInt(run.id % 2 ** 15) << 48n;
-  const id = own | BigInt(newOrigin(run).request);
+  const member = BigInt(`0x${run.memberId}`) & 0xffffn;
+  const started = BigInt(Math.floor(run.watches.startedAt / 1000)) & ((1n << 40n) - 1n);
+  const count = BigInt(newOrigin(run).request % REQUESTS_PER_START);
+  const suffix = ((started << 8n) + count) & ((1n << 48n) - 1n);
+  const id = ((member << 48n) | suffix) & ((1n << 63n) - 1n);
   return id.toString(16).padStart(16, "0");
-}
-
-/** What only the leader knows: how long leases still run. */
-function answerLease(
-  run: Running,
-  asker: Asker,
-  request: Extract<LeaseRequest, { readonly op: "lease-keep-alive" | "lease-time-to-live" }>,
-  now: Micros,
-  out: EtcdOut,
-): void {
-  const { id } = request;
-  const { lessor } = run.stores;
-  if (request.op === "lease-keep-alive") {
-    const ttl = renewLease(lessor, id, now) ?? 0;
-    reply(asker, v3Answer(run, { op: "lease-keep-alive", id, ttl }), true, out);
-    return;
-  }
-  const lease = lessor.leases.get(id);
-  const left = (lessor.expiresAt.get(id) ?? now) - now;
-  const ttl = lease === undefined ? -1 : Math.floor(left / 1_000_000);
-  const grantedTtl = lease?.ttl ?? 0;
-  const keys = request.keys === true ? [...(lessor.keys.get(id) ?? [])].sort() : [];
-  reply(asker, v3Answer(run, { op: "lease-time-to-live", id, ttl, grantedTtl, keys }), true, out);
 }

@@ -5,6 +5,13 @@ import type { EtcdConfig } from "./config.js";
 import { loseUnsynced, sync } from "./disk.js";
 import { tendDue } from "./due.js";
 import type { EtcdEffect, EtcdFact, EtcdStimulus, PeerMessage } from "./events.js";
+import {
+  hearLeaseAnswer,
+  isLeaseCall,
+  peerLost,
+  tendOwnCalls,
+  tendPassedCalls,
+} from "./lease-calls.js";
 import { diskSynced, pump } from "./ready.js";
 import { type EtcdOut, reply } from "./reply.js";
 import { cancelRequest, takeRequest } from "./requests.js";
@@ -16,7 +23,8 @@ import {
   type HeldStimulus,
   type Running,
 } from "./state.js";
-import { hearWatcher } from "./watch-requests.js";
+import { hearFlow, hearWatcher, NO_LEADER } from "./watch-requests.js";
+import { armWatches, tendWatches, WATCH_TIMER } from "./watch-sync.js";
 
 /**
  * One etcd process and the disk under it: raft, the v2 and v3 stores, leases, watches, membership.
@@ -48,8 +56,12 @@ function hear(state: EtcdState, stimulus: EtcdStimulus, now: Micros, out: EtcdOu
   }
   switch (stimulus.kind) {
     case "timer":
-      if (stimulus.timer === TICK_TIMER) onTick(state, run, now, out);
-      return;
+      if (stimulus.timer === TICK_TIMER) {
+        onTick(state, run, now, out);
+        return;
+      }
+      if (stimulus.timer === WATCH_TIMER) tendWatches(run, now, out);
+      break;
     case "peer-message":
       onPeerMessage(state, run, stimulus.from, stimulus.message, now, out);
       return;
@@ -67,6 +79,7 @@ function hear(state: EtcdState, stimulus: EtcdStimulus, now: Micros, out: EtcdOu
       return;
     case "peer-unreachable":
       reportUnreachable(run.node, stimulus.peer, out.facts);
+      peerLost(run, stimulus.peer, now);
       break;
     case "snapshot-sent": {
       run.snapshotsSent.delete(stimulus.to);
@@ -99,15 +112,17 @@ function hearClient(
 ): void {
   switch (stimulus.kind) {
     case "client-request": {
-      const { id, from: client, token = "" } = stimulus;
-      const asker: Asker = { id, client, peer: 0, token };
-      takeRequest(state, run, asker, stimulus.request, now, out);
+      const { id, from: client, token = "", requireLeader = false } = stimulus;
+      const asker: Asker = { id, client, peer: 0, token, requireLeader };
+      if (requireLeader && run.node.lead === 0) reply(asker, NO_LEADER, true, out);
+      else takeRequest(state, run, asker, stimulus.request, now, out);
       return;
     }
     case "client-message":
-      hearWatcher(run, stimulus.id, stimulus.message, out);
+      hearWatcher(run, stimulus.id, stimulus.message, now, out);
       return;
     case "client-flow":
+      hearFlow(run, stimulus.id, stimulus.blocked, now, out);
       return;
     default:
       unreachable(stimulus);
@@ -118,6 +133,7 @@ function hearClient(
 function onTick(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
   out.effects.push(run.tickTimer);
   tick(run.node, out.facts);
+  tendPassedCalls(state, run, now, out);
   if (now >= run.nextDue) {
     tendDue(state, run, now, out);
     if (run.stopsAt !== null && run.stopsAt <= now) {
@@ -151,11 +167,13 @@ function onPeerMessage(
       return;
     case "forward": {
       const asker: Asker = { id: message.id, client: "", peer: from, token: "" };
-      // One that has lost the lead leaves the request alone; its client will ask again.
-      if (run.node.role === "leader") takeRequest(state, run, asker, message.request, now, out);
+      // One that has lost the lead leaves most requests alone: the client will ask again.
+      if (run.node.role === "leader" || isLeaseCall(message.request))
+        takeRequest(state, run, asker, message.request, now, out);
       break;
     }
     case "forwarded": {
+      if (hearLeaseAnswer(run, message.id, message.reply, now, out)) return;
       const pending = run.requests.get(message.id);
       run.requests.delete(message.id);
       if (pending?.asker) reply(pending.asker, message.reply, true, out);
@@ -169,20 +187,33 @@ function onPeerMessage(
 
 /** Lets raft do what there is to do, and serves those who waited for the member to be ready. */
 function settle(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
-  pump(state, run, now, out);
+  advance(state, run, now, out);
   if (!run.published || run.ready) return;
   run.ready = true;
   out.facts.push({ kind: "etcd.ready" });
   const { held } = run;
   run.held = [];
   for (const stimulus of held) hearClient(state, run, stimulus, now, out);
+  advance(state, run, now, out);
+}
+
+function advance(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
   pump(state, run, now, out);
+  if (run.leaseCalls.own.size > 0) {
+    tendOwnCalls(state, run, now, out);
+    pump(state, run, now, out);
+  }
+  armWatches(run, now, out);
 }
 
 /** The process ends; what it wrote reaches the disk. Connections close without a word. */
 function end(state: EtcdState, reason: string, out: EtcdOut): void {
+  const { run } = state;
   sync(state.disk, state.disk.written);
   state.run = null;
   out.effects.push({ kind: "cancel-timer", timer: TICK_TIMER });
+  if (run !== null && run.watches.timerAt !== null) {
+    out.effects.push({ kind: "cancel-timer", timer: WATCH_TIMER });
+  }
   out.facts.push({ kind: "etcd.stopped", reason });
 }

@@ -44,6 +44,22 @@ export interface EtcdProfile {
   readonly learnerUnavailable: boolean;
   /** The Downgrade call. */
   readonly downgrade: boolean;
+  /** Watch: an answer to a question for progress does not wait for what watches are yet to see (#15220). */
+  readonly watchProgressOvertakes: boolean;
+  /** Watch: after a snapshot a watch sees again what it has seen since it was last behind (#15271). */
+  readonly watchReplaysAfterRestore: boolean;
+  /** Watch: who is behind a compaction and does not read misses changes instead of being told (#17529). */
+  readonly watchLosesEventsIfCompacted: boolean;
+  /** Watch: one from a revision to come is told of progress, and of what comes before it, too soon (#20221). */
+  readonly watchForgetsFutureStart: boolean;
+  /** Watch: a negative start revision is taken. */
+  readonly watchTakesNegativeRevision: boolean;
+  /** Lease: who has lost the lead while its disk was slow goes on to renew and revoke (#17425, #17465). */
+  readonly leasesKeptByOldLeader: boolean;
+  /** Lease: a renewal that waited for its checkpoint succeeds though the lease is revoked by then (#20615). */
+  readonly leaseRenewedOnceRevoked: boolean;
+  /** Lease: a leader that has not taken up its duties says that leases last for ever. */
+  readonly leaseEndlessBeforePromotion: boolean;
 }
 
 const PROFILES = {
@@ -70,6 +86,14 @@ const PROFILES = {
     memberListLinearizable: false,
     learnerUnavailable: true,
     downgrade: false,
+    watchProgressOvertakes: true,
+    watchReplaysAfterRestore: true,
+    watchLosesEventsIfCompacted: true,
+    watchForgetsFutureStart: true,
+    watchTakesNegativeRevision: true,
+    leasesKeptByOldLeader: true,
+    leaseRenewedOnceRevoked: true,
+    leaseEndlessBeforePromotion: true,
   },
   /** 3.6.16. */
   "3.6": {
@@ -94,6 +118,14 @@ const PROFILES = {
     memberListLinearizable: true,
     learnerUnavailable: false,
     downgrade: true,
+    watchProgressOvertakes: false,
+    watchReplaysAfterRestore: false,
+    watchLosesEventsIfCompacted: false,
+    watchForgetsFutureStart: false,
+    watchTakesNegativeRevision: false,
+    leasesKeptByOldLeader: false,
+    leaseRenewedOnceRevoked: false,
+    leaseEndlessBeforePromotion: false,
   },
 } as const satisfies Record<EtcdProfile["line"], EtcdProfile>;
 

@@ -25,7 +25,7 @@ import { type EtcdOut, reply, v3Answer } from "./reply.js";
 import { imageOfStores, restoreStores, type StoreImage } from "./snapshot.js";
 import type { EtcdState, Running } from "./state.js";
 import { nameOf, roleOf } from "./view.js";
-import { catchUpWatches } from "./watch-requests.js";
+import { catchUpWatches } from "./watch-sync.js";
 
 type EtcdReady = Ready<LogData, StoreImage>;
 
@@ -40,6 +40,9 @@ export function pump(state: EtcdState, run: Running, now: Micros, out: EtcdOut):
     take(state, run, ready(run.node, out.facts), now, out);
     noteRole(run, now, out);
   }
+  // Like the server of etcd, the lessor learns of a lost lead with the next Ready, and while one is written there is none.
+  const { lessor } = run.stores;
+  if (lessor.primary && run.saving === null && run.node.role !== "leader") demoteLessor(lessor);
 }
 
 function take(state: EtcdState, run: Running, rd: EtcdReady, now: Micros, out: EtcdOut): void {
@@ -55,7 +58,7 @@ function take(state: EtcdState, run: Running, rd: EtcdReady, now: Micros, out: E
     const token = state.disk.written;
     out.effects.push({ kind: "fsync", token, bytes });
     if (!bugs.ackBeforeSync) {
-      run.saving = { token, ready: rd, sent: leads };
+      run.saving = { token, ready: rd, sent: leads, since: now };
       const head = rd.entries[0];
       applyCommitted(state, run, rd, head === undefined ? null : head.index, now, out);
       return;
@@ -146,7 +149,7 @@ function restore(
   run.snapshotIndex = index;
   run.removed = new Set(image.membership.removed.map(raftIdOf));
   out.facts.push({ kind: "etcd.restored", index, from: nameOf(run, run.node.lead) });
-  catchUpWatches(run, out);
+  catchUpWatches(run);
   answerRound(run, now, out);
 }
 
@@ -193,11 +196,7 @@ function noteRole(run: Running, now: Micros, out: EtcdOut): void {
   const { node } = run;
   const role = roleOf(run);
   if (run.toldRole === role && run.toldTerm === node.term && run.toldLead === node.lead) return;
-  if (role === "leader") {
-    if (run.toldRole !== "leader") run.electedAt = now;
-  } else if (run.toldRole === "leader") {
-    demoteLessor(run.stores.lessor);
-  }
+  if (role === "leader" && run.toldRole !== "leader") run.electedAt = now;
   const newLead = node.lead !== run.toldLead;
   run.toldRole = role;
   run.toldTerm = node.term;

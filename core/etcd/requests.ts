@@ -4,6 +4,7 @@ import type { V2Request } from "./client.js";
 import { takeClusterRequest } from "./cluster-requests.js";
 import type { ClientRequest } from "./events.js";
 import { isSerializable, proposeV3, takeKv } from "./kv-requests.js";
+import { endLeaseCalls } from "./lease-calls.js";
 import { takeLease } from "./lease-requests.js";
 import { takeMaintenance } from "./maintenance-requests.js";
 import { newOrigin, proposeFor } from "./propose.js";
@@ -94,7 +95,7 @@ function takeV3(
       proposeV3(state, run, asker, request, now, out);
       return;
     case "watch-stream":
-      openStream(run, asker);
+      openStream(run, asker, now);
       return;
     case "lease-grant":
     case "lease-revoke":
@@ -152,6 +153,7 @@ export function cancelRequest(run: Running, id: number): void {
     return;
   }
   const isTheirs = (asker: Asker | null): boolean => asker?.peer === 0 && asker.id === id;
+  endLeaseCalls(run, (asker) => isTheirs(asker), null, null);
   for (const pending of run.requests.values()) {
     if (isTheirs(pending.asker)) pending.asker = null;
   }

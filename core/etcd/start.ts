@@ -3,18 +3,24 @@ import { bootstrap, createRawNode, type Peer } from "../raft/index.js";
 import type { ResolvedEtcdConfig } from "./config.js";
 import { type DiskIdentity, storageFrom, sync, write } from "./disk.js";
 import { proposePublish } from "./due.js";
+import { createLeaseCalls } from "./lease-calls.js";
 import { type LogData, logDataBytes } from "./log-data.js";
 import { clusterIdOf, type Member, memberIdOf, raftIdOf } from "./membership.js";
 import { REQUESTS_PER_START } from "./propose.js";
 import type { EtcdOut } from "./reply.js";
 import { createStores, restoreStores, type StoreImage } from "./snapshot.js";
 import type { EtcdState, Running } from "./state.js";
+import { createWatchHub } from "./watch.js";
 
-/** The member's only timer. */
+/** The timer of raft's ticks. */
 export const TICK_TIMER = "etcd-tick";
 
 /** etcd's maxSizePerMsg. */
 const APPEND_BYTES_MAX = 1024 * 1024;
+
+/** --max-request-bytes, and what etcd allows gRPC on top of it. */
+const REQUEST_BYTES = 1.5 * 1024 * 1024;
+const GRPC_OVERHEAD_BYTES = 512 * 1024;
 
 /** Starts the process on what its disk holds; null, with an `exit`, if it cannot. */
 export function startMember(state: EtcdState, now: Micros, out: EtcdOut): Running | null {
@@ -41,7 +47,7 @@ export function startMember(state: EtcdState, now: Micros, out: EtcdOut): Runnin
     cluster: clusterId,
     version: config.version,
   });
-  const run = newRunning(state, identity, out);
+  const run = newRunning(state, identity, now, out);
   if (fresh && config.clusterState === "new") {
     bootstrap(run.node, initialPeers(config), out.facts);
   }
@@ -80,7 +86,7 @@ function initialPeers(config: ResolvedEtcdConfig): Peer<LogData>[] {
   });
 }
 
-function newRunning(state: EtcdState, identity: DiskIdentity, out: EtcdOut): Running {
+function newRunning(state: EtcdState, identity: DiskIdentity, now: Micros, out: EtcdOut): Running {
   const { config, disk } = state;
   const { snapshot, hardState } = disk.durable;
   const id = raftIdOf(identity.memberId);
@@ -118,7 +124,18 @@ function newRunning(state: EtcdState, identity: DiskIdentity, out: EtcdOut): Run
     unsent: [],
     nextRequest: disk.starts * REQUESTS_PER_START,
     reads: { current: null, next: [] },
-    streams: new Map(),
+    watches: createWatchHub(
+      {
+        profile: config.profile,
+        startedAt: now,
+        progressInterval: config.watchProgressInterval,
+        fragmentBytes: REQUEST_BYTES + GRPC_OVERHEAD_BYTES,
+      },
+      createGenerator(config.seed, `etcd/${config.name}/${disk.starts}/watch`),
+    ),
+    leaseCalls: createLeaseCalls(),
+    revokes: [],
+    leaderless: { count: 0, checkAt: now + config.electionTicks * config.tick },
     watching: new Map(),
     published: false,
     ready: false,

@@ -1,12 +1,14 @@
 import type { ArmTimer, Micros } from "../kernel/index.js";
 import type { LogIndex, RaftId, RawNode, Ready, Term } from "../raft/index.js";
+import type { LeaseId } from "./client.js";
 import { type EtcdConfig, type ResolvedEtcdConfig, resolveEtcdConfig } from "./config.js";
 import { createDisk, type Disk } from "./disk.js";
 import type { EtcdRole, EtcdStimulus } from "./events.js";
+import type { LeaseCalls } from "./lease-calls.js";
 import type { LogData } from "./log-data.js";
 import type { StoreImage, Stores } from "./snapshot.js";
 import type { RangeRequest, TxnRequest } from "./v3-api.js";
-import type { WatchStreams } from "./watch.js";
+import type { WatchHub } from "./watch.js";
 
 /** Who gets a reply: a client of this member, or another member that passed a request on. */
 export interface Asker {
@@ -16,6 +18,8 @@ export interface Asker {
   readonly client: string;
   /** The member; 0 for a client. */
   readonly peer: RaftId;
+  /** Whether the client would rather hear nothing than something from a member without a leader. */
+  readonly requireLeader?: boolean;
   /** With what the client has logged in; "" for one that has not, and for a member. */
   readonly token: string;
 }
@@ -24,7 +28,7 @@ export interface Asker {
 export interface PendingRequest {
   /** null for what the member asked for itself. */
   asker: Asker | null;
-  readonly purpose: "v2" | "v3" | "publish" | "cluster-version" | "lease-revoke";
+  readonly purpose: "v2" | "v3" | "publish" | "cluster-version" | "lease";
   readonly since: Micros;
   readonly deadline: Micros;
 }
@@ -75,6 +79,7 @@ export interface Running {
     readonly ready: Ready<LogData, StoreImage>;
     /** Whether its messages have left already: a leader's do, in parallel with the write. */
     readonly sent: boolean;
+    readonly since: Micros;
   } | null;
   /** Record of the snapshot on its way to disk, after which the log is shortened to `compactTo`. */
   snapshotting: { readonly token: number; readonly compactTo: LogIndex } | null;
@@ -83,7 +88,13 @@ export interface Running {
   unsent: UnsentProposal[];
   nextRequest: number;
   reads: Reads;
-  streams: WatchStreams;
+  watches: WatchHub;
+  /** Calls about leases that are not answered yet. */
+  leaseCalls: LeaseCalls;
+  /** Rounds of revocations: leases that are still to be revoked, and requests to revoke others. */
+  revokes: { waiting: LeaseId[]; pending: number[] }[];
+  /** How often in a row there was no leader when looked for, and when it is looked for next. */
+  leaderless: { count: number; checkAt: Micros };
   /** Who watches the v2 keys, by the id of the request. */
   watching: Map<number, Asker>;
   /** Whether the member's name is known to the cluster: once it is, it serves clients. */

@@ -4,7 +4,6 @@ import { compactMvcc, createMvcc, type Mvcc } from "./mvcc.js";
 import type { Compare, RequestOp, TxnRequest } from "./v3-api.js";
 import { applyKv, readRange } from "./v3-apply.js";
 import { checkKvRequest } from "./v3-check.js";
-import { missedEvents } from "./watch.js";
 
 const NOBODY = { push: (): void => {} };
 
@@ -106,7 +105,7 @@ test("a transaction may not put a key twice, and finds deletes before it but not
 test("a transaction that would fail half way changes nothing", () => {
   const store = createMvcc();
   const lessor = createLessor();
-  grantLease(lessor, { id: "01", ttl: 10 }, false, 0);
+  grantLease(lessor, "01", 10, { minTtl: 2, checkpointInterval: null }, 0);
   const bad = txn(
     [],
     [
@@ -119,17 +118,4 @@ test("a transaction that would fail half way changes nothing", () => {
   });
   expect(store.revision).toBe(1);
   expect(lessor.byKey.size).toBe(0);
-});
-
-test("a watch from the past is told what it missed, once", () => {
-  const store = createMvcc();
-  apply(store, put("k", "1"));
-  apply(store, put("k", "2"));
-  apply(store, { op: "kv-delete-range", key: "k" });
-  const watch = { request: { type: "create", key: "k", prevKv: true } as const, next: 3 };
-  expect(missedEvents(store, watch)).toMatchObject([
-    { type: "put", kv: { value: "2" }, prevKv: { value: "1" } },
-    { type: "delete", kv: { key: "k", modRevision: 4 }, prevKv: { value: "2" } },
-  ]);
-  expect(missedEvents(store, watch)).toEqual([]);
 });

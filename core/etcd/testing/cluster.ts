@@ -28,7 +28,8 @@ interface Host {
   readonly name: string;
   state: EtcdState;
   life: number;
-  timerSeq: number;
+  /** What is planned for each of its timers. */
+  readonly timers: Map<string, number>;
 }
 
 /** How a test cluster runs. */
@@ -115,7 +116,7 @@ export function addHost(cluster: TestCluster, config: EtcdConfig): void {
     config.existing?.memberId ??
     memberIdOf([peerUrlOf(cluster.options, name)], config.clusterToken ?? "etcd-cluster", null);
   cluster.byRaftId.set(raftIdOf(id), name);
-  cluster.hosts.set(name, { name, state: etcd.create(config), life: 0, timerSeq: 0 });
+  cluster.hosts.set(name, { name, state: etcd.create(config), life: 0, timers: new Map() });
 }
 
 /** The state of a member. */
@@ -153,10 +154,13 @@ function stepHost(
 function perform(cluster: TestCluster, host: Host, effect: EtcdEffect): void {
   switch (effect.kind) {
     case "arm-timer":
-      host.timerSeq = plan(cluster, host, effect.delay, { kind: "timer", timer: effect.timer });
+      host.timers.set(
+        effect.timer,
+        plan(cluster, host, effect.delay, { kind: "timer", timer: effect.timer }),
+      );
       return;
     case "cancel-timer":
-      host.timerSeq = 0;
+      host.timers.delete(effect.timer);
       return;
     case "fsync": {
       const delay = nextBetween(cluster.generator, 1, 5) * MILLISECOND;
@@ -219,7 +223,11 @@ export function runUntil(
     cluster.now = next.at;
     const host = hostOf(cluster, next.member);
     if (next.life !== host.life) continue;
-    if (next.stimulus.kind === "timer" && next.seq !== host.timerSeq) continue;
+    if (next.stimulus.kind === "timer") {
+      const { timer } = next.stimulus;
+      if (next.seq !== host.timers.get(timer)) continue;
+      host.timers.delete(timer);
+    }
     hear(cluster, next.member, next.stimulus);
   }
   return true;
@@ -234,7 +242,7 @@ export function runFor(cluster: TestCluster, duration: Micros): void {
 export function crash(cluster: TestCluster, name: string, surviving = 0): void {
   const host = hostOf(cluster, name);
   host.life++;
-  host.timerSeq = 0;
+  host.timers.clear();
   hear(cluster, name, { kind: "crash", surviving });
 }
 

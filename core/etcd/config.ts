@@ -61,6 +61,8 @@ export interface EtcdConfig {
   /** Single ways of behaving that differ from those of the version's line. */
   readonly quirks?: Partial<EtcdProfile>;
   readonly bugs?: EtcdBugs;
+  /** Raft's events as facts (`RaftConfig.trace`); default false. */
+  readonly trace?: boolean;
 }
 
 /** A cluster as a peer describes it to a member that was added to it. */
@@ -109,5 +111,6 @@ export function resolveEtcdConfig(config: EtcdConfig): ResolvedEtcdConfig {
       voteNotPersisted: config.bugs?.voteNotPersisted ?? false,
       ackBeforeSync: config.bugs?.ackBeforeSync ?? false,
     },
+    trace: config.trace ?? false,
   };
 }

@@ -105,6 +105,7 @@ function newRunning(state: EtcdState, identity: DiskIdentity, now: Micros, out: 
       maxInflightMsgs: config.maxInflight,
       checkQuorum: config.checkQuorum,
       preVote: config.preVote,
+      trace: config.trace,
     },
     storage,
     // Every start draws timeouts of its own.

@@ -333,6 +333,7 @@ function createMember(
     snapshotCount: config.etcd.snapshotCount,
     version: config.etcd.version,
     bugs: config.etcd.bugs,
+    trace: config.etcd.trace ?? false,
   });
   runMember(step);
 }

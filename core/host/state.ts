@@ -46,6 +46,8 @@ export interface HostEtcdConfig {
   /** Release, such as `3.4.23`. */
   readonly version: string;
   readonly bugs: HostBugs;
+  /** Raft's events as facts; default false. */
+  readonly trace?: boolean;
 }
 
 /** Deliberate bugs of the etcd process. */

@@ -1,5 +1,19 @@
 import { expect, test } from "vitest";
-import { checkInvariants, type Entry, GroupHistory, NO_LIMIT, type RaftId } from "./index.js";
+import { createGenerator } from "../kernel/index.js";
+import {
+  advance,
+  append,
+  bootstrap,
+  checkInvariants,
+  createMemoryStorage,
+  createRawNode,
+  type Entry,
+  GroupHistory,
+  NO_LIMIT,
+  type RaftId,
+  type Replica,
+  ready,
+} from "./index.js";
 import { createGroup, type Group, memberOf, type Node, perform, settle } from "./testing/group.js";
 
 /** Three members, of which 1 leads in term 1, with four applied entries after the snapshot at 1. */
@@ -92,6 +106,34 @@ test("a commit that is in memory at a quorum but not on its disks is noticed", (
   const group = healthy();
   for (const id of [2, 3]) memberOf(group, id).durable.entries.pop();
   expect(broken(group)).toEqual(["committed-is-durable"]);
+});
+
+/** Three founders whose logs `bootstrap` has filled, of which the first alone has written. */
+function founded(): Replica<string, string>[] {
+  const peers = [1, 2, 3].map((id) => ({ id, context: null, contextBytes: 0 }));
+  return peers.map(({ id }) => {
+    const storage = createMemoryStorage<string, string>();
+    const sizes = { maxSizePerMsg: NO_LIMIT, maxInflightMsgs: 8 };
+    const config = { id, electionTick: 10, heartbeatTick: 1, ...sizes };
+    const founder = createRawNode(config, storage, createGenerator(id, "founder"), []);
+    bootstrap(founder, peers, []);
+    if (id === 1) {
+      append(storage, ready(founder, []).entries);
+      advance(founder, []);
+    }
+    return { id, node: founder, durable: storage, writing: id !== 1 };
+  });
+}
+
+test("what a group is founded with is committed before it is on a quorum's disks, and nothing after it", () => {
+  const founders = founded();
+  expect(founders[0]?.node?.log).toMatchObject({ committed: 3, applied: 3 });
+  expect(checkInvariants(founders)).toEqual([]);
+  const log = founders[0]?.node?.log;
+  log?.storage.entries.push(entry(2, 4, ""));
+  if (log !== undefined) Object.assign(log, { committed: 4, applied: 4 });
+  const names = checkInvariants(founders).map(({ invariant }) => invariant);
+  expect(names).toEqual(expect.arrayContaining(["quorum-holds-committed", "committed-is-durable"]));
 });
 
 test("a leader of a later term that lacks what is committed is noticed", () => {

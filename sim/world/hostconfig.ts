@@ -5,10 +5,16 @@ import { isAtLeast } from "../scenario/catalogue.js";
 import type { Defect, HostSpec, Scenario } from "../scenario/scenario.js";
 
 /**
- * What a scenario says of a host, as the host machine wants it. Members refuse changes of
- * membership that endanger the quorum by default since etcd 3.1 (its NEWS file).
+ * What a scenario says of a host, as the host machine wants it; `trace` asks for raft's events.
+ * Members refuse changes of membership that endanger the quorum by default since etcd 3.1 (its NEWS
+ * file).
  */
-export function hostConfig(scenario: Scenario, host: HostSpec, seed: number): HostConfig {
+export function hostConfig(
+  scenario: Scenario,
+  host: HostSpec,
+  seed: number,
+  trace = false,
+): HostConfig {
   const { safeguards, etcd, fleet, update } = scenario;
   const checks = update?.checks ?? { first: { low: 0, high: 0 }, every: { low: 0, high: 0 } };
   return {
@@ -36,6 +42,7 @@ export function hostConfig(scenario: Scenario, host: HostSpec, seed: number): Ho
         staleReads: scenario.bugs.includes("etcd-stale-read"),
         lostEvents: scenario.bugs.includes("etcd-watch-lost-event"),
       },
+      trace,
     },
     fleet: {
       agentTtl: agentTtlOf(scenario),

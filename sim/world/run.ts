@@ -1,6 +1,7 @@
-import type { Violation } from "../../core/cluster/index.js";
+import type { InvariantMode, Violation } from "../../core/cluster/index.js";
 import type { Packet } from "../../core/host/index.js";
 import type { LogRecord, Micros, NodeIndex } from "../../core/kernel/index.js";
+import type { TraceEvent } from "../../core/raft/index.js";
 import type { Fault, FaultPlan } from "../faults/plan.js";
 import type { Action, Scenario } from "../scenario/scenario.js";
 
@@ -10,6 +11,8 @@ export interface RunObserver {
   record(record: LogRecord): void;
   /** Every stimulus as it is delivered; costs time, so only when asked for. */
   stimulus?(record: LogRecord): void;
+  /** Every event of raft's, in order, as etcd's TLA+ specification follows them; no part of the log. */
+  trace?(node: NodeIndex, event: TraceEvent): void;
 }
 
 export interface SimulationOptions {
@@ -17,6 +20,8 @@ export interface SimulationOptions {
   readonly seed: number;
   readonly plan: FaultPlan;
   readonly observer?: RunObserver;
+  /** What the run's monitor looks at; default: events. */
+  readonly invariants?: InvariantMode;
   /** Hears what hosts answer to packets that came by `intervene`; at once, within the step. */
   readonly outside?: (from: NodeIndex, packet: Packet) => void;
 }

@@ -146,7 +146,10 @@ export class Simulation implements World {
         drawSpan(clockDraws, clock.driftPpm),
       );
     });
-    this.hosts = scenario.hosts.map((host) => createHost(hostConfig(scenario, host, seed)));
+    const tracing = options.observer?.trace !== undefined;
+    this.hosts = scenario.hosts.map((host) =>
+      createHost(hostConfig(scenario, host, seed, tracing)),
+    );
     this.#power = new PowerSupply(scenario.hosts.length);
     this.#timers = scenario.hosts.map(() => new Timers());
     this.#paused = new Int32Array(nodes);
@@ -156,7 +159,7 @@ export class Simulation implements World {
     this.#processes = new ProcessTable(scenario.processes, this.#draws.process);
     this.services = new Services(this);
     this.operator = new Operator(this, operatorNode);
-    this.invariants = new InvariantMonitor(this.hosts);
+    this.invariants = new InvariantMonitor(this.hosts, options.invariants);
     this.clients = new Clients(this, seed);
     this.#probe = scenario.probe === null ? null : new Probe(this, probeNode, scenario.probe);
     this.expectations = new ExpectationMonitor(scenario, this.hosts, this.network, this.#probe);
@@ -553,6 +556,10 @@ export class Simulation implements World {
   #conclude(node: number, facts: readonly HostFact[], cause: number): void {
     const host = this.name(node);
     for (const fact of facts) {
+      if (fact.kind === "raft.trace") {
+        this.#observer?.trace?.(node, fact.event);
+        continue;
+      }
       const { kind, ...data } = fact;
       this.#emit({ seq: this.#seq++, at: this.#at, host, type: "fact", kind, data, cause });
       this.invariants.observe(node, fact, this.#at, this.#seq - 1);

@@ -314,7 +314,7 @@ function isTransient(reply: ClientReply): boolean {
   if (reply.ok) return false;
   if ("unreachable" in reply) return true;
   if ("errorCode" in reply) return reply.errorCode === 300 || reply.errorCode === 301;
-  return /unhealthy cluster|no leader|not leader|timed out|not enough|in sync|stopped/.test(
+  return /unhealthy cluster|no leader|not leader|timed out|not enough|in sync|for learner|stopped/.test(
     reply.message,
   );
 }

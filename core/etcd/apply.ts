@@ -1,26 +1,30 @@
 import { hashWord, type Micros } from "../kernel/index.js";
-import { applyConfChange, type ConfChange, type Entry } from "../raft/index.js";
-import type { ClientReply } from "./events.js";
+import { applyConfChange, type ConfChange, type Entry, type LogIndex } from "../raft/index.js";
+import { applyAdmin, type EntryPlace } from "./apply-admin.js";
+import { answerV3, applyChecked } from "./apply-v3.js";
+import { addRows, recountRows } from "./backend.js";
+import { clusterAnswer } from "./cluster-requests.js";
+import { answerDowngrade, clusterVersionWanted } from "./downgrade.js";
 import { leaseSettings, promoteLessor } from "./lease.js";
 import { applyLease } from "./lease-apply.js";
 import { continueRevokes } from "./lease-expiry.js";
 import type { LogData, Origin } from "./log-data.js";
 import {
   applyMemberChange,
-  listMembers,
   type MemberChange,
   publishAttributes,
   raftIdOf,
   refusalOf,
 } from "./membership.js";
-import { compactMvcc, type Row } from "./mvcc.js";
-import { newOrigin, proposeFor } from "./propose.js";
-import { type EtcdOut, reply, v2Answer, v3Answer } from "./reply.js";
-import type { Asker, EtcdState, PendingRequest, Running } from "./state.js";
+import { type Row, rowsSince } from "./mvcc.js";
+import { compactMvcc } from "./mvcc-compact.js";
+import { newOrigin, proposeFor, takePending } from "./propose.js";
+import { type EtcdOut, reply, v2Answer } from "./reply.js";
+import type { Asker, EtcdState, Running } from "./state.js";
 import { applyV2Command } from "./v2-request.js";
 import type { V2Notice } from "./v2-watch.js";
 import { countHiddenChanges, v2Expire } from "./v2store.js";
-import { type V3Failure, type V3Result, type V3Write, v3Failure } from "./v3-api.js";
+import type { V3Failure, V3Result, V3Write } from "./v3-api.js";
 import { applyKv, KV_ERROR } from "./v3-apply.js";
 import { notifyWatches } from "./watch-sync.js";
 
@@ -38,7 +42,7 @@ export function applyEntry(
   noteApplied(run, entry);
   if (entry.type === "EntryNormal") {
     if (entry.data === null) beginTerm(state, run, now, out);
-    else applyData(state, run, entry.data, now, out);
+    else applyData(state, run, entry.data, entry.index, now, out);
     return;
   }
   if (entry.type === "EntryConfChange") {
@@ -76,19 +80,25 @@ function beginTerm(state: EtcdState, run: Running, now: Micros, out: EtcdOut): v
   if (run.node.role !== "leader") return;
   const electionTimeout = state.config.electionTicks * state.config.tick;
   promoteLessor(run.stores.lessor, electionTimeout, leaseSettings(state.config), now);
-  if (run.stores.clusterVersion !== "") return;
-  const version = clusterVersionOf(state.config.version);
+  setClusterVersion(state, run, now, out);
+}
+
+/** A leader sees to it that the cluster has the version it should have. */
+function setClusterVersion(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
+  const version = clusterVersionWanted(state, run);
+  if (run.node.role !== "leader" || run.stores.clusterVersion === version) return;
   const data: LogData = { kind: "cluster-version", origin: newOrigin(run), version };
   proposeFor(state, run, null, "cluster-version", data, now, out);
 }
 
-/** The version a cluster agrees on has no patch level. */
-function clusterVersionOf(version: string): string {
-  const [major = "3", minor = "4"] = version.split(".");
-  return `${major}.${minor}.0`;
-}
-
-function applyData(state: EtcdState, run: Running, data: LogData, now: Micros, out: EtcdOut): void {
+function applyData(
+  state: EtcdState,
+  run: Running,
+  data: LogData,
+  index: LogIndex,
+  now: Micros,
+  out: EtcdOut,
+): void {
   const { stores } = run;
   switch (data.kind) {
     case "v2": {
@@ -108,11 +118,11 @@ function applyData(state: EtcdState, run: Running, data: LogData, now: Micros, o
       return;
     }
     case "v3": {
-      const result = applyV3(state, run, data.write, now, out);
-      const asker = settle(run, data.origin);
-      if (asker !== null) {
-        reply(asker, "ok" in result ? result : v3Answer(run, result), true, out);
-      }
+      const place = { index, isNews: index > run.replayUntil, now };
+      const result = applyChecked(state, run, data, (write) =>
+        applyV3(state, run, write, place, out),
+      );
+      answerV3(state, run, data, result, place.isNews, now, out);
       if (data.write.op === "lease-revoke") continueRevokes(state, run, now, out);
       return;
     }
@@ -129,6 +139,13 @@ function applyData(state: EtcdState, run: Running, data: LogData, now: Micros, o
       countHiddenChanges(stores.v2, 1);
       settle(run, data.origin);
       return;
+    case "downgrade": {
+      stores.downgradeTarget = data.target;
+      const asker = settle(run, data.origin);
+      if (asker !== null) answerDowngrade(run, asker, out);
+      setClusterVersion(state, run, now, out);
+      return;
+    }
     case "member-change":
     case "read":
       return;
@@ -140,13 +157,6 @@ function settle(run: Running, origin: Origin): Asker | null {
   const pending = takePending(run, origin);
   if (pending?.purpose === "publish") run.published = true;
   return pending?.asker ?? null;
-}
-
-function takePending(run: Running, origin: Origin): PendingRequest | undefined {
-  if (origin.member !== run.id) return undefined;
-  const pending = run.requests.get(origin.request);
-  if (pending !== undefined) run.requests.delete(origin.request);
-  return pending;
 }
 
 /** Passes events on to the clients that wait for them. */
@@ -163,29 +173,34 @@ function applyV3(
   state: EtcdState,
   run: Running,
   write: V3Write,
-  now: Micros,
+  place: EntryPlace,
   out: EtcdOut,
 ): V3Result | V3Failure {
-  const { mvcc, lessor } = run.stores;
-  const changed = { push: (rows: readonly Row[]): void => notifyWatches(run, rows, out) };
+  const { now } = place;
+  const { mvcc, lessor, backend } = run.stores;
+  const changed = {
+    push: (rows: readonly Row[]): void => {
+      addRows(backend, rows);
+      notifyWatches(run, rows, out);
+    },
+  };
   switch (write.op) {
     case "kv-put":
     case "kv-delete-range":
     case "kv-txn":
-      return applyKv(mvcc, lessor, write, changed);
+      return applyKv(mvcc, lessor, state.config.profile, write, changed);
     case "kv-compact": {
-      const refusal = compactMvcc(mvcc, write.revision);
+      const refusal = compactMvcc(mvcc, write.revision, state.config.profile);
       if (refusal !== null) return KV_ERROR[refusal];
+      recountRows(backend, rowsSince(mvcc, 0));
       return { op: "kv-compact" };
     }
     case "lease-grant":
     case "lease-revoke":
-    case "lease-checkpoint": {
-      const isNews = run.stores.applied.index > run.replayUntil;
-      return applyLease(state, run, write, isNews, now, changed);
-    }
+    case "lease-checkpoint":
+      return applyLease(state, run, write, place.isNews, now, changed);
     default:
-      return v3Failure("Unimplemented", `${write.op} is not modelled`);
+      return applyAdmin(run, state.config, write, place);
   }
 }
 
@@ -214,12 +229,9 @@ function applyMembership(
   }
   const asker = settle(run, context.origin);
   if (asker === null) return;
-  reply(
-    asker,
-    refusal === null ? changed(run, wanted) : v3Failure("FailedPrecondition", refusal),
-    true,
-    out,
-  );
+  const id = wanted.change === "add" ? wanted.member.id : wanted.id;
+  const answer = refusal ?? clusterAnswer(run, OP_OF_CHANGE[wanted.change], id);
+  reply(asker, answer, true, out);
 }
 
 const OP_OF_CHANGE = {
@@ -229,18 +241,10 @@ const OP_OF_CHANGE = {
   update: "member-update",
 } as const satisfies Record<MemberChange["change"], string>;
 
-function changed(run: Running, change: MemberChange): ClientReply {
-  const { membership } = run.stores;
-  const id = change.change === "add" ? change.member.id : change.id;
-  const members = listMembers(membership).map((member) => ({ ...member }));
-  const member = members.find((each) => each.id === id) ?? null;
-  return v3Answer(run, { op: OP_OF_CHANGE[change.change], members, member });
-}
-
 function removeMember(state: EtcdState, run: Running, id: string, now: Micros): void {
   const raftId = raftIdOf(id);
   run.removed.add(raftId);
-  run.heard.delete(raftId);
+  run.connections.delete(raftId);
   if (raftId !== run.id || run.stopsAt !== null) return;
   run.stopsAt = now + REMOVED_STOP_TICKS * state.config.tick;
 }

@@ -1,5 +1,6 @@
 import { type Micros, SECOND, unreachable } from "../kernel/index.js";
-import type { ClusterRequest } from "./cluster-api.js";
+import { adminRefusal } from "./auth-check.js";
+import type { ClusterRequest, ClusterResult } from "./cluster-api.js";
 import { forward } from "./forward.js";
 import {
   listMembers,
@@ -7,19 +8,24 @@ import {
   type Member,
   type MemberChange,
   mayAddVoter,
+  mayPromote,
   mayRemoveVoter,
   memberIdOf,
   raftIdOf,
 } from "./membership.js";
-import { connectedSince } from "./messages.js";
+import { activeSince, connectedSince } from "./messages.js";
 import { findProgress } from "./progress.js";
-import { newOrigin, proposeFor } from "./propose.js";
-import { type EtcdOut, reply, SERVER_ERROR, v3Answer } from "./reply.js";
+import { newOrigin, proposeFor, requestTimeout } from "./propose.js";
+import { takeRead } from "./reads.js";
+import { type EtcdOut, headerOf, reply } from "./reply.js";
 import type { Asker, EtcdState, Running } from "./state.js";
-import { v3Failure } from "./v3-api.js";
+import type { V3Failure, V3Response } from "./v3-api.js";
 
-/** A peer not heard for this long counts as unhealthy when membership is to change (etcd's HealthInterval). */
+/** Connections must have stood this long for membership to change (etcd's HealthInterval). */
 const HEALTH_INTERVAL: Micros = 5 * SECOND;
+
+/** Of the leader's log a learner must have nine tenths to count as in sync. */
+const LEARNER_READY = 0.9;
 
 /** Takes a request about the cluster's members. */
 export function takeClusterRequest(
@@ -30,30 +36,31 @@ export function takeClusterRequest(
   now: Micros,
   out: EtcdOut,
 ): void {
-  const refuse = (error: string): void =>
-    reply(asker, v3Failure("FailedPrecondition", error), true, out);
   switch (request.op) {
-    case "member-list": {
-      const members = listMembers(run.stores.membership).map((member) => ({ ...member }));
-      reply(asker, v3Answer(run, { op: "member-list", members, member: null }), true, out);
+    case "member-list":
+      if (request.linearizable === true && state.config.profile.memberListLinearizable) {
+        takeRead(run, { asker, request, deadline: now + requestTimeout(state) }, now, out);
+      } else {
+        answerMemberList(run, asker, out);
+      }
       return;
-    }
     case "member-add": {
       const member = newMember(request.peerUrls, request.learner ?? false, now);
-      const error = addRefusal(state, run, member, now);
-      if (error !== null) refuse(error);
-      else proposeChange(state, run, asker, { change: "add", member }, now, out);
+      const change = { change: "add", member } as const;
+      propose(state, run, asker, change, addRefusal(state, run, member, now), now, out);
       return;
     }
     case "member-remove": {
-      const error = removeRefusal(state, run, request.member, now);
-      if (error !== null) refuse(error);
-      else proposeChange(state, run, asker, { change: "remove", id: request.member }, now, out);
+      const change = { change: "remove", id: request.member } as const;
+      propose(state, run, asker, change, removeRefusal(state, run, request.member, now), now, out);
       return;
     }
     case "member-update": {
       const { member: id, peerUrls } = request;
-      proposeChange(state, run, asker, { change: "update", id, peerUrls }, now, out);
+      const change = state.config.profile.updateUnmakesLearner
+        ? ({ change: "update", id, peerUrls, learner: false } as const)
+        : ({ change: "update", id, peerUrls } as const);
+      propose(state, run, asker, change, null, now, out);
       return;
     }
     case "member-promote":
@@ -64,21 +71,45 @@ export function takeClusterRequest(
   }
 }
 
-function newMember(peerUrls: readonly string[], learner: boolean, now: Micros): Member {
-  const id = memberIdOf(peerUrls, "", Math.floor(now / SECOND));
-  return { id, name: "", peerUrls: [...peerUrls].sort(), clientUrls: [], learner };
+/** Tells the members this member knows. */
+export function answerMemberList(run: Running, asker: Asker, out: EtcdOut): void {
+  reply(asker, clusterAnswer(run, "member-list", ""), true, out);
 }
 
-function proposeChange(
+/** The members, and the one of an id among them. etcd's headers of these answers have no revision. */
+export function clusterAnswer(run: Running, op: ClusterResult["op"], id: string): V3Response {
+  const members = listMembers(run.stores.membership).map((member) => ({ ...member }));
+  const member = members.find((each) => each.id === id) ?? null;
+  return { ok: true, header: { ...headerOf(run), revision: 0 }, result: { op, members, member } };
+}
+
+/** Whether URLs are such that a new member can have them as its peer URLs. */
+export function arePeerUrls(urls: readonly string[]): boolean {
+  const isPeerUrl = (url: string): boolean =>
+    /^(https?|unixs?):\/\/(\[[^\]/]*\]|[^:/?#[\]]*):[^:/?#]*([?#].*)?$/i.test(url.trim());
+  return urls.length > 0 && urls.every(isPeerUrl);
+}
+
+function newMember(peerUrls: readonly string[], learner: boolean, now: Micros): Member {
+  const urls = peerUrls.map((url) => url.trim()).sort();
+  const id = memberIdOf(urls, "", Math.floor(now / SECOND));
+  return { id, name: "", peerUrls: urls, clientUrls: [], learner };
+}
+
+function propose(
   state: EtcdState,
   run: Running,
   asker: Asker,
   change: MemberChange,
+  refusal: V3Failure | null,
   now: Micros,
   out: EtcdOut,
 ): void {
-  const origin = newOrigin(run);
-  const data = { kind: "member-change", origin, change } as const;
+  if (refusal !== null) {
+    reply(asker, refusal, true, out);
+    return;
+  }
+  const data = { kind: "member-change", origin: newOrigin(run), change } as const;
   proposeFor(state, run, asker, "v3", data, now, out);
 }
 
@@ -87,28 +118,41 @@ function voterIds(run: Running): number[] {
   return voters.map((member) => raftIdOf(member.id));
 }
 
-/** Strict reconfiguration: enough voters must have started, and all of them must be heard. */
-function addRefusal(state: EtcdState, run: Running, member: Member, now: Micros): string | null {
-  if (!state.config.strictReconfigCheck) return null;
-  if (!member.learner && !mayAddVoter(run.stores.membership)) return SERVER_ERROR.notEnoughStarted;
+/** Strict reconfiguration: enough voters must have started, and be connected for long enough. */
+function addRefusal(
+  { config }: EtcdState,
+  run: Running,
+  member: Member,
+  now: Micros,
+): V3Failure | null {
+  if (!config.strictReconfigCheck) return null;
+  if (!member.learner && !mayAddVoter(run.stores.membership)) {
+    return MEMBERSHIP_ERROR.notEnoughStarted;
+  }
   const voters = voterIds(run);
-  const connected = connectedSince(run, voters, now - HEALTH_INTERVAL);
-  return connected === voters.length ? null : SERVER_ERROR.unhealthy;
+  const connected = connectedSince(run, voters, now - HEALTH_INTERVAL, now);
+  const quorumAfter = Math.floor((voters.length + 1) / 2) + 1;
+  const needed = config.profile.addNeedsAllVoters ? voters.length : quorumAfter;
+  return voters.length === 1 || connected >= needed ? null : MEMBERSHIP_ERROR.unhealthy;
 }
 
-/** Strict reconfiguration: the voters that remain and are heard must be a quorum of those before. */
-function removeRefusal(state: EtcdState, run: Running, id: string, now: Micros): string | null {
+/** Strict reconfiguration: the voters that remain and are connected must be a quorum of those before. */
+function removeRefusal(
+  { config }: EtcdState,
+  run: Running,
+  id: string,
+  now: Micros,
+): V3Failure | null {
   const { membership } = run.stores;
-  const member = membership.members.get(id);
-  if (!state.config.strictReconfigCheck || member === undefined || member.learner) return null;
-  if (!mayRemoveVoter(membership, id)) return SERVER_ERROR.notEnoughStarted;
+  if (!config.strictReconfigCheck || membership.members.get(id)?.learner === true) return null;
+  if (!mayRemoveVoter(membership, id)) return MEMBERSHIP_ERROR.notEnoughStarted;
   const raftId = raftIdOf(id);
-  const since = now - HEALTH_INTERVAL;
   // A member that is down can go: it is not part of the active quorum.
-  if (raftId !== run.id && connectedSince(run, [raftId], since) === 0) return null;
+  if (raftId !== run.id && activeSince(run, raftId, now) === null) return null;
   const voters = voterIds(run);
-  const remaining = connectedSince(run, voters, since) - 1;
-  return remaining < 1 + Math.floor((voters.length - 1) / 2) ? SERVER_ERROR.unhealthy : null;
+  const remaining = connectedSince(run, voters, now - HEALTH_INTERVAL, now) - 1;
+  const quorum = 1 + Math.floor((voters.length - 1) / 2);
+  return remaining < quorum ? MEMBERSHIP_ERROR.unhealthy : null;
 }
 
 /** Only the leader knows how far a learner has come: others pass the request on. */
@@ -124,21 +168,24 @@ function promoteMember(
     forward(state, run, asker, { op: "member-promote", member: id }, now, out);
     return;
   }
-  const error = promoteRefusal(state, run, id);
-  if (error !== null) reply(asker, v3Failure("FailedPrecondition", error), true, out);
-  else proposeChange(state, run, asker, { change: "promote", id }, now, out);
+  const isForwarded = asker.peer !== 0;
+  // What another member passes on comes without the client's token.
+  const refusal =
+    (isForwarded ? adminRefusal(run.stores.auth, null) : null) ?? promoteRefusal(state, run, id);
+  // The other member goes on asking, until its time is up, after all but these refusals.
+  const isFinal =
+    refusal === MEMBERSHIP_ERROR.idNotFound || refusal === MEMBERSHIP_ERROR.learnerNotReady;
+  if (isForwarded && refusal !== null && !isFinal) return;
+  propose(state, run, asker, { change: "promote", id }, refusal, now, out);
 }
 
-function promoteRefusal(state: EtcdState, run: Running, id: string): string | null {
-  const { membership } = run.stores;
+function promoteRefusal({ config }: EtcdState, run: Running, id: string): V3Failure | null {
   const learner = findProgress(run, raftIdOf(id));
-  if (learner === null || !membership.members.has(id)) return MEMBERSHIP_ERROR.idNotFound;
-  if (!learner.isLearner) return MEMBERSHIP_ERROR.notLearner;
+  if (learner === null && config.profile.promoteChecksMember) return MEMBERSHIP_ERROR.idNotFound;
   const own = findProgress(run, run.id);
-  // etcd: in sync means to have at least nine tenths of the leader's log.
-  if (own !== null && learner.match < 0.9 * own.match) return SERVER_ERROR.learnerNotReady;
-  if (state.config.strictReconfigCheck && !mayAddVoter(membership)) {
-    return SERVER_ERROR.notEnoughStarted;
+  if (learner !== null && own !== null && learner.match < LEARNER_READY * own.match) {
+    return MEMBERSHIP_ERROR.learnerNotReady;
   }
-  return null;
+  const isReady = !config.strictReconfigCheck || mayPromote(run.stores.membership);
+  return isReady ? null : MEMBERSHIP_ERROR.notEnoughStarted;
 }

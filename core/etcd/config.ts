@@ -1,5 +1,6 @@
-import { MILLISECOND, MINUTE, type Micros } from "../kernel/index.js";
+import { type Bytes, MILLISECOND, MINUTE, type Micros } from "../kernel/index.js";
 import { type EtcdProfile, profileOf } from "./profile.js";
+import { QUOTA_BYTES, REQUEST_BYTES_MAX } from "./quota.js";
 
 /** A member that a cluster begins with. */
 export interface InitialMember {
@@ -60,6 +61,10 @@ export interface EtcdConfig {
   readonly leaseCheckpointInterval?: Micros;
   /** Single ways of behaving that differ from those of the version's line. */
   readonly quirks?: Partial<EtcdProfile>;
+  /** --quota-backend-bytes; default 2 GiB, which 0 stands for too; no quota if negative. */
+  readonly quotaBytes?: Bytes;
+  /** --max-request-bytes; default 1.5 MiB. */
+  readonly requestBytesMax?: Bytes;
   readonly bugs?: EtcdBugs;
   /** Raft's events as facts (`RaftConfig.trace`); default false. */
   readonly trace?: boolean;
@@ -107,6 +112,8 @@ export function resolveEtcdConfig(config: EtcdConfig): ResolvedEtcdConfig {
     leaseCheckpoint: config.leaseCheckpoint ?? false,
     leaseCheckpointPersist: config.leaseCheckpointPersist ?? false,
     leaseCheckpointInterval: config.leaseCheckpointInterval ?? 5 * MINUTE,
+    quotaBytes: config.quotaBytes || QUOTA_BYTES,
+    requestBytesMax: config.requestBytesMax ?? REQUEST_BYTES_MAX,
     bugs: {
       voteNotPersisted: config.bugs?.voteNotPersisted ?? false,
       ackBeforeSync: config.bugs?.ackBeforeSync ?? false,

@@ -4,7 +4,7 @@ import { endLeaseCalls } from "./lease-calls.js";
 import { tendLeases } from "./lease-expiry.js";
 import { newOrigin, proposeFor, submit } from "./propose.js";
 import { tendReads } from "./reads.js";
-import { type EtcdOut, failRequest, SERVER_ERROR, timeoutText } from "./reply.js";
+import { type EtcdOut, failRequest, reply, SERVER_ERROR, timeoutText } from "./reply.js";
 import type { EtcdState, Running } from "./state.js";
 import { hasExpiringKeys } from "./v2store.js";
 import { endLeaderlessStreams, NO_LEADER } from "./watch-requests.js";
@@ -50,10 +50,12 @@ function failLateRequests(state: EtcdState, run: Running, now: Micros, out: Etcd
   const { config } = state;
   const before = run.requests.size;
   // All wait equally long, so the oldest is due first.
-  for (const [request, { asker, purpose, since, deadline }] of run.requests) {
+  for (const [request, { asker, purpose, since, deadline, after }] of run.requests) {
     if (deadline > now) break;
     run.requests.delete(request);
-    if (asker !== null) {
+    if (asker !== null && after?.kind === "tell") {
+      reply(asker, after.answer, true, out);
+    } else if (asker !== null) {
       const error = timeoutText(run, since, config.electionTicks * config.tick);
       failRequest(asker, purpose, error, out);
     } else if (purpose === "publish") {

@@ -15,6 +15,7 @@ export {
   memberIdOf,
   raftIdOf,
 } from "./membership.js";
+export { rowsSince } from "./mvcc.js";
 export type { Applied, StoreImage, Stores } from "./snapshot.js";
 export type { EtcdState, Running } from "./state.js";
 export { V2_ERROR_MESSAGE, type V2ErrorCode, v2Failure } from "./v2-error.js";

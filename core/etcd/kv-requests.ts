@@ -1,9 +1,10 @@
 import type { Micros } from "../kernel/index.js";
 import { STEP_ERROR_TEXT } from "../raft/index.js";
-import { newOrigin, proposeFor, requestTimeout } from "./propose.js";
+import { admitted } from "./admit.js";
+import { proposeFor, requestTimeout } from "./propose.js";
 import { answerRead, takeRead } from "./reads.js";
 import { type EtcdOut, reply } from "./reply.js";
-import type { Asker, EtcdState, Running } from "./state.js";
+import type { AfterApply, Asker, EtcdState, Running } from "./state.js";
 import {
   type RangeRequest,
   type RequestOp,
@@ -30,7 +31,7 @@ export function takeKv(
   if (request.op !== "kv-range" && (request.op !== "kv-txn" || !isReadOnly(request))) {
     proposeV3(state, run, asker, request, now, out);
   } else if (isSerializable(request)) {
-    answerRead(run, asker, request, out);
+    answerRead(state, run, asker, request, now, out);
   } else {
     takeRead(run, { asker, request, deadline: now + requestTimeout(state) }, now, out);
   }
@@ -56,9 +57,15 @@ export function proposeV3(
   write: V3Write,
   now: Micros,
   out: EtcdOut,
+  after?: AfterApply,
 ): void {
-  const origin = newOrigin(run);
-  const error = proposeFor(state, run, asker, "v3", { kind: "v3", origin, write }, now, out);
+  const data = admitted(state, run, asker, write, now);
+  if ("ok" in data) {
+    reply(asker, data, true, out);
+    return;
+  }
+  const { origin } = data;
+  const error = proposeFor(state, run, asker, "v3", data, now, out, after);
   if (error === null) return;
   run.requests.delete(origin.request);
   reply(asker, v3Failure("Unknown", STEP_ERROR_TEXT[error]), true, out);

@@ -1,4 +1,5 @@
 import type { Micros } from "../kernel/index.js";
+import { asRoot } from "./auth-check.js";
 import type { LeaseWrite } from "./lease-api.js";
 import { newOrigin, proposeFor } from "./propose.js";
 import type { EtcdOut } from "./reply.js";
@@ -32,7 +33,8 @@ export function proposeLeaseWrite(
   out: EtcdOut,
 ): number | null {
   const origin = newOrigin(run);
-  const data = { kind: "v3", origin, write } as const;
+  const auth = write.op === "lease-revoke" ? asRoot(run) : null;
+  const data = { kind: "v3", origin, write, ...(auth && { auth }) } as const;
   const error = proposeFor(state, run, null, "lease", data, now, out);
   if (error === null) return origin.request;
   run.requests.delete(origin.request);

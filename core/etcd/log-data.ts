@@ -32,6 +32,8 @@ export type LogData =
       readonly clientUrls: readonly string[];
     }
   | { readonly kind: "cluster-version"; readonly origin: Origin; readonly version: string }
+  /** Go back to a version ("3.5.0"); "": do not. */
+  | { readonly kind: "downgrade"; readonly origin: Origin; readonly target: string }
   /** The context of a conf change. */
   | { readonly kind: "member-change"; readonly origin: Origin; readonly change: MemberChange }
   /** The context of a read; never in the log. */
@@ -50,6 +52,7 @@ export function logDataBytes(data: LogData): Bytes {
       return 120;
     case "v2-sync":
     case "cluster-version":
+    case "downgrade":
     case "read":
       return 32;
   }

@@ -13,7 +13,7 @@ export interface Alarm {
 export interface AlarmRequest {
   readonly op: "alarm";
   readonly action: "get" | "activate" | "deactivate";
-  /** 16 hex digits; "" stands for 0: with `get` and `deactivate`, every member. */
+  /** 16 hex digits; "" stands for 0, which is nobody. `get` asks about every member whatever this is. */
   readonly member: string;
   readonly alarm: AlarmType;
 }
@@ -48,6 +48,11 @@ export interface StatusResult {
   readonly raftAppliedIndex: number;
   readonly errors: readonly string[];
   readonly learner: boolean;
+  /** The last three are told since etcd 3.6. */
+  readonly dbSizeQuota?: Bytes;
+  readonly storageVersion?: string;
+  /** "" while no downgrade is under way. */
+  readonly downgradeTarget?: string;
 }
 
 export type MaintenanceResult =
@@ -55,7 +60,13 @@ export type MaintenanceResult =
   | StatusResult
   | { readonly op: "defragment" }
   | { readonly op: "hash"; readonly hash: number }
-  | { readonly op: "hash-kv"; readonly hash: number; readonly compactRevision: Revision }
+  | {
+      readonly op: "hash-kv";
+      readonly hash: number;
+      readonly compactRevision: Revision;
+      /** Up to where it goes; 0 before etcd 3.6, which does not say. */
+      readonly hashRevision: Revision;
+    }
   /** The stores at one moment; whoever serves it writes the file. */
   | { readonly op: "snapshot"; readonly image: StoreImage }
   | { readonly op: "move-leader" }

@@ -12,9 +12,10 @@ import {
   tendOwnCalls,
   tendPassedCalls,
 } from "./lease-calls.js";
+import { noteHeard } from "./messages.js";
 import { diskSynced, pump } from "./ready.js";
 import { type EtcdOut, reply } from "./reply.js";
-import { cancelRequest, takeRequest } from "./requests.js";
+import { cancelRequest, resumeRequests, takeRequest } from "./requests.js";
 import { startMember, TICK_TIMER } from "./start.js";
 import {
   type Asker,
@@ -23,6 +24,7 @@ import {
   type HeldStimulus,
   type Running,
 } from "./state.js";
+import { ApplyPanic } from "./v3-apply.js";
 import { hearFlow, hearWatcher, NO_LEADER } from "./watch-requests.js";
 import { armWatches, tendWatches, WATCH_TIMER } from "./watch-sync.js";
 
@@ -37,7 +39,7 @@ export const etcd: Machine<EtcdConfig, EtcdState, EtcdStimulus, EtcdFact, EtcdEf
     try {
       hear(state, stimulus, now, out);
     } catch (error) {
-      if (!(error instanceof RaftPanic)) throw error;
+      if (!(error instanceof RaftPanic || error instanceof ApplyPanic)) throw error;
       // Go's panic ends the process; what it has written stays written.
       end(state, error.message, out);
       out.effects.push({ kind: "exit", code: 2, reason: error.message });
@@ -78,6 +80,7 @@ function hear(state: EtcdState, stimulus: EtcdStimulus, now: Micros, out: EtcdOu
       cancelRequest(run, stimulus.id);
       return;
     case "peer-unreachable":
+      run.connections.delete(stimulus.peer);
       reportUnreachable(run.node, stimulus.peer, out.facts);
       peerLost(run, stimulus.peer, now);
       break;
@@ -159,7 +162,7 @@ function onPeerMessage(
     out.effects.push({ kind: "send", to: from, message: note, sizeBytes: 64 });
     return;
   }
-  run.heard.set(from, now);
+  noteHeard(run, from, now);
   switch (message.type) {
     case "member-removed":
       run.stopsAt ??= now;
@@ -188,6 +191,7 @@ function onPeerMessage(
 /** Lets raft do what there is to do, and serves those who waited for the member to be ready. */
 function settle(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
   advance(state, run, now, out);
+  while (resumeRequests(state, run, now, out)) advance(state, run, now, out);
   if (!run.published || run.ready) return;
   run.ready = true;
   out.facts.push({ kind: "etcd.ready" });

@@ -1,5 +1,6 @@
 import { sha1Hex } from "../kernel/index.js";
 import type { RaftId } from "../raft/index.js";
+import { type V3Failure, v3Failure } from "./v3-api.js";
 
 /** A member of the cluster. Ids are 16 hex digits. */
 export interface Member {
@@ -24,14 +25,31 @@ export interface MembershipImage {
   readonly removed: readonly string[];
 }
 
+const MEMBER_NOT_FOUND = v3Failure("NotFound", "etcdserver: member not found");
+
+/** etcd's refusals of changes of membership. */
 export const MEMBERSHIP_ERROR = {
-  idRemoved: "membership: ID removed",
-  idExists: "membership: ID exists",
-  idNotFound: "membership: ID not found",
-  peerUrlExists: "membership: peerURL exists",
-  notLearner: "membership: can only promote a learner member",
-  tooManyLearners: "membership: too many learner members in cluster",
-} as const;
+  badUrls: v3Failure("InvalidArgument", "etcdserver: given member URLs are invalid"),
+  idRemoved: MEMBER_NOT_FOUND,
+  idNotFound: MEMBER_NOT_FOUND,
+  idExists: v3Failure("FailedPrecondition", "etcdserver: member ID already exist"),
+  peerUrlExists: v3Failure("FailedPrecondition", "etcdserver: Peer URLs already exists"),
+  notLearner: v3Failure("FailedPrecondition", "etcdserver: can only promote a learner member"),
+  learnerNotReady: v3Failure(
+    "FailedPrecondition",
+    "etcdserver: can only promote a learner member which is in sync with leader",
+  ),
+  tooManyLearners: v3Failure(
+    "FailedPrecondition",
+    "etcdserver: too many learner members in cluster",
+  ),
+  unhealthy: v3Failure("Unavailable", "etcdserver: unhealthy cluster"),
+  /** The server hands out the client's form of this error, which gRPC does not know the code of. */
+  notEnoughStarted: v3Failure(
+    "Unknown",
+    "etcdserver: re-configuration failed due to not enough started members",
+  ),
+} as const satisfies Record<string, V3Failure>;
 
 /** etcd 3.4 allows one learner at a time. */
 const LEARNERS_MAX = 1;
@@ -93,10 +111,16 @@ export type MemberChange =
   | { readonly change: "add"; readonly member: Member }
   | { readonly change: "promote"; readonly id: string }
   | { readonly change: "remove"; readonly id: string }
-  | { readonly change: "update"; readonly id: string; readonly peerUrls: readonly string[] };
+  | {
+      readonly change: "update";
+      readonly id: string;
+      readonly peerUrls: readonly string[];
+      /** Absent where the change leaves it as it is. */
+      readonly learner?: boolean;
+    };
 
-/** Why a committed change no longer holds when it is applied, in etcd's words; null if it does. */
-export function refusalOf(membership: Membership, change: MemberChange): string | null {
+/** Why a committed change no longer holds when it is applied; null if it does. */
+export function refusalOf(membership: Membership, change: MemberChange): V3Failure | null {
   const id = change.change === "add" ? change.member.id : change.id;
   if (membership.removed.has(id)) return MEMBERSHIP_ERROR.idRemoved;
   const existing = membership.members.get(id);
@@ -143,8 +167,8 @@ export function applyMemberChange(membership: Membership, change: MemberChange):
     }
     case "update": {
       const member = members.get(change.id);
-      const peerUrls = change.peerUrls;
-      if (member !== undefined) members.set(change.id, { ...member, peerUrls });
+      const { peerUrls, learner = member?.learner ?? false } = change;
+      if (member !== undefined) members.set(change.id, { ...member, peerUrls, learner });
       return 1;
     }
   }
@@ -172,6 +196,13 @@ export function mayAddVoter(membership: Membership): boolean {
   const started = voters.filter((member) => member.name !== "").length;
   if (started === 1 && voters.length === 1) return true;
   return started >= quorumOf(voters.length + 1);
+}
+
+/** Whether enough voters will have started once a learner, which has, is one of them. */
+export function mayPromote(membership: Membership): boolean {
+  const voters = listMembers(membership).filter((member) => !member.learner);
+  const started = voters.filter((member) => member.name !== "").length;
+  return started + 1 >= quorumOf(voters.length + 1);
 }
 
 /** Whether enough voters have started for `id` to be removed. */

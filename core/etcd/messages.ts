@@ -71,11 +71,36 @@ export function isVoteAnswer(message: RaftMessage): boolean {
   return message.type === "MsgVoteResp" || message.type === "MsgPreVoteResp";
 }
 
-/** Peers heard since `since`, the member itself included. */
-export function connectedSince(run: Running, ids: readonly RaftId[], since: Micros): number {
+/** A connection that brings nothing for this long is taken down (rafthttp's ConnReadTimeout). */
+export const SILENCE_MAX: Micros = 5 * SECOND;
+
+/** Takes note that a peer was heard. */
+export function noteHeard(run: Running, from: RaftId, now: Micros): void {
+  const connection = run.connections.get(from);
+  if (connection === undefined || now - connection.heard > SILENCE_MAX) {
+    run.connections.set(from, { since: now, heard: now });
+  } else {
+    connection.heard = now;
+  }
+}
+
+/** Since when a peer is connected without a break; null if it is not. */
+export function activeSince(run: Running, id: RaftId, now: Micros): Micros | null {
+  const connection = run.connections.get(id);
+  if (connection === undefined || now - connection.heard > SILENCE_MAX) return null;
+  return connection.since;
+}
+
+/** How many peers were connected before `since` and ever after, the member itself included. */
+export function connectedSince(
+  run: Running,
+  ids: readonly RaftId[],
+  since: Micros,
+  now: Micros,
+): number {
   let connected = 0;
   for (const id of ids) {
-    if (id === run.id || (run.heard.get(id) ?? -1) >= since) connected++;
+    if (id === run.id || (activeSince(run, id, now) ?? since) < since) connected++;
   }
   return connected;
 }

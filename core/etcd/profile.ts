@@ -6,6 +6,16 @@ export interface EtcdProfile {
   readonly line: "3.4" | "3.6";
   /** --pre-vote unless told otherwise: on since 3.5. */
   readonly preVote: boolean;
+  /** A transaction is refused for its puts before its ranges, whatever their order. */
+  readonly checksPutsFirst: boolean;
+  /** A compaction at a deletion's own revision keeps it, so that watches from there on see it (#19179). */
+  readonly keepsTombstone: boolean;
+  /** Compactions remember the hash of what they found, and HashKV answers it. */
+  readonly compactionHashes: boolean;
+  /** HashKV answers at the revision of the last compaction too. */
+  readonly hashesCompacted: boolean;
+  /** HashKV says up to which revision its hash goes. */
+  readonly tellsHashRevision: boolean;
   /** Auth: what is nested in a transaction, and prev_kv and lease of its puts, is not checked (#21681). */
   readonly nestedTxnUnchecked: boolean;
   /** Auth: who may read one key may watch everything from it on (GHSA-xg4h-6gfc-h4m8). */
@@ -67,6 +77,11 @@ const PROFILES = {
   "3.4": {
     line: "3.4",
     preVote: false,
+    checksPutsFirst: true,
+    keepsTombstone: false,
+    compactionHashes: false,
+    hashesCompacted: false,
+    tellsHashRevision: false,
     nestedTxnUnchecked: true,
     openWatchCheckedAsKey: true,
     alarmDropsChecks: true,
@@ -99,6 +114,11 @@ const PROFILES = {
   "3.6": {
     line: "3.6",
     preVote: true,
+    checksPutsFirst: false,
+    keepsTombstone: true,
+    compactionHashes: true,
+    hashesCompacted: true,
+    tellsHashRevision: true,
     nestedTxnUnchecked: false,
     openWatchCheckedAsKey: false,
     alarmDropsChecks: false,

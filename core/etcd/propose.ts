@@ -9,7 +9,7 @@ import {
 import { type LogData, logDataBytes, type Origin } from "./log-data.js";
 import { type MemberChange, raftIdOf } from "./membership.js";
 import type { EtcdOut } from "./reply.js";
-import type { Asker, EtcdState, PendingRequest, Running } from "./state.js";
+import type { AfterApply, Asker, EtcdState, PendingRequest, Running } from "./state.js";
 
 /** Request numbers of one start; the next start begins at the next multiple. */
 export const REQUESTS_PER_START = 2 ** 30;
@@ -36,10 +36,20 @@ export function proposeFor(
   data: LogData,
   now: Micros,
   out: EtcdOut,
+  after?: AfterApply,
 ): StepError | null {
   const deadline = now + requestTimeout(state);
-  run.requests.set(data.origin.request, { asker, purpose, since: now, deadline });
+  const pending: PendingRequest = { asker, purpose, since: now, deadline };
+  run.requests.set(data.origin.request, after === undefined ? pending : { ...pending, after });
   return submit(run, data, out);
+}
+
+/** Ends the wait for one of this member's own requests; what is waiting for it, if it is one of them. */
+export function takePending(run: Running, origin: Origin): PendingRequest | undefined {
+  if (origin.member !== run.id) return undefined;
+  const pending = run.requests.get(origin.request);
+  if (pending !== undefined) run.requests.delete(origin.request);
+  return pending;
 }
 
 /** Proposes; holds back while no leader is known, as etcd's node does. */

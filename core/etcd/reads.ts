@@ -1,9 +1,10 @@
 import { MILLISECOND, type Micros } from "../kernel/index.js";
 import { readIndex } from "../raft/index.js";
+import { memberReadRefusal } from "./auth-check.js";
 import type { LogData } from "./log-data.js";
 import { newOrigin } from "./propose.js";
 import { type EtcdOut, failRequest, reply, SERVER_ERROR, v3Answer } from "./reply.js";
-import type { Asker, Running, WaitingRead } from "./state.js";
+import type { Asker, EtcdState, HeldRequest, ReadRequest, Running, WaitingRead } from "./state.js";
 import type { RangeRequest, TxnRequest } from "./v3-api.js";
 import { applyKv, readRange } from "./v3-apply.js";
 
@@ -41,29 +42,45 @@ export function confirmRound(run: Running, context: LogData | null, index: numbe
 }
 
 /** Answers the round once everything up to its index is applied, and begins the next. */
-export function answerRound(run: Running, now: Micros, out: EtcdOut): void {
+export function answerRound(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
   const { current } = run.reads;
   if (current === null || current.index === null) return;
   if (run.stores.applied.index < current.index) return;
   for (const { asker, request } of current.waiting) {
-    if (asker !== null) answerRead(run, asker, request, out);
+    if (asker === null) continue;
+    if (isHeld(request)) {
+      run.caughtUp.push({ asker, request });
+    } else {
+      answerRead(state, run, asker, request, now, out);
+    }
   }
   run.reads.current = null;
   beginRound(run, now, out);
 }
 
+function isHeld(request: ReadRequest): request is HeldRequest {
+  return request.op !== "kv-range" && request.op !== "kv-txn";
+}
+
 /** Answers a range, or a transaction of ranges only, from the member's own store. */
 export function answerRead(
+  state: EtcdState,
   run: Running,
   asker: Asker,
   request: RangeRequest | TxnRequest,
+  now: Micros,
   out: EtcdOut,
 ): void {
+  const refusal = memberReadRefusal(run, state.config.profile, asker, request, now);
+  if (refusal !== null) {
+    reply(asker, refusal, true, out);
+    return;
+  }
   const { mvcc, lessor } = run.stores;
   const result =
     request.op === "kv-range"
       ? readRange(mvcc, request)
-      : applyKv(mvcc, lessor, request, { push: () => {} });
+      : applyKv(mvcc, lessor, state.config.profile, request, { push: () => {} });
   reply(asker, "ok" in result ? result : v3Answer(run, result), true, out);
 }
 

@@ -13,7 +13,9 @@ import {
   type Ready,
   ready,
 } from "../raft/index.js";
+import { applierFor } from "./alarm.js";
 import { applyEntry } from "./apply.js";
+import { enableTokens } from "./auth-token.js";
 import { type DiskRecord, recordBytes, sync, write } from "./disk.js";
 import { demoteLessor } from "./lease.js";
 import type { LogData } from "./log-data.js";
@@ -102,7 +104,7 @@ function finish(
   const { storage } = run.node.log;
   if (rd.snapshot !== null) {
     applySnapshot(storage, rd.snapshot);
-    restore(run, rd.snapshot.data, rd.snapshot.index, now, out);
+    restore(state, run, rd.snapshot.data, rd.snapshot.index, now, out);
   }
   append(storage, rd.entries);
   applyCommitted(state, run, rd, null, now, out);
@@ -133,11 +135,12 @@ function applyCommitted(
     if (before !== null && entry.index >= before) break;
     applyEntry(state, run, entry, now, out);
   }
-  answerRound(run, now, out);
+  answerRound(state, run, now, out);
 }
 
 /** Puts a leader's snapshot in the place of the stores. */
 function restore(
+  state: EtcdState,
   run: Running,
   image: StoreImage | null,
   index: LogIndex,
@@ -148,9 +151,11 @@ function restore(
   restoreStores(run.stores, image);
   run.snapshotIndex = index;
   run.removed = new Set(image.membership.removed.map(raftIdOf));
+  run.applier = applierFor(run.stores.alarms);
+  if (run.stores.auth.enabled) enableTokens(run.tokens, now);
   out.facts.push({ kind: "etcd.restored", index, from: nameOf(run, run.node.lead) });
   catchUpWatches(run);
-  answerRound(run, now, out);
+  answerRound(state, run, now, out);
 }
 
 /** Every so many applied entries the stores are written out, so that the log can be shortened. */

@@ -3,22 +3,26 @@ import type { V2Response } from "./client.js";
 import type { ClientReply, EtcdEffect, EtcdFact } from "./events.js";
 import type { Asker, PendingRequest, Running } from "./state.js";
 import { v2Failure } from "./v2-error.js";
-import { type ResponseHeader, type V3Response, type V3Result, v3Failure } from "./v3-api.js";
+import {
+  type ResponseHeader,
+  type V3Failure,
+  type V3Response,
+  type V3Result,
+  v3Failure,
+} from "./v3-api.js";
 
 /** Where a member's step puts what it concludes and asks for. */
 export type EtcdOut = Out<EtcdFact, EtcdEffect>;
 
 /** etcd's errors of its server, with their texts. */
 export const SERVER_ERROR = {
+  noLeader: "etcdserver: no leader",
   timeout: "etcdserver: request timed out",
   timeoutLeaderFail: "etcdserver: request timed out, possibly due to previous leader failure",
   stopped: "etcdserver: server stopped",
   notLeader: "etcdserver: not leader",
   badTransferee: "etcdserver: bad leader transferee",
-  unhealthy: "etcdserver: unhealthy cluster",
-  notEnoughStarted: "etcdserver: re-configuration failed due to not enough started members",
   notForLearner: "etcdserver: rpc not supported for learner",
-  learnerNotReady: "etcdserver: can only promote a learner member which is in sync with leader",
 } as const;
 
 /** Answers a client, or the member that passed the request on. */
@@ -29,6 +33,11 @@ export function reply(asker: Asker, answer: ClientReply, last: boolean, out: Etc
     return;
   }
   out.effects.push({ kind: "client-reply", id: asker.id, to: asker.client, reply: answer, last });
+}
+
+/** gRPC's refusal of a call that the release does not have. */
+export function unknownMethod(method: string, service: string): V3Failure {
+  return v3Failure("Unimplemented", `unknown method ${method} for service ${service}`);
 }
 
 /** A v2 answer with the raft index and term of the member that gives it. */
@@ -46,6 +55,14 @@ export function v2Answer(run: Running, response: V2Response): V2Response {
 export function headerOf(run: Running): ResponseHeader {
   const { clusterId, memberId, stores, node } = run;
   return { clusterId, memberId, revision: stores.mvcc.revision, raftTerm: node.term };
+}
+
+/** What stands for a header where etcd sends none. */
+const NO_HEADER: ResponseHeader = { clusterId: "", memberId: "", revision: 0, raftTerm: 0 };
+
+/** An answer without a header. */
+export function bareAnswer(result: V3Result): V3Response {
+  return { ok: true, header: NO_HEADER, result };
 }
 
 export function v3Answer(run: Running, result: V3Result): V3Response {

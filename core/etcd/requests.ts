@@ -1,15 +1,21 @@
 import { type Micros, unreachable } from "../kernel/index.js";
-import { takeAuth } from "./auth-requests.js";
+import { admitted } from "./admit.js";
+import { accessRefusal, looksAtToken } from "./auth-access.js";
+import { waitsForToken } from "./auth-check.js";
+import { logIn, takeAuth } from "./auth-requests.js";
 import type { V2Request } from "./client.js";
-import { takeClusterRequest } from "./cluster-requests.js";
+import { answerMemberList, arePeerUrls, takeClusterRequest } from "./cluster-requests.js";
+import { decideDowngrade } from "./downgrade.js";
 import type { ClientRequest } from "./events.js";
 import { isSerializable, proposeV3, takeKv } from "./kv-requests.js";
 import { endLeaseCalls } from "./lease-calls.js";
 import { takeLease } from "./lease-requests.js";
 import { takeMaintenance } from "./maintenance-requests.js";
+import { MEMBERSHIP_ERROR } from "./membership.js";
 import { newOrigin, proposeFor } from "./propose.js";
+import { costOf, hasRoomFor, LIMIT_ERROR } from "./quota.js";
 import { type EtcdOut, reply, SERVER_ERROR, v2Answer } from "./reply.js";
-import type { Asker, EtcdState, Running } from "./state.js";
+import type { Asker, EtcdState, HeldRequest, Running } from "./state.js";
 import { applyV2Command, parseV2Request } from "./v2-request.js";
 import { removeWatcher } from "./v2-watch.js";
 import { v2Watch } from "./v2store.js";
@@ -79,9 +85,26 @@ function takeV3(
   now: Micros,
   out: EtcdOut,
 ): void {
-  // A learner serves nothing but reads of its own store.
-  if (run.node.isLearner && (request.op !== "kv-range" || !isSerializable(request))) {
-    reply(asker, v3Failure("Unavailable", SERVER_ERROR.notForLearner), true, out);
+  const { profile, quotaBytes } = state.config;
+  if (run.node.isLearner && !isForLearner(request)) {
+    const code = profile.learnerUnavailable ? "Unavailable" : "FailedPrecondition";
+    reply(asker, v3Failure(code, SERVER_ERROR.notForLearner), true, out);
+    return;
+  }
+  if (looksAtToken(profile, request) && waitsForToken(run, asker)) {
+    run.waiting.push({ asker, request });
+    return;
+  }
+  if (takesRoom(request) && !hasRoomFor(run, quotaBytes, costOf(request))) {
+    raiseNoSpaceFor(state, run, asker, now, out);
+    return;
+  }
+  const isMalformed = request.op === "member-add" && !arePeerUrls(request.peerUrls);
+  const refusal = isMalformed
+    ? MEMBERSHIP_ERROR.badUrls
+    : accessRefusal(run, profile, asker, request, now);
+  if (refusal !== null) {
+    reply(asker, refusal, true, out);
     return;
   }
   switch (request.op) {
@@ -138,7 +161,76 @@ function takeV3(
     case "auth-role-delete":
     case "auth-role-grant-permission":
     case "auth-role-revoke-permission":
-      takeAuth(asker, request, out);
+      takeAuth(state, run, asker, request, now, out);
+      return;
+    default:
+      unreachable(request);
+  }
+}
+
+/** A learner serves nothing but its status and reads of its own store. */
+function isForLearner(request: V3Request): boolean {
+  return request.op === "status" || (request.op === "kv-range" && isSerializable(request));
+}
+
+function takesRoom(
+  request: V3Request,
+): request is Extract<V3Request, { readonly op: "kv-put" | "kv-txn" | "lease-grant" }> {
+  const { op } = request;
+  return op === "kv-put" || op === "kv-txn" || op === "lease-grant";
+}
+
+/** There is no room: the alarm is raised, once more if need be, before the client hears of it. */
+function raiseNoSpaceFor(
+  state: EtcdState,
+  run: Running,
+  asker: Asker,
+  now: Micros,
+  out: EtcdOut,
+): void {
+  const write = {
+    op: "alarm",
+    action: "activate",
+    member: run.memberId,
+    alarm: "nospace",
+  } as const;
+  const data = admitted(state, run, asker, write, now);
+  const answer = LIMIT_ERROR.noSpace;
+  if ("ok" in data) reply(asker, answer, true, out);
+  else proposeFor(state, run, asker, "v3", data, now, out, { kind: "tell", answer });
+}
+
+/** Goes on with requests whose moment has come; whether there were any. */
+export function resumeRequests(state: EtcdState, run: Running, now: Micros, out: EtcdOut): boolean {
+  if (run.caughtUp.length === 0 && run.waiting.length === 0) return false;
+  const { caughtUp } = run;
+  const ready = run.waiting.filter(({ asker }) => !waitsForToken(run, asker));
+  run.caughtUp = [];
+  run.waiting = run.waiting.filter(({ asker }) => waitsForToken(run, asker));
+  for (const { asker, request } of caughtUp) {
+    goOn(state, run, asker, request, now, out);
+  }
+  for (const { asker, request } of ready) takeV3(state, run, asker, request, now, out);
+  return caughtUp.length > 0 || ready.length > 0;
+}
+
+function goOn(
+  state: EtcdState,
+  run: Running,
+  asker: Asker,
+  request: HeldRequest,
+  now: Micros,
+  out: EtcdOut,
+): void {
+  switch (request.op) {
+    case "authenticate":
+      logIn(state, run, asker, request, now, out);
+      return;
+    case "member-list":
+      answerMemberList(run, asker, out);
+      return;
+    case "downgrade":
+      decideDowngrade(state, run, asker, request, now, out);
       return;
     default:
       unreachable(request);
@@ -161,4 +253,5 @@ export function cancelRequest(run: Running, id: number): void {
     if (isTheirs(read.asker)) read.asker = null;
   }
   run.held = run.held.filter((held) => held.id !== id);
+  run.waiting = run.waiting.filter(({ asker }) => !isTheirs(asker));
 }

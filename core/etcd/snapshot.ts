@@ -1,4 +1,13 @@
 import type { Bytes } from "../kernel/index.js";
+import { type AlarmStore, listAlarms } from "./alarm.js";
+import {
+  type AuthImage,
+  type AuthStore,
+  authStoreOf,
+  createAuthStore,
+  imageOfAuth,
+} from "./auth-store.js";
+import { type BackendSize, createBackendSize, recountRows } from "./backend.js";
 import {
   attachKey,
   createLessor,
@@ -7,6 +16,7 @@ import {
   type LessorImage,
   restoreLessor,
 } from "./lease.js";
+import type { Alarm } from "./maintenance-api.js";
 import {
   imageOfMembership,
   type Membership,
@@ -16,10 +26,10 @@ import {
 import {
   createMvcc,
   imageOfMvcc,
+  liveKvs,
   type Mvcc,
   type MvccImage,
   restoreMvcc,
-  valueAt,
 } from "./mvcc.js";
 import { imageOfV2, restoreV2, type V2Image } from "./v2-snapshot.js";
 import { createV2Store, type V2Store } from "./v2store.js";
@@ -30,8 +40,14 @@ export interface Stores {
   mvcc: Mvcc;
   lessor: Lessor;
   membership: Membership;
+  auth: AuthStore;
+  alarms: AlarmStore;
+  /** Of the member's own file: members with the same rows may have files of different length. */
+  backend: BackendSize;
   /** "" until a leader has set it. */
   clusterVersion: string;
+  /** The version the cluster is to go back to; "" if it is not. */
+  downgradeTarget: string;
   applied: Applied;
 }
 
@@ -50,7 +66,12 @@ export interface StoreImage {
   readonly mvcc: MvccImage;
   readonly lessor: LessorImage;
   readonly membership: MembershipImage;
+  readonly auth: AuthImage;
+  readonly alarms: readonly Alarm[];
+  /** Pages of the database file it was taken from. */
+  readonly filePages: number;
   readonly clusterVersion: string;
+  readonly downgradeTarget: string;
   readonly applied: Readonly<Applied>;
   /** About the size of what etcd would write or send. */
   readonly bytes: Bytes;
@@ -62,7 +83,11 @@ export function createStores(): Stores {
     mvcc: createMvcc(),
     lessor: createLessor(),
     membership: { members: new Map(), removed: new Set() },
+    auth: createAuthStore(),
+    alarms: new Map(),
+    backend: createBackendSize(),
     clusterVersion: "",
+    downgradeTarget: "",
     applied: { index: 0, term: 0, hashX: 0, hashY: 0 },
   };
 }
@@ -76,7 +101,11 @@ export function imageOfStores(stores: Stores): StoreImage {
     mvcc,
     lessor: imageOfLessor(stores.lessor),
     membership: imageOfMembership(stores.membership),
+    auth: imageOfAuth(stores.auth),
+    alarms: listAlarms(stores.alarms, "none"),
+    filePages: stores.backend.filePages,
     clusterVersion: stores.clusterVersion,
+    downgradeTarget: stores.downgradeTarget,
     applied: { ...stores.applied },
     bytes: imageBytes(v2, mvcc),
   };
@@ -95,11 +124,15 @@ export function restoreStores(stores: Stores, image: StoreImage): void {
   restoreV2(stores.v2, image.v2);
   restoreMvcc(stores.mvcc, image.mvcc);
   restoreLessor(stores.lessor, image.lessor);
-  for (const key of stores.mvcc.keys) {
-    const kv = valueAt(stores.mvcc, key, image.mvcc.revision);
-    if (kv !== null && kv.lease !== "") attachKey(stores.lessor, key, kv.lease);
+  for (const { key, lease } of liveKvs(stores.mvcc)) {
+    if (lease !== "") attachKey(stores.lessor, key, lease);
   }
   stores.membership = membershipOf(image.membership);
+  stores.auth = authStoreOf(image.auth);
+  stores.alarms = new Map(image.alarms.map((alarm) => [`${alarm.alarm}/${alarm.member}`, alarm]));
+  stores.backend.filePages = image.filePages;
+  recountRows(stores.backend, image.mvcc.rows);
   stores.clusterVersion = image.clusterVersion;
+  stores.downgradeTarget = image.downgradeTarget;
   stores.applied = { ...image.applied };
 }

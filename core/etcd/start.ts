@@ -1,5 +1,7 @@
 import { createGenerator, type Micros } from "../kernel/index.js";
 import { bootstrap, createRawNode, type Peer } from "../raft/index.js";
+import { applierFor } from "./alarm.js";
+import { createTokens, enableTokens } from "./auth-token.js";
 import type { ResolvedEtcdConfig } from "./config.js";
 import { type DiskIdentity, storageFrom, sync, write } from "./disk.js";
 import { proposePublish } from "./due.js";
@@ -52,6 +54,7 @@ export function startMember(state: EtcdState, now: Micros, out: EtcdOut): Runnin
     bootstrap(run.node, initialPeers(config), out.facts);
   }
   state.run = run;
+  if (run.stores.auth.enabled) enableTokens(run.tokens, now);
   run.nextDue = now;
   out.effects.push(run.tickTimer);
   proposePublish(state, run, now, out);
@@ -125,6 +128,11 @@ function newRunning(state: EtcdState, identity: DiskIdentity, now: Micros, out: 
     unsent: [],
     nextRequest: disk.starts * REQUESTS_PER_START,
     reads: { current: null, next: [] },
+    caughtUp: [],
+    waiting: [],
+    tokens: createTokens(),
+    tokenLetters: createGenerator(config.seed, `etcd/${config.name}/${disk.starts}/token`),
+    applier: applierFor(stores.alarms),
     watches: createWatchHub(
       {
         profile: config.profile,
@@ -148,7 +156,7 @@ function newRunning(state: EtcdState, identity: DiskIdentity, now: Micros, out: 
     electedAt: null,
     transfer: null,
     snapshotsSent: new Map(),
-    heard: new Map(),
+    connections: new Map(),
     removed: new Set([...stores.membership.removed].map(raftIdOf)),
     stopsAt: null,
     nextDue: 0,

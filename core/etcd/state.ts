@@ -1,13 +1,18 @@
-import type { ArmTimer, Micros } from "../kernel/index.js";
+import type { ArmTimer, Generator, Micros } from "../kernel/index.js";
 import type { LogIndex, RaftId, RawNode, Ready, Term } from "../raft/index.js";
+import type { Applier } from "./alarm.js";
+import type { AuthenticateRequest } from "./auth-api.js";
+import type { Tokens } from "./auth-token.js";
 import type { LeaseId } from "./client.js";
+import type { ClusterRequest } from "./cluster-api.js";
 import { type EtcdConfig, type ResolvedEtcdConfig, resolveEtcdConfig } from "./config.js";
 import { createDisk, type Disk } from "./disk.js";
 import type { EtcdRole, EtcdStimulus } from "./events.js";
 import type { LeaseCalls } from "./lease-calls.js";
 import type { LogData } from "./log-data.js";
+import type { MaintenanceRequest } from "./maintenance-api.js";
 import type { StoreImage, Stores } from "./snapshot.js";
-import type { RangeRequest, TxnRequest } from "./v3-api.js";
+import type { RangeRequest, TxnRequest, V3Failure, V3Request } from "./v3-api.js";
 import type { WatchHub } from "./watch.js";
 
 /** Who gets a reply: a client of this member, or another member that passed a request on. */
@@ -28,20 +33,39 @@ export interface Asker {
 export interface PendingRequest {
   /** null for what the member asked for itself. */
   asker: Asker | null;
-  readonly purpose: "v2" | "v3" | "publish" | "cluster-version" | "lease";
+  readonly purpose: "v2" | "v3" | "publish" | "cluster-version" | "lease" | "alarm";
   readonly since: Micros;
   readonly deadline: Micros;
+  /** Where more is to be done than telling the asker what came of it. */
+  readonly after?: AfterApply;
 }
+
+export type AfterApply =
+  /** The password was right at this revision of the auth store: if that is another now, it is looked at again. */
+  | { readonly kind: "login"; readonly request: AuthenticateRequest; readonly revision: number }
+  /** The asker is told this whatever comes of it, and even if nothing does. */
+  | { readonly kind: "tell"; readonly answer: V3Failure }
+  /** Whoever waits for another request of this member's is told what came of that. */
+  | { readonly kind: "release"; readonly request: number; readonly answer: V3Failure };
 
 /** A proposal that waits for a leader to be known, as etcd's node does not take it before. */
 export interface UnsentProposal {
   readonly data: LogData;
 }
 
-/** A linearizable read: a range, or a transaction of ranges only. */
+/** What needs to be as new as the moment it was asked: a range, a transaction of ranges only, and the like. */
+export type ReadRequest = RangeRequest | TxnRequest | HeldRequest;
+
+/** What a member goes on with when it has caught up, rather than answering it from its key space. */
+export type HeldRequest =
+  | AuthenticateRequest
+  | Extract<MaintenanceRequest, { readonly op: "downgrade" }>
+  | Extract<ClusterRequest, { readonly op: "member-list" }>;
+
+/** A linearizable read. */
 export interface WaitingRead {
   asker: Asker | null;
-  readonly request: RangeRequest | TxnRequest;
+  readonly request: ReadRequest;
   readonly deadline: Micros;
 }
 
@@ -88,6 +112,14 @@ export interface Running {
   unsent: UnsentProposal[];
   nextRequest: number;
   reads: Reads;
+  /** Requests to go on with at the end of the step: the member has caught up with their moment. */
+  caughtUp: { readonly asker: Asker; readonly request: HeldRequest }[];
+  /** Requests with a token of an entry that is not applied here yet. */
+  waiting: { readonly asker: Asker; readonly request: V3Request }[];
+  tokens: Tokens;
+  /** Draws the letters of tokens. */
+  tokenLetters: Generator;
+  applier: Applier;
   watches: WatchHub;
   /** Calls about leases that are not answered yet. */
   leaseCalls: LeaseCalls;
@@ -113,8 +145,8 @@ export interface Running {
   transfer: { readonly asker: Asker; readonly target: RaftId; readonly deadline: Micros } | null;
   /** Snapshots sent and not heard of since; they count as lost at the given time. */
   snapshotsSent: Map<RaftId, Micros>;
-  /** When each peer was last heard. */
-  heard: Map<RaftId, Micros>;
+  /** Peers that were heard: when last, and since when without a long silence. */
+  connections: Map<RaftId, { readonly since: Micros; heard: Micros }>;
   /** Raft ids of removed members. */
   removed: Set<RaftId>;
   /** When a removed member stops; null for one that belongs. */

@@ -108,7 +108,7 @@ export type V3Write =
   /** The member that took it in has checked the password and drawn the letters of the token. */
   | { readonly op: "authenticate"; readonly name: string; readonly token: string };
 
-/** Who answered, and at what revision and term. Ids in hex. */
+/** Who answered, and at what revision and term. Ids in hex. All absent where etcd sends no header. */
 export interface ResponseHeader {
   readonly clusterId: string;
   readonly memberId: string;

@@ -106,11 +106,13 @@ const hashKv: Call<"hash-kv"> = {
   writeResult: (result) => ({
     hash: result.hash,
     compact_revision: String(result.compactRevision),
+    hash_revision: String(result.hashRevision),
   }),
   readResult: (message) => ({
     op: "hash-kv",
     hash: intAt(message, "hash"),
     compactRevision: intAt(message, "compact_revision"),
+    hashRevision: intAt(message, "hash_revision"),
   }),
 };
 

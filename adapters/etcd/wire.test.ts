@@ -276,6 +276,7 @@ const result: fc.Arbitrary<AnyResult> = fc.oneof(
     op: fc.constant("hash-kv"),
     hash: fc.integer({ min: 0, max: 0xffffffff }),
     compactRevision: fc.integer({ min: -1 }),
+    hashRevision: fc.nat(),
   }),
   fc.record({ op: fc.constant("downgrade"), version: text }),
 );

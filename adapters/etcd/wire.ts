@@ -52,7 +52,13 @@ export function writeResult<Name extends CallName>(
   header: ResponseHeader,
   result: CallResult<Name>,
 ): Wire {
-  return { header: headerMessage(header), ...CALLS[name].writeResult(result, header) };
+  const answer = CALLS[name].writeResult(result, header);
+  return hasHeader(header) ? { header: headerMessage(header), ...answer } : answer;
+}
+
+/** Some answers of etcd have none. */
+function hasHeader({ clusterId, memberId, revision, raftTerm }: ResponseHeader): boolean {
+  return clusterId !== "" || memberId !== "" || revision !== 0 || raftTerm !== 0;
 }
 
 /** A client's side: the answer in a message. */

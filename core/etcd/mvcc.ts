@@ -1,4 +1,14 @@
 import type { LeaseId, Revision } from "./client.js";
+import type { KvHash } from "./hash-kv.js";
+import {
+  addToIndex,
+  createKeyIndex,
+  findKey,
+  type KeyIndex,
+  type KeyRows,
+  visitKeys,
+} from "./mvcc-index.js";
+import { appendRow, createRowLog, type RowLog, rowsFrom } from "./mvcc-log.js";
 import type { KeyValue } from "./v3-api.js";
 
 /** One change of one key: what etcd stores under (main, sub). `kv` is null for a deletion. */
@@ -18,12 +28,12 @@ export interface Mvcc {
   revision: Revision;
   /** -1 if nothing was ever compacted. */
   compactRevision: Revision;
-  /** Every key with a row, ascending by bytes. */
-  keys: string[];
-  /** Rows of a key, oldest first. */
-  byKey: Map<string, Row[]>;
-  /** All rows in order of revision: what watchers catch up from. */
-  rows: Row[];
+  /** Rows by key. */
+  index: KeyIndex;
+  /** Rows by revision: what watchers catch up from. */
+  log: RowLog;
+  /** What compactions found before they dropped rows, by revision; etcd keeps it since 3.5, in memory only. */
+  hashes: KvHash[];
 }
 
 /** A store as snapshots carry it. */
@@ -41,7 +51,13 @@ export interface WriteTxn {
 }
 
 export function createMvcc(): Mvcc {
-  return { revision: 1, compactRevision: -1, keys: [], byKey: new Map(), rows: [] };
+  return {
+    revision: 1,
+    compactRevision: -1,
+    index: createKeyIndex(),
+    log: createRowLog(),
+    hashes: [],
+  };
 }
 
 /** Begins a write. Nothing else may change the store until `endTxn`. */
@@ -88,7 +104,7 @@ export function deleteKeys(
   key: string,
   rangeEnd: string,
 ): readonly KeyValue[] {
-  const old = rangeAt(store, key, rangeEnd, txn.main);
+  const old = rangeAt(store, key, rangeEnd, txn.main).kvs;
   for (const kv of old) {
     addRow(store, txn, { main: txn.main, sub: txn.changes.length, key: kv.key, kv: null });
   }
@@ -106,126 +122,118 @@ export function inRange(candidate: string, key: string, rangeEnd: string): boole
   return candidate >= key && (isOpenEnded(rangeEnd) || candidate < rangeEnd);
 }
 
-/** Every live key of a range at a revision, in key order. An end at or before the key is an empty range. */
+/** The live keys of a range at a revision. */
+export interface Found {
+  /** In key order, at most as many as were wanted. */
+  readonly kvs: KeyValue[];
+  /** All there are. */
+  readonly count: number;
+}
+
+/**
+ * Every live key of a range at a revision. An end at or before the key is an empty range.
+ *
+ * @param limit - how many are wanted; the rest are only counted
+ */
 export function rangeAt(
   store: Mvcc,
   key: string,
   rangeEnd: string,
   revision: Revision,
-): KeyValue[] {
+  limit = Number.POSITIVE_INFINITY,
+): Found {
+  const kvs: KeyValue[] = [];
   if (rangeEnd === "") {
     const kv = valueAt(store, key, revision);
-    return kv === null ? [] : [kv];
+    if (kv !== null && limit > 0) kvs.push(kv);
+    return { kvs, count: kv === null ? 0 : 1 };
   }
-  const found: KeyValue[] = [];
-  const { keys } = store;
-  for (let i = lowerBound(keys, key); i < keys.length; i++) {
-    const candidate = keys[i];
-    if (candidate === undefined) break;
-    if (!isOpenEnded(rangeEnd) && candidate >= rangeEnd) break;
-    const kv = valueAt(store, candidate, revision);
-    if (kv !== null) found.push(kv);
-  }
-  return found;
+  let count = 0;
+  const isNow = isLatest(store, revision);
+  visitKeys(
+    store.index,
+    key,
+    isOpenEnded(rangeEnd) ? null : rangeEnd,
+    (entry) => {
+      const kv = rowAt(entry, revision)?.kv ?? null;
+      if (kv === null) return true;
+      count++;
+      if (kvs.length < limit) kvs.push(kv);
+      return true;
+    },
+    (chunk) => {
+      // What is there now is known of whole chunks.
+      if (!isNow || kvs.length < limit) return false;
+      count += chunk.live;
+      return true;
+    },
+  );
+  return { kvs, count };
+}
+
+/** Whether no row is younger than a revision. */
+function isLatest({ log }: Mvcc, revision: Revision): boolean {
+  const newest = log.chunks[log.chunks.length - 1]?.at(-1);
+  return newest === undefined || newest.main <= revision;
 }
 
 /** What a key held at a revision, or null if it was not there. */
 export function valueAt(store: Mvcc, key: string, revision: Revision): KeyValue | null {
-  const rows = store.byKey.get(key);
-  if (rows === undefined) return null;
-  for (let i = rows.length - 1; i >= 0; i--) {
-    const row = rows[i];
-    if (row !== undefined && row.main <= revision) return row.kv;
-  }
-  return null;
+  const entry = findKey(store.index, key);
+  return entry === undefined ? null : (rowAt(entry, revision)?.kv ?? null);
 }
 
-/** The rows since a revision, oldest first. */
-export function rowsSince(store: Mvcc, revision: Revision): readonly Row[] {
-  const { rows } = store;
+/** The last row of a key up to a revision. */
+function rowAt({ rows }: KeyRows, revision: Revision): Row | undefined {
+  const last = rows[rows.length - 1];
+  if (last === undefined || last.main <= revision) return last;
+  return rows[rowsUpTo(rows, revision) - 1];
+}
+
+/** How many of a key's rows are not younger than a revision. */
+export function rowsUpTo(rows: readonly Row[], revision: Revision): number {
   let low = 0;
   let high = rows.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((rows[middle]?.main ?? 0) < revision) low = middle + 1;
-    else high = middle;
-  }
-  return rows.slice(low);
-}
-
-/**
- * Forgets what no read at `revision` or later needs: of every key all rows before the newest one up
- * to `revision`, and that one too if it is a deletion.
- */
-export function compactMvcc(store: Mvcc, revision: Revision): "compacted" | "future" | null {
-  if (revision <= store.compactRevision) return "compacted";
-  if (revision > store.revision) return "future";
-  store.compactRevision = revision;
-  const kept: Row[] = [];
-  const keys: string[] = [];
-  const byKey = new Map<string, Row[]>();
-  for (const key of store.keys) {
-    const rows = rowsKept(store.byKey.get(key) ?? [], revision);
-    if (rows.length === 0) continue;
-    keys.push(key);
-    byKey.set(key, rows);
-    for (const row of rows) kept.push(row);
-  }
-  kept.sort((left, right) => left.main - right.main || left.sub - right.sub);
-  store.keys = keys;
-  store.byKey = byKey;
-  store.rows = kept;
-  return null;
-}
-
-function rowsKept(rows: readonly Row[], revision: Revision): Row[] {
-  let newest = -1;
-  for (let i = 0; i < rows.length; i++) {
-    if ((rows[i]?.main ?? 0) <= revision) newest = i;
-  }
-  const start = newest >= 0 && rows[newest]?.kv !== null ? newest : newest + 1;
-  return rows.slice(start);
-}
-
-function addRow(store: Mvcc, txn: WriteTxn, row: Row): void {
-  indexRow(store, row);
-  txn.changes.push(row);
-}
-
-function indexRow(store: Mvcc, row: Row): void {
-  store.rows.push(row);
-  const rows = store.byKey.get(row.key);
-  if (rows !== undefined) {
-    rows.push(row);
-    return;
-  }
-  store.byKey.set(row.key, [row]);
-  store.keys.splice(lowerBound(store.keys, row.key), 0, row.key);
-}
-
-function lowerBound(keys: readonly string[], key: string): number {
-  let low = 0;
-  let high = keys.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((keys[middle] ?? "") < key) low = middle + 1;
+    const row = rows[middle];
+    if (row !== undefined && row.main <= revision) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
+/** The rows since a revision, oldest first. */
+export function rowsSince(store: Mvcc, revision: Revision): readonly Row[] {
+  return rowsFrom(store.log, revision);
+}
+
+/** What is there now, in key order. */
+export function liveKvs(store: Mvcc): readonly KeyValue[] {
+  return rangeAt(store, "", "\0", store.revision).kvs;
+}
+
+function addRow(store: Mvcc, txn: WriteTxn, row: Row): void {
+  keepRow(store, row);
+  txn.changes.push(row);
+}
+
+function keepRow(store: Mvcc, row: Row): void {
+  appendRow(store.log, row);
+  addToIndex(store.index, row);
+}
+
 /** A copy of the store that nothing changes. */
 export function imageOfMvcc(store: Mvcc): MvccImage {
   const { revision, compactRevision } = store;
-  return { revision, compactRevision, rows: [...store.rows] };
+  return { revision, compactRevision, rows: rowsSince(store, 0) };
 }
 
-/** Puts an image in the place of what the store holds. */
+/** Puts an image in the place of what the store holds. Hashes of compactions stay, as in etcd. */
 export function restoreMvcc(store: Mvcc, image: MvccImage): void {
   store.revision = image.revision;
   store.compactRevision = image.compactRevision;
-  store.rows = [];
-  store.keys = [];
-  store.byKey = new Map();
-  for (const row of image.rows) indexRow(store, row);
+  store.index = createKeyIndex();
+  store.log = createRowLog();
+  for (const row of image.rows) keepRow(store, row);
 }

@@ -13,6 +13,7 @@ import {
   valueAt,
   type WriteTxn,
 } from "./mvcc.js";
+import type { EtcdProfile } from "./profile.js";
 import {
   type Compare,
   type DeleteRangeRequest,
@@ -47,22 +48,35 @@ export function readRange(store: Mvcc, request: RangeRequest): OpResponse | V3Fa
   return rangeOp(store, request, store.revision);
 }
 
-/** Does one put, delete or transaction: all of it at one revision, or nothing. */
+/**
+ * Does one put, delete or transaction: all of it at one revision, or nothing. Throws an `ApplyPanic`
+ * where etcd's process ends.
+ */
 export function applyKv(
   store: Mvcc,
   lessor: Lessor,
+  profile: EtcdProfile,
   request: PutRequest | DeleteRangeRequest | TxnRequest,
   changed: Sink<readonly Row[]>,
 ): OpResponse | V3Failure {
   const choices: boolean[] = [];
   if (request.op === "kv-txn") choosePaths(store, request, choices);
-  const refusal = refusalOf(store, lessor, request, choices, { next: 0 });
+  const refusal = refusalOf(store, lessor, profile, request, choices);
   if (refusal !== null) return refusal;
   const txn = beginTxn(store);
   const response = writeOp(store, lessor, txn, request, choices, { next: 0 });
   const rows = endTxn(store, txn);
   if (rows.length > 0) changed.push(rows);
   return response;
+}
+
+/**
+ * Ends the process as Go's panic does. etcd checks a transaction before it begins it and cannot go
+ * back; a put with `ignore_value` of a key that an earlier operation of the same transaction deleted
+ * comes through the check. Every member applies it, and again after a restart.
+ */
+export class ApplyPanic extends Error {
+  override readonly name = "ApplyPanic";
 }
 
 /** Deletes the keys of a dropped lease, in one revision. */
@@ -105,7 +119,7 @@ const MISSING: KeyValue = {
 
 /** A range must satisfy the comparison with every key; one without keys counts as a missing key. */
 function holds(store: Mvcc, compare: Compare): boolean {
-  const kvs = rangeAt(store, compare.key, compare.rangeEnd ?? "", store.revision);
+  const { kvs } = rangeAt(store, compare.key, compare.rangeEnd ?? "", store.revision);
   // Nothing can be said of the value of a key that is not there.
   if (kvs.length === 0) return compare.target.field !== "value" && holdsFor(MISSING, compare);
   return kvs.every((kv) => holdsFor(kv, compare));
@@ -167,37 +181,56 @@ function chosen(
 function refusalOf(
   store: Mvcc,
   lessor: Lessor,
-  request: RequestOp,
+  profile: EtcdProfile,
+  request: PutRequest | DeleteRangeRequest | TxnRequest,
   choices: readonly boolean[],
-  cursor: Cursor,
 ): V3Failure | null {
-  switch (request.op) {
-    case "kv-range":
-      return checkRevision(store, request.revision ?? 0);
-    case "kv-put":
-      return putRefusal(store, lessor, request);
-    case "kv-delete-range":
-      return null;
-    case "kv-txn":
-      for (const op of chosen(request, choices, cursor)) {
-        const refusal = refusalOf(store, lessor, op, choices, cursor);
-        if (refusal !== null) return refusal;
-      }
-      return null;
+  if (request.op === "kv-delete-range") return null;
+  // A put by itself is looked at for its lease first.
+  if (request.op === "kv-put") {
+    return leaseRefusal(lessor, request) ?? keyRefusal(store, request);
   }
+  const ops = chosenOps(request, choices, { next: 0 });
+  const puts = ops.filter((op) => op.op === "kv-put");
+  const ranges = ops.filter((op) => op.op === "kv-range");
+  for (const op of profile.checksPutsFirst ? [...puts, ...ranges] : ops) {
+    const refusal =
+      op.op === "kv-put"
+        ? (keyRefusal(store, op) ?? leaseRefusal(lessor, op))
+        : op.op === "kv-range"
+          ? checkRevision(store, op.revision ?? 0)
+          : null;
+    if (refusal !== null) return refusal;
+  }
+  return null;
 }
 
-function putRefusal(store: Mvcc, lessor: Lessor, put: PutRequest): V3Failure | null {
-  const lease = put.lease ?? "";
-  if (put.ignoreValue === true || put.ignoreLease === true) {
-    if (valueAt(store, put.key, store.revision) === null) return KV_ERROR.keyNotFound;
-  }
+/** The operations that a transaction will do, in order, those of nested ones in their places. */
+function chosenOps(
+  txn: TxnRequest,
+  choices: readonly boolean[],
+  cursor: Cursor,
+): Exclude<RequestOp, TxnRequest>[] {
+  return chosen(txn, choices, cursor).flatMap((op) =>
+    op.op === "kv-txn" ? chosenOps(op, choices, cursor) : [op],
+  );
+}
+
+/** Who keeps a value or a lease must have one. */
+function keyRefusal(store: Mvcc, put: PutRequest): V3Failure | null {
+  if (put.ignoreValue !== true && put.ignoreLease !== true) return null;
+  return valueAt(store, put.key, store.revision) === null ? KV_ERROR.keyNotFound : null;
+}
+
+function leaseRefusal(lessor: Lessor, { lease = "" }: PutRequest): V3Failure | null {
   return lease !== "" && !lessor.leases.has(lease) ? KV_ERROR.leaseNotFound : null;
 }
 
+/** Takes negative revisions as they are, other than a range by itself does (#13871). */
 function checkRevision(store: Mvcc, revision: Revision): V3Failure | null {
+  if (revision === 0) return null;
   if (revision > store.revision) return KV_ERROR.future;
-  return revision > 0 && revision < store.compactRevision ? KV_ERROR.compacted : null;
+  return revision < store.compactRevision ? KV_ERROR.compacted : null;
 }
 
 function writeOp(
@@ -211,7 +244,9 @@ function writeOp(
   switch (request.op) {
     case "kv-range": {
       const response = rangeOp(store, request, txnRevision(store, txn));
-      return "ok" in response ? { op: "kv-range", kvs: [], more: false, count: 0 } : response;
+      if ("ok" in response)
+        throw new ApplyPanic(`unexpected error during txn: ${response.message}`);
+      return response;
     }
     case "kv-put":
       return putOp(store, lessor, txn, request);
@@ -228,6 +263,9 @@ function writeOp(
 
 function putOp(store: Mvcc, lessor: Lessor, txn: WriteTxn, put: PutRequest): OpResponse {
   const old = valueAt(store, put.key, txnRevision(store, txn));
+  if (old === null && (put.ignoreValue === true || put.ignoreLease === true)) {
+    throw new ApplyPanic(`unexpected error during txn: ${KV_ERROR.keyNotFound.message}`);
+  }
   const value = put.ignoreValue === true ? (old?.value ?? "") : put.value;
   const lease: LeaseId = put.ignoreLease === true ? (old?.lease ?? "") : (put.lease ?? "");
   putKey(store, txn, put.key, value, lease);
@@ -252,15 +290,14 @@ function rangeOp(store: Mvcc, request: RangeRequest, current: Revision): OpRespo
   if (asked > current) return KV_ERROR.future;
   const revision = asked > 0 ? asked : current;
   if (revision < store.compactRevision) return KV_ERROR.compacted;
-  const all = rangeAt(store, request.key, request.rangeEnd ?? "", revision);
-  const count = all.length;
-  if (request.countOnly === true) return { op: "kv-range", kvs: [], more: false, count };
   const limit = request.limit ?? 0;
-  let kvs = all;
   // etcd cuts to the limit first unless it has to see everything to sort or filter.
   const sorts = request.sortOrder !== undefined && request.sortOrder !== "none";
-  if (limit > 0 && !sorts && !filters(request)) kvs = kvs.slice(0, limit + 1);
-  kvs = kvs.filter((kv) => passes(request, kv));
+  const isCut = limit > 0 && !sorts && !filters(request);
+  const wanted = request.countOnly === true ? 0 : isCut ? limit + 1 : Number.POSITIVE_INFINITY;
+  const found = rangeAt(store, request.key, request.rangeEnd ?? "", revision, wanted);
+  const { count } = found;
+  let kvs = found.kvs.filter((kv) => passes(request, kv));
   sortKvs(request, kvs);
   const more = limit > 0 && kvs.length > limit;
   if (more) kvs = kvs.slice(0, limit);

@@ -1,14 +1,17 @@
 import { expect, test } from "vitest";
 import { createLessor, grantLease } from "./lease.js";
-import { compactMvcc, createMvcc, type Mvcc } from "./mvcc.js";
+import { createMvcc, liveKvs, type Mvcc } from "./mvcc.js";
+import { compactMvcc } from "./mvcc-compact.js";
+import { profileOf } from "./profile.js";
 import type { Compare, RequestOp, TxnRequest } from "./v3-api.js";
 import { applyKv, readRange } from "./v3-apply.js";
 import { checkKvRequest } from "./v3-check.js";
 
+const ETCD_34 = profileOf("3.4.23");
 const NOBODY = { push: (): void => {} };
 
 function apply(store: Mvcc, request: Exclude<RequestOp, { readonly op: "kv-range" }>): unknown {
-  return applyKv(store, createLessor(), request, NOBODY);
+  return applyKv(store, createLessor(), ETCD_34, request, NOBODY);
 }
 
 function put(key: string, value = "v"): Extract<RequestOp, { readonly op: "kv-put" }> {
@@ -51,14 +54,14 @@ test("a range counts all matches, cuts to the limit and reads the past until it 
     kvs: [{ key: "a" }, { key: "b" }],
   });
   expect(readRange(store, { ...range, revision: 7 })).toMatchObject({ code: "OutOfRange" });
-  expect(compactMvcc(store, 6)).toBeNull();
-  expect(compactMvcc(store, 6)).toBe("compacted");
-  expect(compactMvcc(store, 7)).toBe("future");
+  expect(compactMvcc(store, 6, ETCD_34)).toBeNull();
+  expect(compactMvcc(store, 6, ETCD_34)).toBe("compacted");
+  expect(compactMvcc(store, 7, ETCD_34)).toBe("future");
   expect(readRange(store, { ...range, revision: 5 })).toMatchObject({
     message: "etcdserver: mvcc: required revision has been compacted",
   });
   expect(readRange(store, { ...range, revision: 6 })).toMatchObject({ count: 2 });
-  expect(store.keys).toEqual(["c", "d"]);
+  expect(liveKvs(store).map(({ key }) => key)).toEqual(["c", "d"]);
 });
 
 test("nested comparisons see the state before the transaction, nested ranges what it has done", () => {
@@ -113,7 +116,7 @@ test("a transaction that would fail half way changes nothing", () => {
       { ...put("b"), lease: "02" },
     ],
   );
-  expect(applyKv(store, lessor, bad, NOBODY)).toMatchObject({
+  expect(applyKv(store, lessor, ETCD_34, bad, NOBODY)).toMatchObject({
     message: "etcdserver: requested lease not found",
   });
   expect(store.revision).toBe(1);

@@ -10,7 +10,7 @@ import { etcdMethods } from "../../../adapters/etcd/proto.js";
 import { pathOf, writeRequest } from "../../../adapters/etcd/wire.js";
 import type { CallName, CallRequest } from "../../../adapters/etcd/wire-calls.js";
 import { failureOf } from "../../../adapters/etcd/wire-error.js";
-import type { Wire } from "../../../adapters/etcd/wire-fields.js";
+import { isWire, type Wire } from "../../../adapters/etcd/wire-fields.js";
 import { WATCH_PATH, watchRequestMessage } from "../../../adapters/etcd/wire-watch.js";
 import type { V3Failure, WatchMessage } from "../../../core/etcd/index.js";
 import { EtcdServer } from "../../live/etcd-server.js";
@@ -63,7 +63,7 @@ export class RealCluster {
     name: Name,
     request: CallRequest<Name>,
   ): Promise<Answer> {
-    const message = writeRequest(name, request);
+    const message = withoutEmpty(writeRequest(name, request));
     if (name === "lease-keep-alive") return this.#keepAlive(member, message);
     // A physical compaction is over when it is answered.
     return this.#unary(
@@ -150,7 +150,7 @@ export class RealStream {
   }
 
   say(message: WatchMessage): void {
-    this.stream.write(watchRequestMessage(message));
+    this.stream.write(withoutEmpty(watchRequestMessage(message)));
   }
 
   /** Waits until the next response, at most so long. */
@@ -195,4 +195,17 @@ export function decoder(path: string): (bytes: Buffer) => Wire {
 /** A message as it would arrive, had it gone over the wire. */
 export function overTheWire(path: string, message: Wire): Wire {
   return decoder(path)(methodAt(path).responseSerialize(message));
+}
+
+/** Go tells bytes that are empty from bytes that are not there: to etcd the former is an open end. */
+function withoutEmpty(message: Wire): Wire {
+  const kept = Object.entries(message).filter(
+    ([field, value]) => field === "value" || !(value instanceof Uint8Array && value.length === 0),
+  );
+  return Object.fromEntries(kept.map(([field, value]) => [field, inner(value)]));
+}
+
+function inner(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inner);
+  return isWire(value) ? withoutEmpty(value) : value;
 }

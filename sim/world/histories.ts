@@ -1,4 +1,4 @@
-import { v2Digest } from "../../core/etcd/index.js";
+import { rowsSince, v2Digest } from "../../core/etcd/index.js";
 import type { HostState } from "../../core/host/index.js";
 import { hashState, type Micros, type NodeIndex, SECOND } from "../../core/kernel/index.js";
 import { checkHistory } from "../../core/workload/index.js";
@@ -84,9 +84,9 @@ type StoresOf = NonNullable<NonNullable<HostState["member"]>["run"]>["stores"];
 
 /** A hash of what all members must hold alike: not of what only a leader knows, or who watches. */
 function contentOf({ mvcc, lessor, membership, v2 }: StoresOf): string {
-  const { revision, compactRevision, rows } = mvcc;
+  const { revision, compactRevision } = mvcc;
   return hashState({
-    v3: { revision, compactRevision, rows },
+    v3: { revision, compactRevision, rows: rowsSince(mvcc, 0) },
     leases: [...lessor.leases.keys()].sort(),
     membership,
     v2: v2Digest(v2),

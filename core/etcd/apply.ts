@@ -25,7 +25,7 @@ import { applyV2Command } from "./v2-request.js";
 import type { V2Notice } from "./v2-watch.js";
 import { countHiddenChanges, v2Expire } from "./v2store.js";
 import type { V3Failure, V3Result, V3Write } from "./v3-api.js";
-import { applyKv, KV_ERROR } from "./v3-apply.js";
+import { applyKv, KV_ERROR, withoutRanges } from "./v3-apply.js";
 import { notifyWatches } from "./watch-sync.js";
 
 /** How long a removed member goes on, so that others learn of the change from it: ten heartbeats. */
@@ -119,7 +119,8 @@ function applyData(
     }
     case "v3": {
       const place = { index, isNews: index > run.replayUntil, now };
-      const result = applyChecked(state, run, data, (write) =>
+      const heard = { ...data, write: writeHeard(state, run, data, place.isNews) };
+      const result = applyChecked(state, run, heard, (write) =>
         applyV3(state, run, write, place, out),
       );
       answerV3(state, run, data, result, place.isNews, now, out);
@@ -150,6 +151,19 @@ function applyData(
     case "read":
       return;
   }
+}
+
+/** A write as the member applies it. Who owes no answer leaves ranges out, and what they would refuse. */
+function writeHeard(
+  state: EtcdState,
+  run: Running,
+  { origin, write }: Extract<LogData, { readonly kind: "v3" }>,
+  isNews: boolean,
+): V3Write {
+  if (write.op !== "kv-txn" || !state.config.profile.stripsRanges) return write;
+  // What was applied before the last stop has been answered then.
+  const owesAnswer = origin.member === run.id && (!isNews || run.requests.has(origin.request));
+  return owesAnswer ? write : withoutRanges(write);
 }
 
 /** Ends the wait for one of this member's own requests; returns who is to be answered. */

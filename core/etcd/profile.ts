@@ -8,6 +8,11 @@ export interface EtcdProfile {
   readonly preVote: boolean;
   /** A transaction is refused for its puts before its ranges, whatever their order. */
   readonly checksPutsFirst: boolean;
+  /**
+   * Members that owe the client no answer leave out a transaction's ranges, though not those of nested ones: where
+   * a range's revision is refused, they do the rest of the transaction, and the members' stores differ (#18667).
+   */
+  readonly stripsRanges: boolean;
   /** A compaction at a deletion's own revision keeps it, so that watches from there on see it (#19179). */
   readonly keepsTombstone: boolean;
   /** Compactions remember the hash of what they found, and HashKV answers it. */
@@ -54,6 +59,8 @@ export interface EtcdProfile {
   readonly learnerUnavailable: boolean;
   /** The Downgrade call. */
   readonly downgrade: boolean;
+  /** A request for which no leader was found in time fails with code Unknown, as in the gRPC of that time. */
+  readonly contextErrorsUnknown: boolean;
   /** Watch: an answer to a question for progress does not wait for what watches are yet to see (#15220). */
   readonly watchProgressOvertakes: boolean;
   /** Watch: after a snapshot a watch sees again what it has seen since it was last behind (#15271). */
@@ -78,6 +85,7 @@ const PROFILES = {
     line: "3.4",
     preVote: false,
     checksPutsFirst: true,
+    stripsRanges: true,
     keepsTombstone: false,
     compactionHashes: false,
     hashesCompacted: false,
@@ -101,6 +109,7 @@ const PROFILES = {
     memberListLinearizable: false,
     learnerUnavailable: true,
     downgrade: false,
+    contextErrorsUnknown: true,
     watchProgressOvertakes: true,
     watchReplaysAfterRestore: true,
     watchLosesEventsIfCompacted: true,
@@ -115,6 +124,7 @@ const PROFILES = {
     line: "3.6",
     preVote: true,
     checksPutsFirst: false,
+    stripsRanges: true,
     keepsTombstone: true,
     compactionHashes: true,
     hashesCompacted: true,
@@ -138,6 +148,7 @@ const PROFILES = {
     memberListLinearizable: true,
     learnerUnavailable: false,
     downgrade: true,
+    contextErrorsUnknown: false,
     watchProgressOvertakes: false,
     watchReplaysAfterRestore: false,
     watchLosesEventsIfCompacted: false,

@@ -79,6 +79,12 @@ export class ApplyPanic extends Error {
   override readonly name = "ApplyPanic";
 }
 
+/** A transaction without the ranges of its first level. */
+export function withoutRanges({ success, failure, ...txn }: TxnRequest): TxnRequest {
+  const rest = (ops: readonly RequestOp[]) => ops.filter((op) => op.op !== "kv-range");
+  return { ...txn, success: rest(success), failure: rest(failure) };
+}
+
 /** Deletes the keys of a dropped lease, in one revision. */
 export function deleteLeasedKeys(
   store: Mvcc,

@@ -1,9 +1,11 @@
 import { availableParallelism } from "node:os";
 import { Command } from "commander";
+import type { InvariantMode } from "../../core/cluster/index.js";
 import { type Failure, runCampaign, showValue, writeFault } from "../../sim/index.js";
 import {
   collect,
   EXIT,
+  invariantsOption,
   openScenario,
   type ScenarioFlags,
   SEED_MAX,
@@ -12,6 +14,7 @@ import {
 
 interface CheckFlags extends ScenarioFlags {
   readonly seeds: number;
+  readonly invariants: InvariantMode;
   readonly from: number;
   readonly workers: number;
   readonly keepGoing?: true;
@@ -30,6 +33,7 @@ export function checkCommand(): Command {
     .option("--keep-going", "run all seeds and count the failures")
     .option("--no-shrink", "leave the first failure as it is")
     .option("--json", "print the result as JSON")
+    .addOption(invariantsOption())
     .option("--counterfactual", "the scenario with its safeguards on")
     .option("--variant <name>", "the scenario as one of its variants has it")
     .option("--safeguard <name[=value]>", "switch a safeguard on (or off: name=off)", collect)
@@ -60,6 +64,7 @@ async function check(path: string, flags: CheckFlags): Promise<void> {
     scenario,
     from: flags.from,
     seeds: flags.seeds,
+    invariants: flags.invariants,
     workers: flags.workers,
     keepGoing: flags.keepGoing === true,
     ...(flags.shrink ? {} : { shrinkRunsMax: 0 }),
@@ -111,6 +116,7 @@ async function check(path: string, flags: CheckFlags): Promise<void> {
 /** The command line that brings the shrunk failure back. */
 function reproduction(path: string, flags: CheckFlags, failure: Failure): string {
   const switches = [
+    ...(flags.invariants === "events" ? [] : [`--invariants ${flags.invariants}`]),
     ...(flags.counterfactual === true ? ["--counterfactual"] : []),
     ...(flags.variant === undefined ? [] : [`--variant ${flags.variant}`]),
     ...(flags.safeguard ?? []).map((name) => `--safeguard ${name}`),

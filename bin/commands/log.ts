@@ -10,6 +10,7 @@ import {
 import { createSimulation } from "../../sim/index.js";
 import { describe, formatTime, parseTime, spaceTime, Timeline } from "../../viz/index.js";
 import { accept, EXIT, refuse, wholeNumber } from "./shared.js";
+import { writeTlaTrace } from "./tla-trace.js";
 import { originOf } from "./verify.js";
 
 interface LogFlags {
@@ -23,6 +24,7 @@ interface LogFlags {
   readonly stimuli?: true;
   readonly json?: true;
   readonly svg?: string;
+  readonly tlaTrace?: string;
 }
 
 /** `orrery log FILE`: the records of a log, filtered. */
@@ -40,6 +42,7 @@ export function logCommand(): Command {
     .option("--stimuli", "with the stimuli of a run, which are executed again to get them")
     .option("--json", "one JSON object a line, as in the file")
     .option("--svg <file>", "draw the log as a space-time picture instead")
+    .option("--tla-trace <file>", "write raft's events for etcd's TLA+ specification instead")
     .addHelpText(
       "after",
       `
@@ -47,6 +50,7 @@ Examples:
   orrery log run.orlog --kind 'etcd.role'
   orrery log run.orlog --host core-2 --from 10m --to 12m
   orrery log run.orlog --svg run.svg
+  orrery log run.orlog --tla-trace run.ndjson --to 60s
   orrery log run.orlog --stimuli --from 60s --to 61s --json`,
     )
     .action(log);
@@ -58,20 +62,21 @@ function log(path: string, flags: LogFlags): void {
     draw(reader, flags.svg);
     return;
   }
+  if (flags.tlaTrace !== undefined) {
+    writeTlaTrace(reader, path, flags.tlaTrace, flags);
+    return;
+  }
   // A reader that went away (head, less) is no failure of ours.
   process.stdout.on("error", () => process.exit(EXIT.held));
   const print = printer(flags);
   if (flags.stimuli === true && reader.header.kind === "run") {
-    const { scenario, seed, plan } = accept(originOf(reader, path));
-    const until = flags.to ?? scenario.duration;
+    const origin = accept(originOf(reader, path));
+    const until = flags.to ?? origin.scenario.duration;
     let more = true;
     const offer = (record: LogRecord) => {
       if (more) more = print(record);
     };
-    const simulation = createSimulation(
-      { scenario, seed, plan },
-      { record: offer, stimulus: offer },
-    );
+    const simulation = createSimulation(origin, { record: offer, stimulus: offer });
     while (more && simulation.advance(Math.min(simulation.at + 1_000_000, until))) {
       if (simulation.at >= until) break;
     }

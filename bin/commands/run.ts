@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { LogWriter } from "../../adapters/logfile/index.js";
+import type { InvariantMode } from "../../core/cluster/index.js";
 import { LogEncoder, type LogRecord } from "../../core/kernel/index.js";
 import { createSimulation, type RunOrigin, type RunSummary, runHeader } from "../../sim/index.js";
 import { formatReport, reportOf, Timeline } from "../../viz/index.js";
@@ -9,6 +10,7 @@ import {
   choosePlan,
   collect,
   EXIT,
+  invariantsOption,
   openScenario,
   type PlanFlags,
   refuse,
@@ -19,6 +21,7 @@ import {
 
 interface RunFlags extends ScenarioFlags, PlanFlags {
   readonly seed: number;
+  readonly invariants: InvariantMode;
   readonly out?: string;
   readonly overwrite?: true;
   readonly json?: true;
@@ -35,6 +38,7 @@ export function runCommand(): Command {
     .option("--overwrite", "replace the file if it is there")
     .option("--json", "print the report as JSON")
     .option("-q, --quiet", "no progress")
+    .addOption(invariantsOption())
     .option("--counterfactual", "the scenario with its safeguards on")
     .option("--variant <name>", "the scenario as one of its variants has it")
     .option("--safeguard <name[=value]>", "switch a safeguard on (or off: name=off)", collect)
@@ -56,7 +60,7 @@ Examples:
 async function run(path: string, flags: RunFlags): Promise<void> {
   const scenario = openScenario(path, flags);
   const plan = choosePlan(scenario, flags.seed, flags);
-  const origin: RunOrigin = { scenario, seed: flags.seed, plan };
+  const origin: RunOrigin = { scenario, seed: flags.seed, plan, invariants: flags.invariants };
   const header = runHeader(origin);
   const log = openOutput(flags, header);
   const timeline = new Timeline(header);

@@ -1,5 +1,5 @@
-import { InvalidArgumentError } from "commander";
-import { INVARIANTS } from "../../core/cluster/index.js";
+import { InvalidArgumentError, Option } from "commander";
+import { INVARIANTS, type InvariantMode } from "../../core/cluster/index.js";
 import { type Diagnostic, formatDiagnostic, type Parsed } from "../../core/kernel/index.js";
 import {
   BUGS,
@@ -152,6 +152,19 @@ export function choosePlan(scenario: Scenario, seed: number, flags: PlanFlags): 
   if (flags.faults === undefined) return drawn;
   if (flags.faults === "none") return NO_FAULTS;
   return accept(keepFaults(drawn, accept(readFaultIds(flags.faults))));
+}
+
+/** How much a run's monitor looks at. */
+export const INVARIANT_MODES: readonly InvariantMode[] = ["events", "every-step"];
+
+/** The option `--invariants`. */
+export function invariantsOption(): Option {
+  return new Option(
+    "--invariants <when>",
+    "look at raft's whole specification at events only, or after every step",
+  )
+    .choices(INVARIANT_MODES)
+    .default("events");
 }
 
 /** Collects a flag that may be given several times. */

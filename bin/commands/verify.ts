@@ -4,13 +4,12 @@ import { type LogReader, logProblem, openLog } from "../../adapters/logfile/inde
 import { formatDiagnostic, type LogRecord, type Parsed } from "../../core/kernel/index.js";
 import {
   createSimulation,
-  type FaultPlan,
   faultPlanFromJson,
-  type Scenario,
+  type RunOrigin,
   scenarioFromJson,
 } from "../../sim/index.js";
 import { formatTime } from "../../viz/index.js";
-import { accept, EXIT, refuse, SEED_MAX } from "./shared.js";
+import { accept, EXIT, INVARIANT_MODES, refuse, SEED_MAX } from "./shared.js";
 
 /** `orrery verify FILE`: the log is intact, and doing it again gives the same. */
 export function verifyCommand(): Command {
@@ -45,31 +44,28 @@ interface Divergence {
 }
 
 function verifyRun(path: string, reader: LogReader): void {
-  const { scenario, seed, plan } = accept(originOf(reader, path));
+  const origin = accept(originOf(reader, path));
   const expected = reader.records();
   let compared = 0;
   let divergence: Divergence | null = null;
   let exhausted = false;
-  const simulation = createSimulation(
-    { scenario, seed, plan },
-    {
-      record(executed) {
-        if (divergence !== null || exhausted) return;
-        const next = expected.next();
-        if (next.done === true) {
-          exhausted = true;
-          simulation.stop();
-          return;
-        }
-        compared++;
-        // A log holds what JSON keeps; the comparison is of what would be written.
-        if (JSON.stringify(executed) === JSON.stringify(next.value)) return;
-        divergence = { recorded: next.value, executed };
+  const simulation = createSimulation(origin, {
+    record(executed) {
+      if (divergence !== null || exhausted) return;
+      const next = expected.next();
+      if (next.done === true) {
+        exhausted = true;
         simulation.stop();
-      },
+        return;
+      }
+      compared++;
+      // A log holds what JSON keeps; the comparison is of what would be written.
+      if (JSON.stringify(executed) === JSON.stringify(next.value)) return;
+      divergence = { recorded: next.value, executed };
+      simulation.stop();
     },
-  );
-  simulation.advance(scenario.duration);
+  });
+  simulation.advance(origin.scenario.duration);
   simulation.finish();
   const left = divergence === null && !exhausted ? expected.next() : null;
   report(path, compared, divergence, left?.done === false ? left.value : null);
@@ -125,26 +121,32 @@ async function verifyRecording(path: string, reader: LogReader): Promise<void> {
 }
 
 /** What a run's header says it was run from, checked: the checksum only says that it was written so. */
-export function originOf(
-  reader: LogReader,
-  path: string,
-): Parsed<{ readonly scenario: Scenario; readonly seed: number; readonly plan: FaultPlan }> {
+export function originOf(reader: LogReader, path: string): Parsed<Required<RunOrigin>> {
   const { origin } = reader.header;
   const scenario = scenarioFromJson(origin.scenario, path);
   if (!scenario.ok) return scenario;
   const plan = faultPlanFromJson(origin.plan, scenario.value, path);
   if (!plan.ok) return plan;
-  const { seed } = origin;
+  const { seed, invariants = "events" } = origin;
   if (typeof seed !== "number" || !Number.isSafeInteger(seed) || seed < 0 || seed > SEED_MAX) {
     const found = `the seed ${JSON.stringify(seed) ?? "missing"}`;
-    const position = { file: path, line: 1, column: 1 };
-    const expected = `a whole number from 0 to ${SEED_MAX}`;
-    const advice = "It was written by something else.";
-    const code = "E_LOG_HEADER";
-    return {
-      ok: false,
-      diagnostics: [{ code, severity: "error", position, found, expected, advice }],
-    };
+    return badHeader(path, found, `a whole number from 0 to ${SEED_MAX}`);
   }
-  return { ok: true, value: { scenario: scenario.value, seed, plan: plan.value }, warnings: [] };
+  const mode = INVARIANT_MODES.find((known) => known === invariants);
+  if (mode === undefined) {
+    const found = `invariants ${JSON.stringify(invariants)}`;
+    return badHeader(path, found, INVARIANT_MODES.join(" or "));
+  }
+  const value = { scenario: scenario.value, seed, plan: plan.value, invariants: mode };
+  return { ok: true, value, warnings: [] };
+}
+
+function badHeader(path: string, found: string, expected: string): Parsed<never> {
+  const position = { file: path, line: 1, column: 1 };
+  const advice = "It was written by something else.";
+  const code = "E_LOG_HEADER";
+  return {
+    ok: false,
+    diagnostics: [{ code, severity: "error", position, found, expected, advice }],
+  };
 }

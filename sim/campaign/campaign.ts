@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import type { InvariantMode } from "../../core/cluster/index.js";
 import {
   drawFaultPlan,
   type FaultPlan,
@@ -17,6 +18,8 @@ export interface CampaignOptions {
   readonly from: number;
   /** Consecutive seeds to run. */
   readonly seeds: number;
+  /** What the monitor of each run looks at; default: events. */
+  readonly invariants?: InvariantMode;
   /** Worker threads; default: one per core. */
   readonly workers?: number;
   /** Go on after a failure, to count how often it happens. */
@@ -62,8 +65,9 @@ export interface CampaignResult {
  * that is shrunk is the one of the lowest seed.
  */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
-  const { scenario, from, seeds } = options;
-  const pool = new Pool(scenario, Math.min(options.workers ?? availableParallelism(), seeds));
+  const { scenario, from, seeds, invariants = "events" } = options;
+  const workers = Math.min(options.workers ?? availableParallelism(), seeds);
+  const pool = new Pool({ scenario, invariants }, workers);
   const failed: RunVerdict[] = [];
   const measured: Measurement[] = [];
   let runs = 0;
@@ -129,15 +133,21 @@ function sameFailure(candidate: RunVerdict, original: RunVerdict): boolean {
   return candidate.broken.some((name) => original.broken.includes(name));
 }
 
+/** What all runs of a campaign share. */
+export interface WorkerTask {
+  readonly scenario: Scenario;
+  readonly invariants: InvariantMode;
+}
+
 /** Worker threads, each with one run at a time. */
 class Pool {
   readonly #idle: Worker[] = [];
   readonly #all: Worker[] = [];
   readonly #waiting: ((worker: Worker) => void)[] = [];
 
-  constructor(scenario: Scenario, size: number) {
+  constructor(task: WorkerTask, size: number) {
     for (let i = 0; i < Math.max(size, 1); i++) {
-      const worker = startWorker(scenario);
+      const worker = startWorker(task);
       this.#all.push(worker);
       this.#idle.push(worker);
     }
@@ -171,8 +181,7 @@ class Pool {
 }
 
 /** Starts a worker from the built file, or, run from source, through the loader this process has. */
-function startWorker(scenario: Scenario): Worker {
-  const workerData = { scenario };
+function startWorker(workerData: WorkerTask): Worker {
   if (!import.meta.url.endsWith(".ts")) {
     return new Worker(new URL("./worker.js", import.meta.url), { workerData });
   }

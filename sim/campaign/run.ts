@@ -1,3 +1,4 @@
+import type { InvariantMode } from "../../core/cluster/index.js";
 import type { LogHeader } from "../../core/kernel/index.js";
 import { drawFaultPlan, type FaultPlan } from "../faults/index.js";
 import type { Scenario } from "../scenario/index.js";
@@ -11,13 +12,17 @@ export interface RunOrigin {
   readonly seed: number;
   /** Absent: the plan the seed draws. */
   readonly plan?: FaultPlan;
+  /** What the monitor looks at; absent: events. Breaches are records of the log. */
+  readonly invariants?: InvariantMode;
 }
 
 /** Header of the log of a run: all that `verify` needs to do it again. */
 export function runHeader(origin: RunOrigin): LogHeader {
   const { scenario, seed } = origin;
   const plan = origin.plan ?? drawFaultPlan(scenario, seed);
-  return { orrery: 1, kind: "run", origin: { program: "run", scenario, seed, plan } };
+  const { invariants = "events" } = origin;
+  const more = invariants === "events" ? {} : { invariants };
+  return { orrery: 1, kind: "run", origin: { program: "run", scenario, seed, plan, ...more } };
 }
 
 /** Runs to the end, in one go. */
@@ -28,9 +33,8 @@ export function runToEnd(origin: RunOrigin, observer?: RunObserver): RunSummary 
 }
 
 export function createSimulation(origin: RunOrigin, observer?: RunObserver): Simulation {
-  const { scenario, seed } = origin;
-  const plan = origin.plan ?? drawFaultPlan(scenario, seed);
-  return new Simulation({ scenario, seed, plan, ...(observer === undefined ? {} : { observer }) });
+  const plan = origin.plan ?? drawFaultPlan(origin.scenario, origin.seed);
+  return new Simulation({ ...origin, plan, ...(observer === undefined ? {} : { observer }) });
 }
 
 /** What a campaign keeps of a run. */

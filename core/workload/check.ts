@@ -2,7 +2,7 @@ import type { Revision } from "../etcd/index.js";
 import type { Micros } from "../kernel/index.js";
 import { type CheckResult, checkLinearizable } from "../linearizability/index.js";
 import { describeRequest } from "./describe.js";
-import { operationsOf, type StoreOperation } from "./evidence.js";
+import { evidenceOf, type StoreOperation } from "./evidence.js";
 import type { ClientCall, ClientHistory } from "./history.js";
 import { sameResult, storeModel } from "./model.js";
 import { rangeAnswer } from "./perform.js";
@@ -41,8 +41,9 @@ export interface HistoryVerdict {
   readonly findings: readonly HistoryFinding[];
   /** What the search for an order came to; `unknown` if it ended at its bound, and then little else was looked at. */
   readonly linearizability: CheckResult;
-  /** What was searched: a picture shows these. */
+  /** What was searched, and by which model: a picture shows these. */
   readonly operations: readonly StoreOperation[];
+  readonly model: ReturnType<typeof storeModel>;
   /** Operations whose outcome nobody was told and nothing settles. */
   readonly open: number;
 }
@@ -55,7 +56,7 @@ export interface HistoryCheckOptions {
 }
 
 /** Far more than a history of a few thousand requests takes when each revision is told. */
-const STEPS_MAX = 2_000_000;
+const STEPS_MAX = 200_000;
 
 /**
  * Checks the history of all clients of one new store: that it is linearizable, that stale and past reads
@@ -66,8 +67,9 @@ export function checkHistory(
   history: ClientHistory,
   options: HistoryCheckOptions = {},
 ): HistoryVerdict {
-  const operations = operationsOf(history);
-  const linearizability = checkLinearizable(storeModel, operations, {
+  const { operations, told } = evidenceOf(history);
+  const model = storeModel(told);
+  const linearizability = checkLinearizable(model, operations, {
     stepsMax: options.stepsMax ?? STEPS_MAX,
     ...(options.explain === true ? { explain: true } : {}),
   });
@@ -81,7 +83,7 @@ export function checkHistory(
   if (found !== null) findings.push(...staleReads(history.calls, found));
   findings.push(...watches(history, found));
   const open = operations.filter((operation) => operation.output === null).length;
-  return { findings, linearizability, operations, open };
+  return { findings, linearizability, operations, model, open };
 }
 
 /** Reads that any member answers by itself, and reads of an earlier revision. */

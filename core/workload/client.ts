@@ -11,7 +11,7 @@ import {
 } from "./events.js";
 import type { Unknown, WorkloadFact } from "./facts.js";
 import { type Choice, type Knowledge, type Mix, OFFSETS, requestFor, weightOf } from "./mix.js";
-import type { StoreRequest } from "./request.js";
+import { REFUSED, type StoreRequest } from "./request.js";
 
 export interface ClientConfig {
   readonly name: string;
@@ -165,13 +165,8 @@ function goOn(state: ClientState, out: ClientOut): void {
   if (state.running) choose(state, out);
 }
 
-/** gRPC codes by which etcd refuses a request for what the store holds: it had no effect. */
-const REFUSALS: ReadonlySet<string> = new Set([
-  "InvalidArgument",
-  "NotFound",
-  "FailedPrecondition",
-  "OutOfRange",
-]);
+/** Refusals that follow from what the store holds: such a request had no effect. */
+const REFUSALS: ReadonlySet<string> = new Set(Object.values(REFUSED));
 
 /** The answer, or why it leaves open what became of the request. */
 export function definite(
@@ -183,7 +178,7 @@ export function definite(
   }
   if ("header" in reply) return { response: reply };
   if ("code" in reply) {
-    if (REFUSALS.has(reply.code)) return { response: reply };
+    if (REFUSALS.has(reply.message)) return { response: reply };
     return { why: "unavailable", message: reply.message };
   }
   return { why: "unavailable", message: "not an answer of the v3 API" };

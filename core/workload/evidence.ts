@@ -1,11 +1,31 @@
-import type { KeyValue, OpResponse, Revision, V3Result } from "../etcd/index.js";
+import type {
+  KeyValue,
+  LeaseId,
+  OpResponse,
+  Revision,
+  V3Response,
+  V3Result,
+} from "../etcd/index.js";
 import type { Micros } from "../kernel/index.js";
 import type { Operation } from "../linearizability/index.js";
 import type { ClientCall, ClientHistory, ClientWatch } from "./history.js";
-import { type StoreOutput, storeModel } from "./model.js";
-import { mayDelete, onlyReads, type StoreRequest, valuesOf } from "./request.js";
+import { changeName, type StoreOutput, type ToldChanges, toldNoChange } from "./model.js";
+import {
+  inStoreRange,
+  keysPut,
+  mayDelete,
+  onlyReads,
+  type StoreRequest,
+  valuesOf,
+} from "./request.js";
 
 export type StoreOperation = Operation<StoreRequest, StoreOutput>;
+
+/** What a history is searched for an order of. */
+export interface Evidence {
+  readonly operations: readonly StoreOperation[];
+  readonly told: ToldChanges;
+}
 
 /**
  * The calls of a history as operations of `storeModel`, with what the clients' own observations say
@@ -17,12 +37,13 @@ export type StoreOperation = Operation<StoreRequest, StoreOutput>;
  * - Where watches of every key have told all changes up to the last revision that any answer names,
  *   a request whose values are in none of them had no effect by then, and no answer depends on it.
  * - A deletion has no value; it is settled if it is the only request that can have made a deletion
- *   that was seen, or if there is no deletion left to explain. Otherwise the search decides.
+ *   that was seen, or if there is no deletion left to explain. Otherwise the search decides, and
+ *   places it only where its changes are those that were told.
  *
  * Reads that told nothing are left out. etcd's robustness tests do the same with what they find in
  * the members' write-ahead logs (tests/robustness/validate/patch_history.go).
  */
-export function operationsOf(history: ClientHistory): StoreOperation[] {
+export function evidenceOf(history: ClientHistory): Evidence {
   const seen = new Observations(history);
   const clients = new Map<string, number>();
   const clientOf = (name: string): number => {
@@ -36,7 +57,7 @@ export function operationsOf(history: ClientHistory): StoreOperation[] {
     const operation = operationOf(call, client, seen);
     if (operation !== null) operations.push(operation);
   }
-  return operations;
+  return { operations, told: (revision) => seen.changesAt(revision) };
 }
 
 function operationOf(call: ClientCall, client: number, seen: Observations): StoreOperation | null {
@@ -68,11 +89,19 @@ interface Sighting {
   readonly at: Micros;
 }
 
+/** What was deleted at a revision: the keys, the lease of each if it was told; and when that was first told. */
+interface Deletion {
+  readonly keys: Map<string, LeaseId | null>;
+  at: Micros;
+}
+
 /** What clients saw of requests, their own and others'. */
 class Observations {
   readonly #values = new Map<string, Sighting>();
-  /** Keys deleted at a revision, and when that was first told. */
-  readonly #deletions = new Map<Revision, { readonly keys: Set<string>; at: Micros }>();
+  readonly #deletions = new Map<Revision, Deletion>();
+  readonly #changes = new Map<Revision, Set<string>>();
+  /** Revisions of which a watch of every key told. */
+  readonly #covered: readonly Stretch[];
   /** All changes up to the last revision that anybody was told are known. */
   readonly #complete: boolean;
   /** Deletions nobody was told to have made; and the open requests that can have made each. */
@@ -82,8 +111,18 @@ class Observations {
   constructor({ calls, watches }: ClientHistory) {
     for (const call of calls) this.#readAnswer(call);
     for (const watch of watches) this.#readWatch(watch);
-    this.#complete = coversAll(calls, watches);
+    this.#covered = coveredBy(calls, watches);
+    this.#complete = this.#isComplete(lastRevision(calls, watches));
     this.#suspect(calls);
+  }
+
+  /**
+   * All that changed at a revision; undefined where no watch told of all keys. Something changes at
+   * every revision: where nothing was told, a watch left it out, and that is for its own check to say.
+   */
+  changesAt(revision: Revision): ReadonlySet<string> | undefined {
+    const isCovered = this.#covered.some(({ from, to }) => from <= revision && revision <= to);
+    return isCovered ? this.#changes.get(revision) : undefined;
   }
 
   /** What became of a request without an answer, as far as anybody saw. */
@@ -98,6 +137,13 @@ class Observations {
     return alone && this.#complete && deletion !== undefined
       ? { revision, at: deletion.at }
       : "open";
+  }
+
+  #isComplete(last: Revision): boolean {
+    for (let revision = 2; revision <= last; revision++) {
+      if (this.changesAt(revision) === undefined) return false;
+    }
+    return true;
   }
 
   #sightingOf(request: StoreRequest): Sighting | null {
@@ -116,8 +162,10 @@ class Observations {
   #readWatch({ told }: ClientWatch): void {
     for (const { at, told: response } of told) {
       for (const { type, kv, prevKv } of response.events) {
+        const names = this.#changes.get(kv.modRevision) ?? new Set();
+        this.#changes.set(kv.modRevision, names.add(changeName(kv.key, type === "put")));
         if (type === "put") this.#sawValue(kv, at);
-        else this.#sawDeletion(kv, at);
+        else this.#sawDeletion(kv, prevKv?.lease ?? null, at);
         if (prevKv !== undefined) this.#sawValue(prevKv, at);
       }
     }
@@ -128,39 +176,32 @@ class Observations {
     if (known === undefined || at < known.at) this.#values.set(value, { revision, at });
   }
 
-  #sawDeletion({ key, modRevision }: KeyValue, at: Micros): void {
+  #sawDeletion({ key, modRevision }: KeyValue, lease: LeaseId | null, at: Micros): void {
     const known = this.#deletions.get(modRevision);
-    if (known === undefined) this.#deletions.set(modRevision, { keys: new Set([key]), at });
-    else {
-      known.keys.add(key);
-      known.at = Math.min(known.at, at);
+    if (known === undefined) {
+      this.#deletions.set(modRevision, { keys: new Map([[key, lease]]), at });
+      return;
     }
+    known.keys.set(key, lease ?? known.keys.get(key) ?? null);
+    known.at = Math.min(known.at, at);
   }
 
   #suspect(calls: readonly ClientCall[]): void {
-    const claimed = new Set<Revision>();
+    const explained = new Set<Revision>();
     const open: ClientCall[] = [];
     for (const call of calls) {
       const { request, response } = call;
-      if (!call.sent) continue;
-      if (response === null) {
-        const sighting = this.#sightingOf(request);
-        if (sighting === null) open.push(call);
-        else claimed.add(sighting.revision);
-      } else if (response.ok && !onlyReads(request)) {
-        const { revision } = response.header;
-        const output = { revision, result: response.result, refusal: null };
-        if (storeModel.readOnly?.(request, output) !== true && request.op !== "lease-grant") {
-          // A revoked lease may have had no keys; then another one's deletion stays unexplained.
-          if (request.op !== "lease-revoke") claimed.add(revision);
-        }
+      const sighting = response === null ? this.#sightingOf(request) : null;
+      if (sighting !== null) explained.add(sighting.revision);
+      else if (response === null && call.sent) open.push(call);
+      else if (response?.ok === true && this.#explains(request, response)) {
+        explained.add(response.header.revision);
       }
     }
-    for (const [revision, { keys, at }] of this.#deletions) {
-      if (claimed.has(revision)) continue;
+    for (const [revision, deletion] of this.#deletions) {
+      if (explained.has(revision)) continue;
       const suspects = open.filter(
-        ({ request, invoked }) =>
-          invoked <= at && [...keys].every((key) => mayDelete(request, key)),
+        ({ request, invoked }) => invoked <= deletion.at && mayHaveMade(request, deletion),
       );
       this.#unexplained.set(revision, suspects);
       for (const call of suspects) {
@@ -168,6 +209,24 @@ class Observations {
       }
     }
   }
+
+  /** Whether a request with this answer made the changes of the revision that the answer names. */
+  #explains(
+    request: StoreRequest,
+    { header, result }: V3Response & { readonly ok: true },
+  ): boolean {
+    const { revision } = header;
+    if (request.op === "lease-revoke") {
+      // The lease may have had no keys; then the revision is another's.
+      const deletion = this.#deletions.get(revision);
+      return deletion !== undefined && mayHaveMade(request, deletion);
+    }
+    return request.op !== "lease-grant" && !onlyReads(request) && !toldNoChange(result);
+  }
+}
+
+function mayHaveMade(request: StoreRequest, { keys }: Deletion): boolean {
+  return [...keys].every(([key, lease]) => mayDelete(request, key, lease));
 }
 
 function keyValuesIn(result: V3Result): readonly KeyValue[] {
@@ -185,30 +244,38 @@ function keyValuesIn(result: V3Result): readonly KeyValue[] {
   }
 }
 
-/** Whether watches of every key, taken together, told of all changes up to the last revision named. */
-function coversAll(calls: readonly ClientCall[], watches: readonly ClientWatch[]): boolean {
+/** Revisions from one to another, both included. */
+interface Stretch {
+  readonly from: Revision;
+  readonly to: Revision;
+}
+
+/** What watches of every key that any request puts told of, by their starts. */
+function coveredBy(calls: readonly ClientCall[], watches: readonly ClientWatch[]): Stretch[] {
+  const keys = [...new Set(calls.flatMap(({ request }) => keysPut(request)))];
+  const stretches: Stretch[] = [];
+  for (const { request, told } of watches) {
+    if (request.noPut === true || request.noDelete === true) continue;
+    if (!keys.every((key) => inStoreRange(key, request.key, request.rangeEnd))) continue;
+    const from = firstRevision(request, told);
+    if (from !== null) stretches.push({ from, to: toldUpTo(told) });
+  }
+  return stretches.sort((left, right) => left.from - right.from);
+}
+
+/** The highest revision any client was told. */
+function lastRevision(calls: readonly ClientCall[], watches: readonly ClientWatch[]): Revision {
   let last: Revision = 1;
   for (const { response } of calls) {
     if (response?.ok === true) last = Math.max(last, response.header.revision);
   }
-  const stretches: { readonly from: Revision; readonly to: Revision }[] = [];
-  for (const { request, told } of watches) {
+  for (const { told } of watches) {
     for (const { told: response } of told) {
-      const mods = response.events.map(({ kv }) => kv.modRevision);
-      last = Math.max(last, response.revision, ...mods);
+      last = Math.max(last, response.revision);
+      for (const { kv } of response.events) last = Math.max(last, kv.modRevision);
     }
-    const all = request.key === "\0" && request.rangeEnd === "\0";
-    if (!all || request.noPut === true || request.noDelete === true) continue;
-    const from = firstRevision(request, told);
-    if (from !== null) stretches.push({ from, to: toldUpTo(told) });
   }
-  stretches.sort((left, right) => left.from - right.from);
-  let covered: Revision = 1;
-  for (const { from, to } of stretches) {
-    if (from > covered + 1) return false;
-    covered = Math.max(covered, to);
-  }
-  return covered >= last;
+  return last;
 }
 
 /** The first revision a watch tells of; null while it is not created. */

@@ -134,7 +134,7 @@ export function requestFor(
     case "revoke":
       return known.lease === "" ? get : { op: "lease-revoke", id: known.lease };
     case "compact": {
-      const revision = known.revision - choice.offset;
+      const revision = known.revision - 4 * choice.offset;
       return revision < 2 ? get : { op: "kv-compact", revision };
     }
   }

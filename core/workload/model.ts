@@ -2,7 +2,14 @@ import type { KeyValue, OpResponse, Revision, V3Result } from "../etcd/index.js"
 import { ILLEGAL, type Model, type Step } from "../linearizability/index.js";
 import { describeRequest, describeResult } from "./describe.js";
 import { perform, withLease } from "./perform.js";
-import { EMPTY_STORE, onlyReads, REFUSED, type StoreRequest, type StoreState } from "./request.js";
+import {
+  type Change,
+  EMPTY_STORE,
+  onlyReads,
+  REFUSED,
+  type StoreRequest,
+  type StoreState,
+} from "./request.js";
 
 /** What is known of the outcome of a request that took effect or was refused. */
 export interface StoreOutput {
@@ -18,53 +25,82 @@ export interface StoreOutput {
  * A new etcd store that nobody else writes to, every revision told: the exact counterpart of
  * `etcdModel`, which knows less of the store and can do with less told. Since a revision names
  * one state of the store, nearly every request has one place in the order and the search runs straight.
+ *
+ * @param told - a request that nobody knows the outcome of made the changes that were told, or others
+ *   only at a revision nobody was told of
  */
-export const storeModel: Model<StoreState, StoreRequest, StoreOutput> = {
-  name: "etcd store",
-  init: () => EMPTY_STORE,
-  step(state, request, output): Step<StoreState> {
-    if (output?.refusal != null) return stepRefused(state, request, output.refusal);
-    if (output?.revision != null) {
-      const ahead = output.revision - state.revision;
-      if (ahead !== 0 && ahead !== 1) return ILLEGAL;
-    }
-    const { state: after, result, refusal, changes } = perform(state, request);
-    if (output === null) return { ok: true, state: after };
-    if (refusal !== null || after.revision !== output.revision) return ILLEGAL;
-    if (output.result === null) return changes.length > 0 ? { ok: true, state: after } : ILLEGAL;
-    if (output.result.op === "lease-grant") {
-      return { ok: true, state: withLease(after, output.result.id) };
-    }
-    // What a range at an earlier revision told is compared with that revision, not with this state.
-    if (request.op === "kv-range" && (request.revision ?? 0) > 0) return { ok: true, state: after };
-    return result !== null && sameResult(result, output.result)
-      ? { ok: true, state: after }
-      : ILLEGAL;
-  },
-  stateKey(state) {
-    const keys = [...state.keys.values()]
-      .map(({ key, modRevision, version, value, lease }) =>
-        [key, modRevision, version, value, lease].join("\u0001"),
-      )
-      .sort();
-    return `${state.revision}\u0002${keys.join("\u0002")}\u0003${[...state.leases].sort().join()}`;
-  },
-  readOnly(request, output) {
-    if (onlyReads(request) || request.op === "kv-compact") return true;
-    if (output === null) return false;
-    if (output.refusal !== null) return true;
-    return output.result !== null && toldNoChange(output.result);
-  },
-  describe(request, output) {
-    const told =
-      output === null
-        ? "unknown"
-        : output.refusal !== null
-          ? output.refusal
-          : `${describeResult(output.result)}@${output.revision}`;
-    return `${describeRequest(request)} -> ${told}`;
-  },
-};
+export function storeModel(told: ToldChanges): Model<StoreState, StoreRequest, StoreOutput> {
+  return {
+    name: "etcd store",
+    init: () => EMPTY_STORE,
+    step(state, request, output): Step<StoreState> {
+      if (output?.refusal != null) return stepRefused(state, request, output.refusal);
+      if (output?.revision != null) {
+        const ahead = output.revision - state.revision;
+        if (ahead !== 0 && ahead !== 1) return ILLEGAL;
+      }
+      const { state: after, result, refusal, changes } = perform(state, request);
+      if (output === null) {
+        const fits = changes.length === 0 || isTold(told, after.revision, changes);
+        return fits ? { ok: true, state: after } : ILLEGAL;
+      }
+      if (refusal !== null || after.revision !== output.revision) return ILLEGAL;
+      if (output.result === null) return changes.length > 0 ? { ok: true, state: after } : ILLEGAL;
+      if (output.result.op === "lease-grant") {
+        return { ok: true, state: withLease(after, output.result.id) };
+      }
+      // What a range at an earlier revision told is compared with that revision, not with this state.
+      if (request.op === "kv-range" && (request.revision ?? 0) > 0)
+        return { ok: true, state: after };
+      return result !== null && sameResult(result, output.result)
+        ? { ok: true, state: after }
+        : ILLEGAL;
+    },
+    stateKey(state) {
+      const keys = [...state.keys.values()]
+        .map(({ key, modRevision, version, value, lease }) =>
+          [key, modRevision, version, value, lease].join("\u0001"),
+        )
+        .sort();
+      return `${state.revision}\u0002${keys.join("\u0002")}\u0003${[...state.leases].sort().join()}`;
+    },
+    readOnly(request, output) {
+      if (onlyReads(request) || request.op === "kv-compact") return true;
+      if (output === null) return false;
+      if (output.refusal !== null) return true;
+      return output.result !== null && toldNoChange(output.result);
+    },
+    describe(request, output) {
+      const what =
+        output === null
+          ? "unknown"
+          : output.refusal !== null
+            ? output.refusal
+            : `${describeResult(output.result)}@${output.revision}`;
+      return `${describeRequest(request)} -> ${what}`;
+    },
+  };
+}
+
+/** What changed at a revision, by `changeName`: all of it; undefined where nobody was told of all keys. */
+export type ToldChanges = (revision: Revision) => ReadonlySet<string> | undefined;
+
+/** Of a history without watches. */
+export const NOTHING_TOLD: ToldChanges = () => undefined;
+
+/** `put /k1` or `delete /k1`. */
+export function changeName(key: string, isPut: boolean): string {
+  return `${isPut ? "put" : "delete"} ${key}`;
+}
+
+function isTold(told: ToldChanges, revision: Revision, changes: readonly Change[]): boolean {
+  const names = told(revision);
+  if (names === undefined) return true;
+  return (
+    names.size === changes.length &&
+    changes.every(({ key, kv }) => names.has(changeName(key, kv !== null)))
+  );
+}
 
 /** Refusals follow from the store alone, but for `compacted`, which takes a compaction. */
 function stepRefused(state: StoreState, request: StoreRequest, refusal: string): Step<StoreState> {
@@ -73,7 +109,7 @@ function stepRefused(state: StoreState, request: StoreRequest, refusal: string):
 }
 
 /** Whether an answer says that nothing was changed. */
-function toldNoChange(result: V3Result): boolean {
+export function toldNoChange(result: V3Result): boolean {
   switch (result.op) {
     case "kv-range":
     case "kv-compact":

@@ -91,26 +91,36 @@ export function onlyReads(request: StoreRequest): boolean {
   return [...request.success, ...request.failure].every((op) => op.op === "kv-range");
 }
 
+/** The keys a request may put. */
+export function keysPut(request: StoreRequest): string[] {
+  if (request.op === "kv-put") return [request.key];
+  if (request.op !== "kv-txn") return [];
+  return [...request.success, ...request.failure].flatMap((op) => keysPut(op));
+}
+
 /** The values a request may put: each of them says, where it is seen, that the request took effect. */
 export function valuesOf(request: StoreRequest): string[] {
   if (request.op === "kv-put") return [request.value];
   if (request.op !== "kv-txn") return [];
-  return [...request.success, ...request.failure].flatMap((op) =>
-    op.op === "kv-put" ? [op.value] : [],
-  );
+  return [...request.success, ...request.failure].flatMap((op) => valuesOf(op));
 }
 
-/** Whether the request, had it taken effect, could have deleted this key. Of a lease's keys nothing is known. */
-export function mayDelete(request: StoreRequest, key: string): boolean {
+/**
+ * Whether the request can have deleted this key, which hung on `lease` (null: not known), though none
+ * of the values it may have put was seen.
+ */
+export function mayDelete(request: StoreRequest, key: string, lease: LeaseId | null): boolean {
   switch (request.op) {
     case "kv-delete-range":
       return inStoreRange(key, request.key, request.rangeEnd);
     case "kv-txn":
-      return [...request.success, ...request.failure].some(
-        (op) => op.op === "kv-delete-range" && mayDelete(op, key),
+      return [request.success, request.failure].some(
+        (ops) =>
+          ops.every((op) => op.op !== "kv-put") &&
+          ops.some((op) => op.op === "kv-delete-range" && mayDelete(op, key, lease)),
       );
     case "lease-revoke":
-      return true;
+      return lease === null || lease === request.id;
     default:
       return false;
   }

@@ -17,6 +17,8 @@ Examples:
 const program = new Command("orrery")
   .description("A deterministic simulator and digital twin for clusters of self-updating hosts")
   .version(version(), "-V, --version")
+  // What follows the words of `ctl` belongs to them.
+  .enablePositionalOptions()
   .showHelpAfterError("(orrery --help shows what there is)")
   .exitOverride((error) => {
     process.exit(error.exitCode === 0 ? 0 : 2);
@@ -31,6 +33,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   verify: async () => (await import("./commands/verify.js")).verifyCommand(),
   observe: async () => (await import("./commands/observe.js")).observeCommand(),
   drive: async () => (await import("./commands/drive.js")).driveCommand(),
+  serve: async () => (await import("./commands/serve.js")).serveCommand(),
+  ctl: async () => (await import("./commands/ctl.js")).ctlCommand(),
 };
 
 // Loading all of them takes longer than most runs do, so only the one that is asked for is loaded.

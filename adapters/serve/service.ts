@@ -1,0 +1,237 @@
+import { status } from "@grpc/grpc-js";
+import type { ClientReply, ResponseHeader, StoreImage, V3Result } from "../../core/etcd/index.js";
+import { callAt, isCallResult, readRequest, writeResult } from "../etcd/wire.js";
+import type { CallName } from "../etcd/wire-calls.js";
+import { WireRefusal } from "../etcd/wire-error.js";
+import type { Wire } from "../etcd/wire-fields.js";
+import { readWatchRequest, WATCH_PATH, watchResponseMessage } from "../etcd/wire-watch.js";
+import type { MemberPort } from "./port.js";
+import { Recipes } from "./recipes.js";
+import { answered, CallFailure, cancelled, refused, unknownMethod } from "./status.js";
+import { Answers, answersTo, failureOf, type StreamHandle, type StreamSink } from "./stream.js";
+
+/** Who calls, and until when. */
+export interface CallContext {
+  readonly token: string | undefined;
+  /** The client would rather have an error than an answer of a member without a leader. */
+  readonly needsLeader: boolean;
+  /** Aborted when the client has hung up or its deadline has passed. */
+  readonly signal: AbortSignal;
+}
+
+/** Keep-alives that a client may ask for before it reads an answer. */
+const KEEP_ALIVES_MAX = 1_000;
+
+/** etcd sends the file of a snapshot in parts of this size. */
+const SNAPSHOT_PART = 32 << 10;
+
+/** A stream ends when its member has had no leader at this many looks, one in each election timeout. */
+const LEADERLESS_MAX = 3;
+
+/**
+ * The methods of one member, whatever protocol they are called by. Messages come and go as protobuf
+ * has them.
+ */
+export class MemberService {
+  readonly #snapshotFile: (image: StoreImage) => Uint8Array;
+
+  /** @param snapshotFile - writes the stores as `etcdctl snapshot restore` reads them */
+  constructor(
+    readonly member: MemberPort,
+    snapshotFile: (image: StoreImage) => Uint8Array,
+  ) {
+    this.#snapshotFile = snapshotFile;
+  }
+
+  /** Calls a method of one message and one answer. Rejects with a `CallFailure`. */
+  async call(path: string, message: Wire, context: CallContext): Promise<Wire> {
+    if (context.needsLeader && !this.#hasLeader()) throw noLeader();
+    const name = callAt(path);
+    if (name !== null) return this.#ask(name, message, context);
+    const recipes = new Recipes(this.member, context.token, context.signal);
+    switch (path) {
+      case "/v3lockpb.Lock/Lock":
+        return recipes.lock(message);
+      case "/v3lockpb.Lock/Unlock":
+        return recipes.unlock(message);
+      case "/v3electionpb.Election/Campaign":
+        return recipes.campaign(message);
+      case "/v3electionpb.Election/Proclaim":
+        return recipes.proclaim(message);
+      case "/v3electionpb.Election/Leader":
+        return recipes.leader(message);
+      case "/v3electionpb.Election/Resign":
+        return recipes.resign(message);
+      case "/grpc.health.v1.Health/Check":
+        return health(message);
+      default:
+        throw unknownMethod(path);
+    }
+  }
+
+  /** Opens a method of many messages, or of many answers. */
+  open(path: string, context: CallContext, sink: StreamSink): StreamHandle {
+    const answers = new Answers(sink);
+    if (context.needsLeader) this.#demandLeader(answers);
+    switch (path) {
+      case WATCH_PATH:
+        return this.#watch(context, answers);
+      case "/etcdserverpb.Lease/LeaseKeepAlive":
+        return this.#keepAlive(context, answers);
+      case "/etcdserverpb.Maintenance/Snapshot":
+        return answersTo(answers, () => this.#snapshot(context, answers));
+      case "/v3electionpb.Election/Observe":
+        return answersTo(answers, (message) =>
+          new Recipes(this.member, context.token, context.signal).observe(message, (answer) =>
+            answers.tell(answer),
+          ),
+        );
+      case "/grpc.health.v1.Health/Watch":
+        return answersTo(answers, async (message) => {
+          await answers.tell(health(message));
+          await new Promise((resolve) => answers.onEnd(() => resolve(null)));
+        });
+      default:
+        return answersTo(answers, () => Promise.reject(unknownMethod(path)));
+    }
+  }
+
+  #hasLeader(): boolean {
+    const run = this.member.state()?.run ?? null;
+    return run !== null && run.node.lead !== 0;
+  }
+
+  #demandLeader(answers: Answers): void {
+    const config = this.member.state()?.config;
+    const election = config === undefined ? 1_000_000 : config.tick * config.electionTicks;
+    let without = 0;
+    const look = this.member.every(election, () => {
+      without = this.#hasLeader() ? 0 : without + 1;
+      if (without >= LEADERLESS_MAX) answers.end(noLeader());
+    });
+    answers.onEnd(() => look.stop());
+  }
+
+  #ask(name: CallName, message: Wire, { token, signal }: CallContext): Promise<Wire> {
+    return new Promise((resolve, reject) => {
+      const request = understood(() => readRequest(name, message));
+      const conversation = this.member.ask(request, asked(token), (reply) => {
+        signal.removeEventListener("abort", abort);
+        try {
+          const { header, result } = answered(reply);
+          resolve(this.#write(header, result));
+        } catch (error) {
+          reject(failureOf(error));
+        }
+      });
+      const abort = (): void => {
+        conversation.hangUp();
+        reject(cancelled());
+      };
+      if (signal.aborted) abort();
+      else signal.addEventListener("abort", abort, { once: true });
+    });
+  }
+
+  /** Clients follow the URLs of a member list: they have to lead here. */
+  #write(header: ResponseHeader, result: V3Result): Wire {
+    if (!isCallResult(result)) throw new CallFailure(status.INTERNAL, `no answer: ${result.op}`);
+    if (!("members" in result)) return writeResult(result.op, header, result);
+    const here = <M extends { readonly clientUrls: readonly string[] }>(member: M): M => ({
+      ...member,
+      clientUrls: this.member.reachable(member.clientUrls),
+    });
+    return writeResult(result.op, header, {
+      ...result,
+      members: result.members.map(here),
+      member: result.member === null ? null : here(result.member),
+    });
+  }
+
+  #watch({ token }: CallContext, answers: Answers): StreamHandle {
+    const conversation = this.member.ask({ op: "watch-stream" }, asked(token), (reply) => {
+      try {
+        const { header, result } = answered(reply);
+        if (result.op !== "watch-response") return;
+        if (!answers.send(watchResponseMessage(header, result))) conversation.flow(true);
+      } catch (error) {
+        answers.end(failureOf(error));
+      }
+    });
+    answers.onEnd(() => conversation.hangUp());
+    return {
+      message: (message) => {
+        const said = readWatchRequest(message);
+        if (said !== null) conversation.say(said);
+      },
+      // Go's server ends a watch whose client says no more.
+      halfClosed: () => answers.end(null),
+      drained: () => conversation.flow(false),
+      gone: () => answers.end(cancelled()),
+    };
+  }
+
+  /** One request after the other, in the order in which they came. */
+  #keepAlive(context: CallContext, answers: Answers): StreamHandle {
+    let turn = Promise.resolve();
+    let waiting = 0;
+    const one = async (message: Wire): Promise<void> => {
+      if (answers.over) return;
+      await answers.tell(await this.#ask("lease-keep-alive", message, context));
+      waiting--;
+    };
+    return {
+      message: (message) => {
+        if (++waiting > KEEP_ALIVES_MAX) {
+          const why = `${KEEP_ALIVES_MAX} keep-alives wait for the client to read`;
+          answers.end(new CallFailure(status.RESOURCE_EXHAUSTED, why));
+          return;
+        }
+        turn = turn
+          .then(() => one(message))
+          .catch((error: unknown) => answers.end(failureOf(error)));
+      },
+      halfClosed: () => {
+        turn = turn.then(() => answers.end(null));
+      },
+      drained: () => answers.drained(),
+      gone: () => answers.end(cancelled()),
+    };
+  }
+
+  async #snapshot({ token }: CallContext, answers: Answers): Promise<void> {
+    const reply = await new Promise<ClientReply>((resolve) => {
+      const conversation = this.member.ask({ op: "snapshot" }, asked(token), resolve);
+      answers.onEnd(() => conversation.hangUp());
+    });
+    const { result } = answered(reply);
+    if (result.op !== "snapshot") return;
+    const file = this.#snapshotFile(result.image);
+    for (let at = 0; at < file.length; at += SNAPSHOT_PART) {
+      const blob = file.subarray(at, at + SNAPSHOT_PART);
+      const remaining = file.length - at - blob.length;
+      await answers.tell({ remaining_bytes: String(remaining), blob: Buffer.from(blob) });
+    }
+  }
+}
+
+function asked(token: string | undefined) {
+  return token === undefined ? {} : { token };
+}
+
+function noLeader(): CallFailure {
+  return new CallFailure(status.UNAVAILABLE, "etcdserver: no leader");
+}
+
+function health(message: Wire): Wire {
+  if ((message.service ?? "") === "") return { status: "SERVING" };
+  throw new CallFailure(status.NOT_FOUND, "unknown service");
+}
+
+function understood<Request>(read: () => Request): Request {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof WireRefusal ? refused(error.failure) : error;
+  }
+}

@@ -1,0 +1,59 @@
+import { existsSync, readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { CONTROL_FOLDER, CONTROL_SOCKET, sendControl } from "./control-socket.js";
+import { EXIT } from "./shared.js";
+
+/** `orrery ctl WORDS…`: tells a served cluster what happens to it. */
+export function ctlCommand(): Command {
+  return new Command("ctl")
+    .description("change a cluster that orrery serve serves: partitions, crashes, speed, …")
+    .argument("<words...>", "a command; help lists them")
+    .option("--socket <path>", "control socket that orrery serve printed (or $ORRERY_CONTROL)")
+    .passThroughOptions()
+    .allowUnknownOption()
+    .addHelpText(
+      "after",
+      `
+Examples:
+  orrery ctl help
+  orrery ctl status
+  orrery ctl partition core-1 --for 30s
+  orrery ctl partition core-1,core-2 '|' core-3
+  orrery ctl heal
+  orrery ctl crash core-2 && orrery ctl start core-2`,
+    )
+    .action(ctl);
+}
+
+async function ctl(words: readonly string[], flags: { readonly socket?: string }): Promise<void> {
+  const path = flags.socket ?? process.env.ORRERY_CONTROL ?? onlySocket();
+  try {
+    const { ok, text } = await sendControl(path, words);
+    if (ok) console.log(text);
+    else console.error(text);
+    process.exitCode = ok ? EXIT.held : EXIT.badInput;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    console.error(`${path}: ${why}`);
+    console.error("Is orrery serve running? It prints its control socket; give it with --socket.");
+    process.exitCode = EXIT.badInput;
+  }
+}
+
+/** The socket of the one cluster that is served here. */
+function onlySocket(): string {
+  const found = readdirSync(tmpdir())
+    .filter((name) => name.startsWith(CONTROL_FOLDER))
+    .map((name) => join(tmpdir(), name, CONTROL_SOCKET))
+    .filter((path) => existsSync(path));
+  const [only] = found;
+  if (found.length === 1 && only !== undefined) return only;
+  if (found.length === 0) console.error("no control socket is there: orrery serve prints its own");
+  else
+    console.error(
+      `several clusters are served; choose one with --socket:\n  ${found.join("\n  ")}`,
+    );
+  process.exit(EXIT.badInput);
+}

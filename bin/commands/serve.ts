@@ -1,0 +1,275 @@
+import { chmodSync, copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import { LogWriter } from "../../adapters/logfile/index.js";
+import { MemberFront, snapshotFile } from "../../adapters/serve/index.js";
+import { formatDiagnostic, type LogHeader, type LogRecord } from "../../core/kernel/index.js";
+import { DURATION_MAX, type FaultPlan, type Scenario } from "../../sim/index.js";
+import { formatTime } from "../../viz/index.js";
+import { CONTROL_FOLDER, CONTROL_SOCKET, listenForControl } from "./control-socket.js";
+import { Control, SPEED_MAX } from "./serve-control.js";
+import { ServedWorld } from "./serve-world.js";
+import {
+  accept,
+  choosePlan,
+  collect,
+  EXIT,
+  openScenario,
+  type PlanFlags,
+  type ScenarioFlags,
+  SEED_MAX,
+  wholeNumber,
+} from "./shared.js";
+
+interface ServeFlags extends ScenarioFlags, PlanFlags {
+  readonly seed: number;
+  readonly speed: number;
+  readonly port: number;
+  readonly control?: string;
+  readonly out?: string;
+  readonly overwrite?: true;
+  readonly quiet?: true;
+}
+
+/** Ports of members are so far apart, as 2380 is where one expects peers. */
+const PORT_STEP = 10;
+
+/** `orrery serve SCENARIO`: a simulated cluster that real clients can use. */
+export function serveCommand(): Command {
+  return new Command("serve")
+    .description("run a scenario at the pace of the clock and serve its etcd to real clients")
+    .argument("<scenario>", "scenario file (YAML)")
+    .option("-s, --seed <n>", "seed of everything random", wholeNumber(0, SEED_MAX), 1)
+    .option("--speed <x>", "simulated seconds in a real one (0 to 1000)", speedNumber, 1)
+    .option(
+      "--port <n>",
+      "first member's port, the next 10 further; 0: any free ones",
+      wholeNumber(0, 65_535),
+      2379,
+    )
+    .option(
+      "--control <path>",
+      "control socket for orrery ctl (default: one in a temporary folder)",
+    )
+    .option("-o, --out <file>", "write the log to a file; orrery verify executes it again")
+    .option("--overwrite", "replace the file if it is there")
+    .option("-q, --quiet", "tell nothing but addresses")
+    .option("--counterfactual", "the scenario with its safeguards on")
+    .option("--variant <name>", "the scenario as one of its variants has it")
+    .option("--safeguard <name[=value]>", "switch a safeguard on (or off: name=off)", collect)
+    .option("--bug <name>", "switch a deliberate protocol bug on", collect)
+    .option("--faults <ids>", "only these faults of the seed's plan: 3,7 or 0-4 or none")
+    .option("--fault-plan <yaml>", "another fault plan, as a scenario writes it")
+    .addHelpText(
+      "after",
+      `
+It runs until it is interrupted, whatever the scenario's duration. Only this machine can connect.
+
+Examples:
+  orrery serve scenarios/serve-three.yaml
+  etcdctl --endpoints 127.0.0.1:2379,127.0.0.1:2389,127.0.0.1:2399 put greeting hello
+  orrery ctl partition n1 --for 20s
+  orrery serve scenarios/first-light.yaml --speed 10 --out served.orlog && orrery verify served.orlog`,
+    )
+    .action(serve);
+}
+
+async function serve(path: string, flags: ServeFlags): Promise<void> {
+  const asked = openScenario(path, flags);
+  const plan = choosePlan(asked, flags.seed, flags);
+  const scenario: Scenario = { ...asked, duration: DURATION_MAX };
+  const ports = await choosePorts(scenario, flags.port);
+  const log = openOutput(flags, scenario, plan);
+  const say = (text: string): void => {
+    if (flags.quiet !== true) console.log(text);
+  };
+  const addressOf = (node: number): string => `127.0.0.1:${ports[node] ?? 0}`;
+  const world = new ServedWorld({
+    scenario,
+    seed: flags.seed,
+    plan,
+    speed: flags.speed,
+    observer: {
+      record: (record) => {
+        log?.write(record);
+        const line = lineOf(record);
+        if (line !== null) say(`${formatTime(record.at)}  ${line}`);
+      },
+    },
+    urlOf: (node) => `http://${addressOf(node)}`,
+    changed: (node, serving) => void doors[node]?.set(serving),
+    failed: (error) => {
+      console.error(error);
+      console.error(`seed ${flags.seed}; this is a defect of Orrery's. The log ends here.`);
+      void stop(EXIT.violated);
+    },
+  });
+  const doors = scenario.hosts.map(
+    ({ index }) =>
+      new Door(
+        new MemberFront(world.member(index), {
+          host: "127.0.0.1",
+          port: ports[index] ?? 0,
+          snapshotFile,
+        }),
+        (error) => console.error(`${world.simulation.name(index)}: ${String(error)}`),
+      ),
+  );
+  const folder = flags.control === undefined ? mkdtempSync(join(tmpdir(), CONTROL_FOLDER)) : null;
+  const socket = flags.control ?? join(folder ?? "", CONTROL_SOCKET);
+  let stopping = false;
+  const stop = async (code?: number): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    world.stop();
+    const summary = world.simulation.finish();
+    await Promise.all(doors.map((door) => door.set(false)));
+    server.close();
+    if (folder !== null) rmSync(folder, { recursive: true, force: true });
+    const problem = log?.close() ?? null;
+    if (problem !== null) console.error(formatDiagnostic(problem));
+    say(
+      `${formatTime(summary.at)}  stopped; ${summary.events} events, ${summary.violations.length} invariants violated`,
+    );
+    const violated = summary.violations.length > 0 ? EXIT.violated : EXIT.held;
+    process.exit(code ?? (problem === null ? violated : EXIT.badInput));
+  };
+  const control = new Control(
+    {
+      world,
+      addressOf,
+      saveLog: (to) => saveLog(log, flags.out, to),
+      stop: () => setImmediate(() => void stop()),
+    },
+    1 + Math.max(0, ...plan.faults.map(({ id }) => id)),
+  );
+  const server = await listenForControl(socket, (words) => control.run(words)).catch(
+    (error: NodeJS.ErrnoException) => badPlace(socket, error, "another --control"),
+  );
+  chmodSync(socket, 0o600);
+  process.on("SIGINT", () => void stop());
+  process.on("SIGTERM", () => void stop());
+  console.log(`${scenario.name}, seed ${flags.seed}, speed ${flags.speed}`);
+  for (const { index, name } of scenario.hosts)
+    console.log(`  ${name}  http://${addressOf(index)}`);
+  console.log(
+    `  etcdctl --endpoints ${scenario.hosts.map(({ index }) => addressOf(index)).join(",")}`,
+  );
+  console.log(`  orrery ctl --socket ${socket} status`);
+  world.start();
+}
+
+/** A member's port, which is open while its process is there. One change after the other. */
+class Door {
+  readonly #front: MemberFront;
+  readonly #failed: (error: unknown) => void;
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(front: MemberFront, failed: (error: unknown) => void) {
+    this.#front = front;
+    this.#failed = failed;
+  }
+
+  set(open: boolean): Promise<void> {
+    this.#turn = this.#turn
+      .then(() => (open ? this.#front.open() : this.#front.close()))
+      .catch(this.#failed);
+    return this.#turn;
+  }
+}
+
+function speedNumber(text: string): number {
+  const speed = Number(text);
+  if (text.trim() !== "" && Number.isFinite(speed) && speed >= 0 && speed <= SPEED_MAX)
+    return speed;
+  throw new InvalidArgumentError(`expected a number from 0 to ${SPEED_MAX}.`);
+}
+
+/** One free port for each host; the program ends when one is taken. */
+async function choosePorts(scenario: Scenario, base: number): Promise<readonly number[]> {
+  const wanted = scenario.hosts.map((_, index) => (base === 0 ? 0 : base + index * PORT_STEP));
+  const last = wanted.at(-1) ?? 0;
+  if (last > 65_535) {
+    console.error(`--port ${base}: the last of ${wanted.length} hosts would have port ${last}`);
+    process.exit(EXIT.badInput);
+  }
+  // All at once, so that none is given twice.
+  const reserved = wanted.map((port) => reserve(port));
+  const ports: number[] = [];
+  for (const [index, reservation] of reserved.entries()) {
+    const { port, release } = await reservation.catch((error: NodeJS.ErrnoException) =>
+      badPlace(`127.0.0.1:${wanted[index] ?? 0}`, error, "another --port, or --port 0"),
+    );
+    ports.push(port);
+    release();
+  }
+  return ports;
+}
+
+function reserve(port: number): Promise<{ readonly port: number; readonly release: () => void }> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => {
+      const address = server.address();
+      const given = address !== null && typeof address === "object" ? address.port : port;
+      resolve({ port: given, release: () => server.close() });
+    });
+  });
+}
+
+function badPlace(place: string, { code, message }: NodeJS.ErrnoException, advice: string): never {
+  const why = code === "EADDRINUSE" ? "is in use" : code === "EACCES" ? "is not allowed" : message;
+  console.error(`${place} ${why}; choose ${advice}`);
+  process.exit(EXIT.badInput);
+}
+
+function openOutput(flags: ServeFlags, scenario: Scenario, plan: FaultPlan): LogWriter | null {
+  if (flags.out === undefined) return null;
+  const origin = { program: "serve", scenario, seed: flags.seed, plan };
+  const header: LogHeader = { orrery: 1, kind: "run", origin };
+  return accept(LogWriter.create(flags.out, header, { overwrite: flags.overwrite === true }));
+}
+
+function saveLog(log: LogWriter | null, from: string | undefined, to: string): string {
+  if (log === null || from === undefined) {
+    return "there is no log: orrery serve was started without --out";
+  }
+  const problem = log.sync();
+  if (problem !== null) return formatDiagnostic(problem);
+  try {
+    copyFileSync(from, to);
+  } catch (error) {
+    return `${to}: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  return `saved ${to}`;
+}
+
+/** What is worth a line to whoever looks on. */
+function lineOf({ host, kind, data }: LogRecord): string | null {
+  const text = (field: string): string => {
+    const value: unknown =
+      data !== null && typeof data === "object"
+        ? Object.entries(data).find(([name]) => name === field)?.[1]
+        : "";
+    return typeof value === "string" || typeof value === "number" ? String(value) : "";
+  };
+  switch (kind) {
+    case "etcd.role":
+      return text("role") === "leader" ? `${host} leads, term ${text("term")}` : null;
+    case "etcd.ready":
+      return `${host} serves clients`;
+    case "etcd.stopped":
+      return `${host}: etcd stopped: ${text("reason")}`;
+    case "host.up":
+      return `${host} up`;
+    case "host.down":
+      return `${host} down: ${text("reason")}`;
+    case "invariant.violated":
+      return `VIOLATED ${text("invariant")}: ${text("detail")}`;
+    default:
+      return null;
+  }
+}

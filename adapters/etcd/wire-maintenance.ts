@@ -9,10 +9,12 @@ import {
   flagAt,
   idAt,
   intAt,
+  messageAt,
   messagesAt,
   textAt,
   textsAt,
   unsignedId,
+  type Wire,
 } from "./wire-fields.js";
 
 const ALARMS = { NONE: "none", NOSPACE: "nospace", CORRUPT: "corrupt" } as const satisfies Record<
@@ -68,6 +70,16 @@ const status: Call<"status"> = {
     errors: result.errors,
     dbSizeInUse: String(result.dbSizeInUse),
     isLearner: result.learner,
+    ...(result.storageVersion === undefined ? {} : { storageVersion: result.storageVersion }),
+    ...(result.dbSizeQuota === undefined ? {} : { dbSizeQuota: String(result.dbSizeQuota) }),
+    ...(result.downgradeTarget === undefined
+      ? {}
+      : {
+          downgradeInfo: {
+            enabled: result.downgradeTarget !== "",
+            targetVersion: result.downgradeTarget,
+          },
+        }),
   }),
   readResult: (message) => ({
     op: "status",
@@ -80,8 +92,20 @@ const status: Call<"status"> = {
     raftAppliedIndex: intAt(message, "raftAppliedIndex"),
     errors: textsAt(message, "errors"),
     learner: flagAt(message, "isLearner"),
+    ...readNewStatus(message),
   }),
 };
+
+/** What members tell since 3.6; nothing where an older one answered. */
+function readNewStatus(message: Wire) {
+  const downgrade = messageAt(message, "downgradeInfo");
+  if (downgrade === null) return {};
+  return {
+    storageVersion: textAt(message, "storageVersion"),
+    dbSizeQuota: intAt(message, "dbSizeQuota"),
+    downgradeTarget: textAt(downgrade, "targetVersion"),
+  };
+}
 
 const defragment: Call<"defragment"> = {
   path: "/etcdserverpb.Maintenance/Defragment",

@@ -4,6 +4,7 @@ import { type GrpcCode, type V3Failure, v3Failure } from "../../core/etcd/v3-api
 const CODES = {
   Unknown: 2,
   InvalidArgument: 3,
+  DeadlineExceeded: 4,
   NotFound: 5,
   AlreadyExists: 6,
   PermissionDenied: 7,

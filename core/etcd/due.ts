@@ -7,6 +7,7 @@ import { tendReads } from "./reads.js";
 import { type EtcdOut, failRequest, reply, SERVER_ERROR, timeoutText } from "./reply.js";
 import type { EtcdState, Running } from "./state.js";
 import { hasExpiringKeys } from "./v2store.js";
+import { v3Failure } from "./v3-api.js";
 import { endLeaderlessStreams, NO_LEADER } from "./watch-requests.js";
 
 /** How often a leader looks for expired keys and leases. */
@@ -31,7 +32,7 @@ export function tendDue(state: EtcdState, run: Running, now: Micros, out: EtcdOu
   const { transfer } = run;
   if (transfer !== null && transfer.deadline <= now) {
     run.transfer = null;
-    failRequest(transfer.asker, "v3", SERVER_ERROR.timeout, out);
+    reply(transfer.asker, v3Failure("Unknown", SERVER_ERROR.timeoutTransfer), true, out);
   }
 }
 
@@ -55,8 +56,12 @@ function failLateRequests(state: EtcdState, run: Running, now: Micros, out: Etcd
     run.requests.delete(request);
     if (asker !== null && after?.kind === "tell") {
       reply(asker, after.answer, true, out);
+    } else if (asker !== null && purpose === "v3" && isUnsent(run, request)) {
+      // Without a leader it was never proposed: the error is that of Go's context, and not of etcd.
+      const code = config.profile.contextErrorsUnknown ? "Unknown" : "DeadlineExceeded";
+      reply(asker, v3Failure(code, "context deadline exceeded"), true, out);
     } else if (asker !== null) {
-      const error = timeoutText(run, since, config.electionTicks * config.tick);
+      const error = timeoutText(run, since, config.electionTicks * config.tick, now);
       failRequest(asker, purpose, error, out);
     } else if (purpose === "publish") {
       proposePublish(state, run, now, out);
@@ -64,6 +69,10 @@ function failLateRequests(state: EtcdState, run: Running, now: Micros, out: Etcd
   }
   if (before === run.requests.size || run.unsent.length === 0) return;
   run.unsent = run.unsent.filter(({ data }) => run.requests.has(data.origin.request));
+}
+
+function isUnsent(run: Running, request: number): boolean {
+  return run.unsent.some(({ data }) => data.origin.request === request);
 }
 
 /** Tells the cluster the member's name and client URLs, over and over until it is heard. */

@@ -35,8 +35,12 @@ export function takeLease(
     }
     case "lease-keep-alive":
     case "lease-time-to-live":
-      takeLeaseCall(state, run, asker, request, now, out);
+      takeLeaseCall(state, run, asker, { ...request, id: known(request.id) }, now, out);
   }
+}
+
+function known(id: LeaseId): LeaseId {
+  return isLeaseId(id) ? id : "";
 }
 
 /**

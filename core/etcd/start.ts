@@ -20,8 +20,7 @@ export const TICK_TIMER = "etcd-tick";
 /** etcd's maxSizePerMsg. */
 const APPEND_BYTES_MAX = 1024 * 1024;
 
-/** --max-request-bytes, and what etcd allows gRPC on top of it. */
-const REQUEST_BYTES = 1.5 * 1024 * 1024;
+/** What etcd allows gRPC on top of the largest request. */
 const GRPC_OVERHEAD_BYTES = 512 * 1024;
 
 /** Starts the process on what its disk holds; null, with an `exit`, if it cannot. */
@@ -138,7 +137,7 @@ function newRunning(state: EtcdState, identity: DiskIdentity, now: Micros, out: 
         profile: config.profile,
         startedAt: now,
         progressInterval: config.watchProgressInterval,
-        fragmentBytes: REQUEST_BYTES + GRPC_OVERHEAD_BYTES,
+        fragmentBytes: config.requestBytesMax + GRPC_OVERHEAD_BYTES,
       },
       createGenerator(config.seed, `etcd/${config.name}/${disk.starts}/watch`),
     ),

@@ -158,6 +158,7 @@ export type GrpcCode =
   | "Unimplemented"
   | "Internal"
   | "DataLoss"
+  | "DeadlineExceeded"
   | "Unknown";
 
 /** A refusal with etcd's text, such as `etcdserver: mvcc: required revision has been compacted`. */

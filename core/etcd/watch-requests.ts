@@ -1,4 +1,5 @@
 import { type Micros, nextBelow } from "../kernel/index.js";
+import { watchRefusal } from "./auth-check.js";
 import { type EtcdOut, reply } from "./reply.js";
 import type { Asker, Running } from "./state.js";
 import { v3Failure } from "./v3-api.js";
@@ -154,7 +155,7 @@ function createWatch(
   now: Micros,
   out: EtcdOut,
 ): void {
-  const refusal = refusalOf(run, stream, message);
+  const refusal = refusalOf(run, stream, message, now);
   if (refusal !== null) {
     const refused = { watchId: NO_WATCH, created: true, canceled: true, cancelReason: refusal };
     answer(run, stream, refused, out);
@@ -180,14 +181,19 @@ function createWatch(
   answer(run, stream, { watchId: watcher.watchId, created: true }, out);
 }
 
-function refusalOf(run: Running, stream: WatchStream, message: CreateMessage): string | null {
+function refusalOf(
+  run: Running,
+  stream: WatchStream,
+  message: CreateMessage,
+  now: Micros,
+): string | null {
   const { startRevision = 0, rangeEnd = "", watchId = 0 } = message;
-  if (startRevision < 0 && !run.watches.profile.watchTakesNegativeRevision) {
-    return REFUSAL.compacted;
-  }
-  if (rangeEnd !== "" && rangeEnd !== "\0" && firstKey(message) >= rangeEnd) {
-    return REFUSAL.emptyRange;
-  }
+  const { profile } = run.watches;
+  if (startRevision < 0 && !profile.watchTakesNegativeRevision) return REFUSAL.compacted;
+  const key = firstKey(message);
+  const forbidden = watchRefusal(run, profile, stream.asker, { key, rangeEnd }, now);
+  if (forbidden !== null) return forbidden;
+  if (rangeEnd !== "" && rangeEnd !== "\0" && key >= rangeEnd) return REFUSAL.emptyRange;
   return watchId !== 0 && stream.watches.has(watchId) ? REFUSAL.duplicateId : null;
 }
 

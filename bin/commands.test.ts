@@ -139,6 +139,32 @@ describe.concurrent("a run", () => {
     expect(verified.code).toBe(0);
   });
 
+  test("looked at after every step says so in its log, which verify then does too", async () => {
+    const path = at("every-step.orlog");
+    const run = await orrery("run", small, "--invariants", "every-step", "--out", path, "-q");
+    expect(run.code).toBe(0);
+    expect(readFileSync(path, "utf8").split("\n")[0]).toContain('"invariants":"every-step"');
+    expect(readFileSync(log, "utf8").split("\n")[0]).not.toContain('"invariants"');
+    expect(await orrery("verify", path)).toMatchObject({ code: 0, err: "" });
+  });
+
+  test("is traced for etcd's TLA+ specification, an event a line, in order", async () => {
+    const path = at("small.ndjson");
+    const { code, err } = await orrery("log", log, "--tla-trace", path, "--to", "20s");
+    expect(code).toBe(0);
+    const lines = readFileSync(path, "utf8").trimEnd().split("\n");
+    expect(err).toContain(`${lines.length} events`);
+    expect([...lines].sort()).toEqual(lines);
+    const events = lines.map((line) => JSON.parse(line));
+    expect(events[0]).toMatchObject({ tag: "trace", event: { name: "InitState", log: 0 } });
+    expect(new Set(events.map(({ event }) => event.nid)).size).toBe(3);
+    expect(events.some(({ event }) => event.name === "BecomeLeader")).toBe(true);
+    const none = await orrery("log", log, "--tla-trace", at("none.ndjson"), "--host", "nobody");
+    expect(none.code).toBe(2);
+    expect(none.err).toContain("no member of etcd");
+    expect(existsSync(at("none.ndjson"))).toBe(false);
+  });
+
   test("leaves a log that is there alone, unless told to replace it", async () => {
     const out = file("kept.orlog", "precious\n");
     const refused = await orrery("run", small, "--out", out, "-q");

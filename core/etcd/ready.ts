@@ -23,7 +23,7 @@ import { raftIdOf } from "./membership.js";
 import { isVoteAnswer, sendMessages } from "./messages.js";
 import { submitUnsent } from "./propose.js";
 import { answerRound, confirmRound } from "./reads.js";
-import { type EtcdOut, reply, v3Answer } from "./reply.js";
+import { bareAnswer, type EtcdOut, reply } from "./reply.js";
 import { imageOfStores, restoreStores, type StoreImage } from "./snapshot.js";
 import type { EtcdState, Running } from "./state.js";
 import { nameOf, roleOf } from "./view.js";
@@ -211,7 +211,7 @@ function noteRole(run: Running, now: Micros, out: EtcdOut): void {
   const { transfer } = run;
   if (transfer !== null && node.lead === transfer.target) {
     run.transfer = null;
-    reply(transfer.asker, v3Answer(run, { op: "move-leader" }), true, out);
+    reply(transfer.asker, bareAnswer({ op: "move-leader" }), true, out);
   }
   submitUnsent(run, out);
 }

@@ -1,6 +1,8 @@
 import type { Micros, Out } from "../kernel/index.js";
 import type { V2Response } from "./client.js";
 import type { ClientReply, EtcdEffect, EtcdFact } from "./events.js";
+import { raftIdOf } from "./membership.js";
+import { connectedSince } from "./messages.js";
 import type { Asker, PendingRequest, Running } from "./state.js";
 import { v2Failure } from "./v2-error.js";
 import {
@@ -19,6 +21,8 @@ export const SERVER_ERROR = {
   noLeader: "etcdserver: no leader",
   timeout: "etcdserver: request timed out",
   timeoutLeaderFail: "etcdserver: request timed out, possibly due to previous leader failure",
+  timeoutConnectionLost: "etcdserver: request timed out, possibly due to connection lost",
+  timeoutTransfer: "etcdserver: request timed out, leader transfer took too long",
   stopped: "etcdserver: server stopped",
   notLeader: "etcdserver: not leader",
   badTransferee: "etcdserver: bad leader transferee",
@@ -80,11 +84,26 @@ export function failRequest(
   else reply(asker, v3Failure("Unavailable", error), true, out);
 }
 
-/** Why a request timed out, as far as etcd tells: a leader elected after it began is the suspect. */
-export function timeoutText(run: Running, since: Micros, electionTimeout: Micros): string {
+/**
+ * Why a request timed out, as far as etcd tells: a leader elected after it began is the suspect, or a connection
+ * to the leader, or of the leader to a quorum, that has not stood all the time.
+ */
+export function timeoutText(
+  run: Running,
+  since: Micros,
+  electionTimeout: Micros,
+  now: Micros,
+): string {
   const { electedAt } = run;
   if (electedAt !== null && since < electedAt && since > electedAt - 2 * electionTimeout) {
     return SERVER_ERROR.timeoutLeaderFail;
   }
-  return SERVER_ERROR.timeout;
+  const { lead } = run.node;
+  if (lead === 0) return SERVER_ERROR.timeout;
+  const members = [...run.stores.membership.members.keys()].map(raftIdOf);
+  const isConnected =
+    lead === run.id
+      ? connectedSince(run, members, since, now) > Math.floor(members.length / 2)
+      : connectedSince(run, [lead], since, now) === 1;
+  return isConnected ? SERVER_ERROR.timeout : SERVER_ERROR.timeoutConnectionLost;
 }

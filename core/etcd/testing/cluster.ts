@@ -43,6 +43,11 @@ export interface ClusterOptions {
   readonly clientUrls?: Readonly<Record<string, readonly string[]>>;
   /** What the clocks of all members show in the beginning; default 0. */
   readonly epoch?: Micros;
+  /** Least and most that a message and a sync take; default 1 to 3 and 1 to 5 ms. */
+  readonly delays?: {
+    readonly network: readonly [Micros, Micros];
+    readonly disk: readonly [Micros, Micros];
+  };
 }
 
 /** One fact, where and when. */
@@ -163,7 +168,7 @@ function perform(cluster: TestCluster, host: Host, effect: EtcdEffect): void {
       host.timers.delete(effect.timer);
       return;
     case "fsync": {
-      const delay = nextBetween(cluster.generator, 1, 5) * MILLISECOND;
+      const delay = nextBetween(cluster.generator, ...delaysOf(cluster).disk);
       plan(cluster, host, delay, { kind: "disk-synced", token: effect.token });
       return;
     }
@@ -180,7 +185,7 @@ function perform(cluster: TestCluster, host: Host, effect: EtcdEffect): void {
       if (target === undefined || cluster.cut.has(`${host.name}>${target}`)) return;
       const run = host.state.run;
       const from = run?.id ?? 0;
-      const delay = nextBetween(cluster.generator, 1000, 3000);
+      const delay = nextBetween(cluster.generator, ...delaysOf(cluster).network);
       const to = hostOf(cluster, target);
       plan(cluster, to, delay, { kind: "peer-message", from, message: effect.message });
       return;
@@ -188,6 +193,15 @@ function perform(cluster: TestCluster, host: Host, effect: EtcdEffect): void {
     case "exit":
       host.life++;
   }
+}
+
+const DELAYS = {
+  network: [MILLISECOND, 3 * MILLISECOND],
+  disk: [MILLISECOND, 5 * MILLISECOND],
+} as const;
+
+function delaysOf({ options }: TestCluster): NonNullable<ClusterOptions["delays"]> {
+  return options.delays ?? DELAYS;
 }
 
 function plan(cluster: TestCluster, host: Host, delay: Micros, stimulus: EtcdStimulus): number {

@@ -30,6 +30,8 @@ import { type Answer, overTheWire, type RealCluster, type Release } from "./real
 export class ModelCluster {
   readonly #names: readonly string[];
   readonly #cluster: TestCluster;
+  /** How far the model's clock is ahead of the real one. */
+  readonly #ahead: number;
 
   constructor(release: Release, real: RealCluster, seed: number) {
     const { servers } = real;
@@ -40,10 +42,13 @@ export class ModelCluster {
       epoch: Date.now() * 1000,
       peerUrls: Object.fromEntries(servers.map(({ name, peerUrl }) => [name, peerUrl])),
       config: { version: release.version },
+      // Faster than any real machine, so that it is never ahead of one.
+      delays: { network: [50, 150], disk: [50, 200] },
       clientUrls: Object.fromEntries(servers.map(({ name, url }) => [name, [url]])),
     });
     settleCluster(this.#cluster);
     this.settle();
+    this.#ahead = this.#cluster.now - Date.now() * 1000;
   }
 
   /** Member ids in hex, in the order of the members. */
@@ -65,7 +70,7 @@ export class ModelCluster {
 
   /** Lets the model's time catch up with the real one. */
   keepUp(): void {
-    const behind = Date.now() * 1000 - this.#cluster.now;
+    const behind = Date.now() * 1000 + this.#ahead - this.#cluster.now;
     if (behind > 0) runFor(this.#cluster, behind);
   }
 

@@ -3,11 +3,13 @@ import { benchQueue } from "./queue.js";
 import { benchRaft } from "./raft.js";
 import { machine } from "./report.js";
 import { benchDay, benchSimulation } from "./simulation.js";
+import { benchWatch } from "./watch.js";
 
 /** `npm run bench [-- NAME …]`: figures with the machine they were taken on. */
 const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   queue: benchQueue,
   raft: benchRaft,
+  watch: benchWatch,
   simulation: benchSimulation,
   memory: benchDay,
   linearizability: benchLinearizability,

@@ -179,7 +179,7 @@ export async function compareRuns(
     if (watching !== null) open.push(watching);
     if (!equal(server, expected)) differences.push({ at, request, server, model: expected });
   };
-  for (const [at, item] of steps.entries()) await compare(at, resolve(model, item));
+  for (const [at, item] of steps.entries()) await compare(at, resolveStep(model, item));
   if (expireMs > 0) {
     // On a machine too slow to finish the steps before the first key expires nothing can be said.
     fc.pre(Date.now() - began < SHORT_TTL * 1000);
@@ -208,7 +208,8 @@ function expireModel(model: Model): void {
   for (const { id, response } of notices) model.fired.set(id, response);
 }
 
-function resolve(model: Model, item: Step): V2Request {
+/** States a step's request, with the indexes of the store before it. */
+export function resolveStep(model: Pick<Model, "store" | "base">, item: Step): V2Request {
   if ("prevIndex" in item) {
     const found = v2Get(model.store, item.request.key, false, false, 0);
     const current = found.ok ? found.node.modifiedIndex : 1;
@@ -315,7 +316,8 @@ interface ServerBody {
   readonly prevNode?: ServerNode;
 }
 
-function answerOf(response: Response, text: string): Answer {
+/** A server's answer. */
+export function answerOf(response: Response, text: string): Answer {
   const body = JSON.parse(text) as ServerBody;
   const { status } = response;
   if (body.errorCode !== undefined) {
@@ -336,7 +338,8 @@ function answerOf(response: Response, text: string): Answer {
   };
 }
 
-function normalise(response: V2Response): Answer {
+/** The model's answer. */
+export function normalise(response: V2Response): Answer {
   if (!response.ok) {
     const { status, errorCode, message, cause, index } = response;
     return { status, errorCode, message, cause, index };

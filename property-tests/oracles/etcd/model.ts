@@ -10,6 +10,7 @@ import {
   raftIdOf,
   type V2Request,
   type V2Response,
+  type V2Store,
   type WatchMessage,
 } from "../../../core/etcd/index.js";
 import {
@@ -85,18 +86,18 @@ export class ModelCluster {
   }
 
   get revision(): Revision {
-    return this.#mvcc.revision;
+    return this.#stores.mvcc.revision;
   }
 
   get compactRevision(): Revision {
-    return this.#mvcc.compactRevision;
+    return this.#stores.mvcc.compactRevision;
   }
 
-  get #mvcc() {
+  get #stores() {
     const leader = leaderOf(this.#cluster) ?? this.#names[0] ?? "";
     const { run } = stateOf(this.#cluster, leader);
     if (run === null) throw new Error(`${leader} is down`);
-    return run.stores.mvcc;
+    return run.stores;
   }
 
   call(member: number, name: CallName, request: ClientRequest): Answer {
@@ -113,13 +114,28 @@ export class ModelCluster {
     return { ok: true, message: overTheWire(pathOf(name), message) };
   }
 
-  v2(member: number, request: V2Request): V2Response | null {
-    const reply = this.#ask(member, request);
-    if (reply === null) return null;
+  /** Asks for something of the v2 API; the id under which the answer comes. */
+  askV2(member: number, request: V2Request): number {
+    const id = ask(this.#cluster, this.#name(member), request);
+    const isAnswered = (): boolean => this.#cluster.replies.has(id);
+    if (request.op !== "watch") runUntil(this.#cluster, isAnswered, 20_000_000);
+    this.settle();
+    return id;
+  }
+
+  /** The answer to a request of the v2 API; null while there is none. */
+  v2Answer(id: number): V2Response | null {
+    const reply = this.#cluster.replies.get(id)?.[0];
+    if (reply === undefined) return null;
     if ("unreachable" in reply || "header" in reply || "code" in reply) {
       throw new Error(`the model answered ${JSON.stringify(reply)}`);
     }
     return reply;
+  }
+
+  /** Keys of the v2 API as the leader has them. */
+  get v2Store(): V2Store {
+    return this.#stores.v2;
   }
 
   /** Opens a stream of watches; its id. */

@@ -4,12 +4,17 @@ import { agree, canonical, canonicalStream, countTold, type Plain } from "./cano
 import { ModelCluster } from "./model.js";
 import { type Answer, RealCluster, type RealStream, type Release } from "./real.js";
 import { type Known, resolve, type Step } from "./steps.js";
+import { V2Pair } from "./v2.js";
 
-/** The first step that the sides answer differently. */
-export interface Difference {
-  readonly at: number;
+/** What the real side says and what the model says. */
+export interface Apart {
   readonly expected: Plain;
   readonly actual: Plain;
+}
+
+/** The first step that the sides answer differently. */
+export interface Difference extends Apart {
+  readonly at: number;
 }
 
 /** Milliseconds in which a real member must tell its watchers what the model tells. */
@@ -31,11 +36,14 @@ export class Pair {
   readonly #realNames = new Map<string, string>();
   readonly #modelNames = new Map<string, string>();
 
+  readonly #v2: V2Pair;
+
   private constructor(
     readonly real: RealCluster,
     readonly model: ModelCluster,
-    readonly release: Release,
-  ) {}
+  ) {
+    this.#v2 = new V2Pair(real, model);
+  }
 
   /** Starts both. With `healthy`, waits until membership may be changed. */
   static async start(
@@ -47,7 +55,7 @@ export class Pair {
     const real = await RealCluster.start(release, NAMES.slice(0, members));
     try {
       const model = new ModelCluster(release, real, seed);
-      const pair = new Pair(real, model, release);
+      const pair = new Pair(real, model);
       for (const [i, id] of model.ids(real).entries()) pair.#name(`@self-${i}`, id, id);
       await pair.#alignLead();
       if (healthy) await pause(HEALTH_MS);
@@ -60,6 +68,7 @@ export class Pair {
 
   async end(): Promise<void> {
     for (const { real } of this.#streams.values()) real.close();
+    this.#v2.end();
     await this.real.remove();
   }
 
@@ -67,7 +76,8 @@ export class Pair {
   async play(steps: readonly Step[]): Promise<Difference | null> {
     for (const [at, step] of steps.entries()) {
       this.model.keepUp();
-      const difference = (await this.#step(step)) ?? (await this.#told());
+      const difference =
+        (await this.#step(step)) ?? (await this.#told()) ?? (await this.#v2.told());
       if (difference !== null) return { at, ...difference };
     }
     await pause(SYNC_MS);
@@ -75,20 +85,19 @@ export class Pair {
     return late === null ? null : { at: steps.length - 1, ...late };
   }
 
-  async #step(step: Step): Promise<Omit<Difference, "at"> | null> {
+  async #step(step: Step): Promise<Apart | null> {
     switch (step.kind) {
       case "call":
         return this.#call(step);
       case "watch":
         return this.#watch(step);
       case "v2":
-        return null;
+        await this.real.catchUp(step.member);
+        return this.#v2.step(step.member, step.step);
     }
   }
 
-  async #call(
-    step: Extract<Step, { readonly kind: "call" }>,
-  ): Promise<Omit<Difference, "at"> | null> {
+  async #call(step: Extract<Step, { readonly kind: "call" }>): Promise<Apart | null> {
     const { member } = step;
     const request = resolve<V3Request>(step.request, this.#known(this.#modelNames));
     const asked = resolve<V3Request>(step.request, this.#known(this.#realNames));
@@ -130,7 +139,7 @@ export class Pair {
   }
 
   /** Compares what all streams have told so far, once the real ones have had time to tell it. */
-  async #told(): Promise<Omit<Difference, "at"> | null> {
+  async #told(): Promise<Apart | null> {
     for (const [name, { real, model }] of this.#streams) {
       const deadline = Date.now() + TELL_MS;
       let responses = this.model.responses(model);

@@ -32,8 +32,8 @@ export type InvariantName = keyof typeof INVARIANTS | `raft-${keyof typeof RAFT_
 /**
  * How much a monitor looks at. `events`: what can break only at an event is looked at only then,
  * cheaply enough for every run. `every-step`: besides, after each step of a host with an etcd
- * member, all of `checkInvariants` over the states and disks of its cluster. That costs time in the
- * length of the logs, and no run without it changes: a breach is a record of the log.
+ * member, all of `checkInvariants` over the states and disks of its cluster, which costs time in the
+ * length of the logs. A breach is a record of the log, so the mode is part of what a run is made from.
  */
 export type InvariantMode = "events" | "every-step";
 

@@ -1,4 +1,5 @@
 import { type Bytes, MILLISECOND, MINUTE, type Micros } from "../kernel/index.js";
+import type { BackendContent } from "./backend-rows.js";
 import { type EtcdProfile, profileOf } from "./profile.js";
 import { QUOTA_BYTES, REQUEST_BYTES_MAX } from "./quota.js";
 
@@ -32,6 +33,8 @@ export interface EtcdConfig {
    * members of the cluster.
    */
   readonly existing?: ExistingCluster;
+  /** Begins a new cluster with this data, as a member restored by `etcdctl snapshot restore` does. */
+  readonly restore?: BackendContent;
   /** Default: `http://NAME:2379`. */
   readonly clientUrls?: readonly string[];
   /** Default 3.4.23. */
@@ -79,8 +82,11 @@ export interface ExistingCluster {
 }
 
 /** Settings with every default in place. */
-export type ResolvedEtcdConfig = Required<Omit<EtcdConfig, "existing" | "bugs" | "quirks">> & {
+export type ResolvedEtcdConfig = Required<
+  Omit<EtcdConfig, "existing" | "restore" | "bugs" | "quirks">
+> & {
   readonly existing: ExistingCluster | null;
+  readonly restore: BackendContent | null;
   readonly bugs: Required<EtcdBugs>;
   readonly profile: EtcdProfile;
 };
@@ -97,6 +103,7 @@ export function resolveEtcdConfig(config: EtcdConfig): ResolvedEtcdConfig {
     initialCluster: config.initialCluster,
     clusterToken: config.clusterToken ?? "etcd-cluster",
     existing: config.existing ?? null,
+    restore: config.restore ?? null,
     clientUrls: config.clientUrls ?? [`http://${config.name}:2379`],
     version,
     tick: config.tick ?? 100_000,

@@ -1,4 +1,11 @@
 export type * from "./auth-api.js";
+export {
+  type BackendBucket,
+  type BackendContent,
+  type BackendRow,
+  bucketsOf,
+  contentOf,
+} from "./backend-rows.js";
 export * from "./client.js";
 export type * from "./cluster-api.js";
 export type { EtcdBugs, EtcdConfig, InitialMember } from "./config.js";

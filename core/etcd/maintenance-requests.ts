@@ -2,6 +2,7 @@ import type { Micros } from "../kernel/index.js";
 import { transferLeader } from "../raft/index.js";
 import { alarmText, listAlarms } from "./alarm.js";
 import { bytesInUse, defragment, fileBytes } from "./backend.js";
+import { bucketsOf, hashOfBuckets } from "./backend-rows.js";
 import { takeDowngrade } from "./downgrade.js";
 import { answerHashKv } from "./hash-kv.js";
 import { proposeV3 } from "./kv-requests.js";
@@ -38,9 +39,11 @@ export function takeMaintenance(
       reply(asker, "ok" in found ? found : v3Answer(run, { op: "hash-kv", ...found }), true, out);
       return;
     }
-    case "hash":
-      reply(asker, v3Failure("Unimplemented", `${request.op} is not modelled`), true, out);
+    case "hash": {
+      const buckets = bucketsOf(imageOfStores(run.stores), state.config.profile);
+      reply(asker, v3Answer(run, { op: "hash", hash: hashOfBuckets(buckets) }), true, out);
       return;
+    }
     case "snapshot":
       reply(asker, bareAnswer({ op: "snapshot", image: imageOfStores(run.stores) }), true, out);
       return;

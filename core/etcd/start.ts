@@ -10,6 +10,7 @@ import { type LogData, logDataBytes } from "./log-data.js";
 import { clusterIdOf, type Member, memberIdOf, raftIdOf } from "./membership.js";
 import { REQUESTS_PER_START } from "./propose.js";
 import type { EtcdOut } from "./reply.js";
+import { restoredDisk } from "./restore.js";
 import { createStores, restoreStores, type StoreImage } from "./snapshot.js";
 import type { EtcdState, Running } from "./state.js";
 import { createWatchHub } from "./watch.js";
@@ -38,6 +39,11 @@ export function startMember(state: EtcdState, now: Micros, out: EtcdOut): Runnin
   if (fresh) {
     // wal.Create syncs before etcd goes on.
     write(disk, { kind: "identity", identity });
+    if (config.restore !== null) {
+      const { snapshot, hardState } = restoredDisk(config.restore, initialMembers(config));
+      write(disk, { kind: "snapshot", snapshot });
+      write(disk, { kind: "hard-state", hardState });
+    }
     sync(disk, disk.written);
   }
   disk.starts++;
@@ -49,7 +55,7 @@ export function startMember(state: EtcdState, now: Micros, out: EtcdOut): Runnin
     version: config.version,
   });
   const run = newRunning(state, identity, now, out);
-  if (fresh && config.clusterState === "new") {
+  if (fresh && config.clusterState === "new" && config.restore === null) {
     bootstrap(run.node, initialPeers(config), out.facts);
   }
   state.run = run;

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -11,6 +11,8 @@ export interface EtcdServerOptions {
   readonly program?: string;
   /** The v2 API, which releases since 3.6 no longer have; default true. */
   readonly v2?: boolean;
+  /** A file to begin with: every member restores it with `etcdctl snapshot restore`. */
+  readonly snapshot?: string;
 }
 
 /** A real etcd on loopback with a data folder of its own, which survives restarts until `remove`. */
@@ -31,15 +33,21 @@ export class EtcdServer {
     this.peerUrl = peerUrl;
     this.#program = options.program ?? "etcd";
     this.#folder = mkdtempSync(join(memoryFolder(), "orrery-etcd-"));
+    const cluster = seats.map((each) => `${each.name}=${each.peerUrl}`).join(",");
+    const data = join(this.#folder, "data");
+    if (options.snapshot !== undefined) {
+      const seat = ["--name", name, "--initial-advertise-peer-urls", peerUrl];
+      restore(options.snapshot, [...seat, "--initial-cluster", cluster, "--data-dir", data]);
+    }
     this.#arguments = [
       ["--name", name],
-      ["--data-dir", this.#folder],
+      ["--data-dir", data],
       ...(options.v2 === false ? [] : [["--enable-v2=true"]]),
       ["--listen-client-urls", url],
       ["--advertise-client-urls", url],
       ["--listen-peer-urls", peerUrl],
       ["--initial-advertise-peer-urls", peerUrl],
-      ["--initial-cluster", seats.map((each) => `${each.name}=${each.peerUrl}`).join(",")],
+      ["--initial-cluster", cluster],
       ["--log-level", "error"],
     ].flat();
   }
@@ -121,6 +129,14 @@ export class EtcdServer {
       return false;
     }
   }
+}
+
+function restore(file: string, options: readonly string[]): void {
+  execFileSync("etcdctl", ["snapshot", "restore", file, ...options], {
+    env: { ...process.env, ETCDCTL_API: "3" },
+    stdio: "pipe",
+    timeout: 30_000,
+  });
 }
 
 /** Where a member is. */

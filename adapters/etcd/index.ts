@@ -1,3 +1,4 @@
+export * from "./bbolt.js";
 export * from "./proto.js";
 export * from "./v2-client.js";
 export * from "./v2-render.js";

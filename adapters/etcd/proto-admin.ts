@@ -3,15 +3,19 @@ import { enumeration, header, message } from "./proto-table.js";
 /** Package authpb: what Auth's requests and answers hold. */
 export const permissionMessages = {
   UserAddOptions: message({ no_password: [1, "bool"] }),
-  Type: enumeration("READ", "WRITE", "READWRITE"),
-  Permission: message({ permType: [1, "Type"], key: [2, "bytes"], range_end: [3, "bytes"] }),
+  Permission_Type: enumeration("READ", "WRITE", "READWRITE"),
+  Permission: message({
+    permType: [1, "Permission_Type"],
+    key: [2, "bytes"],
+    range_end: [3, "bytes"],
+  }),
 };
 
 /** Package etcdserverpb: the services Cluster, Maintenance and Auth. */
 export const adminMessages = {
   AlarmType: enumeration("NONE", "NOSPACE", "CORRUPT"),
-  AlarmAction: enumeration("GET", "ACTIVATE", "DEACTIVATE"),
-  DowngradeAction: enumeration("VALIDATE", "ENABLE", "CANCEL"),
+  AlarmRequest_AlarmAction: enumeration("GET", "ACTIVATE", "DEACTIVATE"),
+  DowngradeRequest_DowngradeAction: enumeration("VALIDATE", "ENABLE", "CANCEL"),
   Member: message({
     ID: [1, "uint64"],
     name: [2, "string"],
@@ -50,13 +54,16 @@ export const adminMessages = {
   MoveLeaderRequest: message({ targetID: [1, "uint64"] }),
   MoveLeaderResponse: message({ header }),
   AlarmRequest: message({
-    action: [1, "AlarmAction"],
+    action: [1, "AlarmRequest_AlarmAction"],
     memberID: [2, "uint64"],
     alarm: [3, "AlarmType"],
   }),
   AlarmMember: message({ memberID: [1, "uint64"], alarm: [2, "AlarmType"] }),
   AlarmResponse: message({ header, alarms: [2, "AlarmMember", "repeated"] }),
-  DowngradeRequest: message({ action: [1, "DowngradeAction"], version: [2, "string"] }),
+  DowngradeRequest: message({
+    action: [1, "DowngradeRequest_DowngradeAction"],
+    version: [2, "string"],
+  }),
   DowngradeResponse: message({ header, version: [2, "string"] }),
   StatusRequest: message({}),
   StatusResponse: message({

@@ -10,17 +10,17 @@ export const storeMessages = {
     value: [5, "bytes"],
     lease: [6, "int64"],
   }),
-  EventType: enumeration("PUT", "DELETE"),
-  Event: message({ type: [1, "EventType"], kv: [2, "KeyValue"], prev_kv: [3, "KeyValue"] }),
+  Event_EventType: enumeration("PUT", "DELETE"),
+  Event: message({ type: [1, "Event_EventType"], kv: [2, "KeyValue"], prev_kv: [3, "KeyValue"] }),
 };
 
 /** Package etcdserverpb: the services KV, Watch and Lease. */
 export const kvMessages = {
-  SortOrder: enumeration("NONE", "ASCEND", "DESCEND"),
-  SortTarget: enumeration("KEY", "VERSION", "CREATE", "MOD", "VALUE"),
-  CompareResult: enumeration("EQUAL", "GREATER", "LESS", "NOT_EQUAL"),
-  CompareTarget: enumeration("VERSION", "CREATE", "MOD", "VALUE", "LEASE"),
-  FilterType: enumeration("NOPUT", "NODELETE"),
+  RangeRequest_SortOrder: enumeration("NONE", "ASCEND", "DESCEND"),
+  RangeRequest_SortTarget: enumeration("KEY", "VERSION", "CREATE", "MOD", "VALUE"),
+  Compare_CompareResult: enumeration("EQUAL", "GREATER", "LESS", "NOT_EQUAL"),
+  Compare_CompareTarget: enumeration("VERSION", "CREATE", "MOD", "VALUE", "LEASE"),
+  WatchCreateRequest_FilterType: enumeration("NOPUT", "NODELETE"),
   ResponseHeader: message({
     cluster_id: [1, "uint64"],
     member_id: [2, "uint64"],
@@ -32,8 +32,8 @@ export const kvMessages = {
     range_end: [2, "bytes"],
     limit: [3, "int64"],
     revision: [4, "int64"],
-    sort_order: [5, "SortOrder"],
-    sort_target: [6, "SortTarget"],
+    sort_order: [5, "RangeRequest_SortOrder"],
+    sort_target: [6, "RangeRequest_SortTarget"],
     serializable: [7, "bool"],
     keys_only: [8, "bool"],
     count_only: [9, "bool"],
@@ -83,8 +83,8 @@ export const kvMessages = {
   ),
   Compare: message(
     {
-      result: [1, "CompareResult"],
-      target: [2, "CompareTarget"],
+      result: [1, "Compare_CompareResult"],
+      target: [2, "Compare_CompareTarget"],
       key: [3, "bytes"],
       version: [4, "int64"],
       create_revision: [5, "int64"],
@@ -120,7 +120,7 @@ export const kvMessages = {
     range_end: [2, "bytes"],
     start_revision: [3, "int64"],
     progress_notify: [4, "bool"],
-    filters: [5, "FilterType", "repeated"],
+    filters: [5, "WatchCreateRequest_FilterType", "repeated"],
     prev_kv: [6, "bool"],
     watch_id: [7, "int64"],
     fragment: [8, "bool"],

@@ -28,7 +28,12 @@ export const electionMessages = {
 
 /** Package grpc.health.v1. */
 export const healthMessages = {
-  ServingStatus: enumeration("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"),
+  HealthCheckResponse_ServingStatus: enumeration(
+    "UNKNOWN",
+    "SERVING",
+    "NOT_SERVING",
+    "SERVICE_UNKNOWN",
+  ),
   HealthCheckRequest: message({ service: [1, "string"] }),
-  HealthCheckResponse: message({ status: [1, "ServingStatus"] }),
+  HealthCheckResponse: message({ status: [1, "HealthCheckResponse_ServingStatus"] }),
 };

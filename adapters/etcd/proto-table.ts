@@ -32,7 +32,10 @@ export function message(
   };
 }
 
-/** An enumeration of a table: its names in the order of their numbers, from 0. */
+/**
+ * An enumeration of a table: its names in the order of their numbers, from 0. One that belongs to a message
+ * is called as Go calls it, after both, since error texts do.
+ */
 export function enumeration(...names: readonly string[]): EnumJson {
   return { values: Object.fromEntries(names.map((name, number) => [name, number])) };
 }

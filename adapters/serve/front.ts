@@ -46,6 +46,8 @@ export class MemberFront {
         else exchange.plainError(500, failureOf(error).message);
       });
     });
+    // The Keep-Alive and Connection headers that Node adds are not etcd's.
+    this.#http.keepAliveTimeout = 0;
     this.#http.on("clientError", (_, socket) => {
       if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
       else socket.destroy();
@@ -97,6 +99,7 @@ export class MemberFront {
       }
       socket.unshift(begun);
       this.#http.emit("connection", socket);
+      process.nextTick(() => socket.resume());
     });
   }
 
@@ -127,6 +130,7 @@ export class MemberFront {
       case "/v2/machines":
         return v2Machines(member, exchange);
       case "/v2/auth/enable":
+        exchange.header("X-Etcd-Cluster-Id", member.state()?.run?.clusterId ?? "");
         return exchange.json(200, { enabled: false }, "\n");
       case "/version":
         return this.#version(exchange);

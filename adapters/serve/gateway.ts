@@ -1,4 +1,5 @@
-import { methodTypes } from "../etcd/proto.js";
+import { etcdMethods, methodTypes } from "../etcd/proto.js";
+import { RECEIVE_MAX } from "./grpc.js";
 import type { Exchange } from "./http.js";
 import { fromJson, JsonProblem, parseJson, toJson } from "./json.js";
 import type { CallContext, MemberService } from "./service.js";
@@ -103,12 +104,21 @@ export async function gateway(service: MemberService, exchange: Exchange): Promi
     return;
   }
   try {
+    checkSize(path, message);
     const answer = await service.call(path, message, context);
     exchange.header("Grpc-Metadata-Content-Type", "application/grpc");
     exchange.json(200, toJson(answer, types.response));
   } catch (error) {
     answerFailure(exchange, failureOf(error), true);
   }
+}
+
+/** The gateway is a client of the member's gRPC port, whose limit holds for it, too. */
+function checkSize(path: string, message: Record<string, unknown>): void {
+  const size = etcdMethods().get(path)?.requestSerialize(message).length ?? 0;
+  if (size <= RECEIVE_MAX) return;
+  const text = `grpc: received message larger than max (${size} vs. ${RECEIVE_MAX})`;
+  throw new CallFailure(8, text);
 }
 
 /** One JSON value after the other, read as they come; an answer is a line. */
@@ -213,9 +223,13 @@ function sink(exchange: Exchange, type: string): StreamSink {
 }
 
 function answerFailure(exchange: Exchange, { code, details }: CallFailure, called: boolean): void {
-  if (called) exchange.header("Trailer", "Grpc-Trailer-Content-Type");
-  exchange.json(httpStatus(code), { error: details, message: details, code });
+  const body = { error: details, message: details, code };
+  if (!called) exchange.json(httpStatus(code), body);
+  else exchange.jsonWithTrailer(httpStatus(code), body, CALLED);
 }
+
+/** Of a call that reached gRPC. */
+const CALLED = { "Grpc-Trailer-Content-Type": "application/grpc" };
 
 /** The HTTP status that grpc-gateway 1.9 gives a gRPC code. */
 function httpStatus(code: number): number {

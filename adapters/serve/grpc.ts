@@ -19,7 +19,7 @@ import type { CallFailure } from "./status.js";
 import { failureOf, type StreamHandle, type StreamSink } from "./stream.js";
 
 /** What a member takes in one message: --max-request-bytes and 512 KiB for gRPC's part. */
-const RECEIVE_MAX = (1.5 * 1024 + 512) * 1024;
+export const RECEIVE_MAX = (1.5 * 1024 + 512) * 1024;
 
 /** A member's gRPC server. It has no port of its own: connections are handed to it. */
 export class GrpcFront {

@@ -82,6 +82,7 @@ export class Exchange {
   }
 
   notAllowed(allowed: string): void {
+    this.#response.removeHeader("X-Etcd-Cluster-Id");
     this.header("Allow", allowed).plainError(405, "Method Not Allowed");
   }
 
@@ -89,6 +90,16 @@ export class Exchange {
     const bytes = Buffer.from(body);
     this.header("Content-Length", bytes.length);
     this.#response.writeHead(status).end(this.method === "HEAD" ? undefined : bytes);
+  }
+
+  /** JSON in chunks, with a header behind it: what becomes of gRPC's trailers. */
+  jsonWithTrailer(status: number, body: unknown, trailer: Readonly<Record<string, string>>): void {
+    this.header("Content-Type", "application/json");
+    this.header("Trailer", Object.keys(trailer).join(", "));
+    this.#response.writeHead(status);
+    this.#response.write(JSON.stringify(body));
+    this.#response.addTrailers(trailer);
+    this.#response.end();
   }
 
   /** Sends the head of an answer whose body comes in parts. */

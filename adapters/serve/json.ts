@@ -17,7 +17,7 @@ export function toJson(message: Wire, type: string): Record<string, unknown> {
     if (field.rule === "repeated") {
       if (!Array.isArray(value) || value.length === 0) continue;
       out[name] = value.map((one) => valueToJson(one, field.type, shape.home));
-    } else if (choices.has(name) || !isZero(value)) {
+    } else if (choices.has(name) || !isZero(value, field.type, shape.home)) {
       out[name] = valueToJson(value, field.type, shape.home);
     }
   }
@@ -71,15 +71,21 @@ function shapeOf(type: string): MessageShape {
   return shape;
 }
 
-function isZero(value: unknown): boolean {
+function isZero(value: unknown, type: string, home: string): boolean {
   if (value instanceof Uint8Array) return value.length === 0;
-  return value === 0 || value === "" || value === false || value === "0";
+  if (value === 0 || value === "" || value === false || value === "0") return true;
+  return typeof value === "string" && type !== "string" && enumNames(type, home)?.[value] === 0;
+}
+
+/** The names of an enumeration with their numbers; null for another type. */
+function enumNames(type: string, home: string): Readonly<Record<string, number>> | null {
+  const shape = typeNamed(type, home);
+  return shape !== null && "values" in shape ? shape.values : null;
 }
 
 function valueToJson(value: unknown, type: string, home: string): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
   if (isWire(value)) return toJson(value, full(type, home));
-  // The first name of an enumeration is its zero, which only a list or a choice still shows.
   return value;
 }
 
@@ -95,13 +101,13 @@ function valueFromJson(value: unknown, type: string, home: string): unknown {
   if (type === "bool") return exactly(value, "boolean", "bool");
   if (type === "string") return exactly(value, "string", "string");
   if (type === "bytes") return base64(value);
-  const shape = typeNamed(type, home);
-  if (shape !== null && "values" in shape) {
-    if (typeof value === "number" && Number.isInteger(value)) return value;
-    if (typeof value === "string" && Object.hasOwn(shape.values, value)) return shape.values[value];
-    throw new JsonProblem(`unknown value ${JSON.stringify(value)} for enum ${full(type, home)}`);
-  }
-  return fromJson(value, full(type, home));
+  const names = enumNames(type, home);
+  if (names === null) return fromJson(value, full(type, home));
+  // Messages have names, and numbers only where there is none.
+  const name = Object.keys(names).find((known) => known === value || names[known] === value);
+  if (name !== undefined) return name;
+  if (typeof value === "number" && Number.isInteger(value)) return value;
+  throw new JsonProblem(`unknown value ${JSON.stringify(value)} for enum ${full(type, home)}`);
 }
 
 function exactly(value: unknown, kind: "boolean" | "string", goType: string): unknown {
@@ -114,7 +120,10 @@ function integer(value: unknown, type: string): string {
   const text = typeof value === "number" ? String(value) : value;
   if (typeof text === "string" && /^-?\d{1,20}$/.test(text) && fits(BigInt(text), type))
     return text;
-  const shown = typeof value === "string" ? `string ${value}` : `${goKind(value)} ${String(value)}`;
+  // What is between quotes is read as JSON by itself.
+  if (typeof value === "string" && !/^-?\d/.test(value))
+    throw new JsonProblem(goSyntaxError(value));
+  const shown = typeof value === "boolean" ? "bool" : `number ${String(value)}`;
   throw new JsonProblem(`json: cannot unmarshal ${shown} into Go value of type ${type}`);
 }
 

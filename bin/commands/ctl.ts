@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
@@ -28,7 +28,7 @@ Examples:
 }
 
 async function ctl(words: readonly string[], flags: { readonly socket?: string }): Promise<void> {
-  const path = flags.socket ?? process.env.ORRERY_CONTROL ?? onlySocket();
+  const path = flags.socket ?? process.env.ORRERY_CONTROL ?? (await onlySocket());
   try {
     const { ok, text } = await sendControl(path, words);
     if (ok) console.log(text);
@@ -42,18 +42,22 @@ async function ctl(words: readonly string[], flags: { readonly socket?: string }
   }
 }
 
-/** The socket of the one cluster that is served here. */
-function onlySocket(): string {
-  const found = readdirSync(tmpdir())
-    .filter((name) => name.startsWith(CONTROL_FOLDER))
-    .map((name) => join(tmpdir(), name, CONTROL_SOCKET))
-    .filter((path) => existsSync(path));
+/** The socket of the one cluster that is served here. Those of runs that were killed answer nothing. */
+async function onlySocket(): Promise<string> {
+  const found: string[] = [];
+  for (const name of readdirSync(tmpdir())) {
+    if (!name.startsWith(CONTROL_FOLDER)) continue;
+    const path = join(tmpdir(), name, CONTROL_SOCKET);
+    const answer = await sendControl(path, ["help"]).catch(() => null);
+    if (answer !== null) found.push(path);
+  }
   const [only] = found;
   if (found.length === 1 && only !== undefined) return only;
-  if (found.length === 0) console.error("no control socket is there: orrery serve prints its own");
-  else
+  if (found.length === 0) console.error("no cluster is served: orrery serve prints its socket");
+  else {
     console.error(
       `several clusters are served; choose one with --socket:\n  ${found.join("\n  ")}`,
     );
+  }
   process.exit(EXIT.badInput);
 }

@@ -142,11 +142,10 @@ export class Control {
 
   #partition(words: readonly string[], flags: Flags): string {
     const [left = [], right] = sides(words);
-    const clients = [left, right ?? []].map((side) => side.includes("clients"));
-    if (clients.some(Boolean)) {
-      const others = clients[0] === true ? (right ?? []) : left;
-      const hosts =
-        others.length === 0 || others.includes("clients") ? this.#all() : this.#hosts(others);
+    const named = [...left, ...(right ?? [])];
+    if (named.includes("clients")) {
+      const others = named.filter((name) => name !== "clients");
+      const hosts = others.length === 0 ? this.#all() : this.#hosts(others);
       for (const host of hosts) this.#world.cutClients(host, true);
       return `clients no longer reach ${this.#names(hosts)}; heal ends it`;
     }
@@ -201,8 +200,7 @@ export class Control {
     const duration = text === undefined ? lasts : readDuration(text);
     if (duration === null || duration <= 0) throw new Refusal("--for: expected 500ms, 10s or 2m");
     const id = this.#nextFault++;
-    const { at } = this.#world.simulation;
-    this.#world.intervene({ kind: "fault", fault: { ...kind, id, at, duration } });
+    this.#world.begin(kind, id, duration);
     return `${this.#describe(kind)} (${id})`;
   }
 

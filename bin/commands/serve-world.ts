@@ -2,7 +2,12 @@ import type { AskOptions, Conversation, MemberPort } from "../../adapters/serve/
 import type { ClientReply, ClientRequest } from "../../core/etcd/index.js";
 import type { HostState, Packet } from "../../core/host/index.js";
 import type { Micros, NodeIndex } from "../../core/kernel/index.js";
-import { type Intervention, Simulation, type SimulationOptions } from "../../sim/index.js";
+import {
+  type FaultKind,
+  type Intervention,
+  Simulation,
+  type SimulationOptions,
+} from "../../sim/index.js";
 
 /** Real time that the world may take before sockets get their turn, ms. */
 const SLICE_MS = 20;
@@ -103,6 +108,14 @@ export class ServedWorld {
   intervene(what: Intervention): void {
     this.#catchUp();
     this.simulation.intervene(what);
+    this.#pumpSoon();
+  }
+
+  /** Begins a fault, now. */
+  begin(kind: FaultKind, id: number, duration: Micros): void {
+    this.#catchUp();
+    const { at } = this.simulation;
+    this.simulation.intervene({ kind: "fault", fault: { ...kind, id, at, duration } });
     this.#pumpSoon();
   }
 

@@ -5,7 +5,9 @@ import { formatDiagnostic, type LogRecord, type Parsed } from "../../core/kernel
 import {
   createSimulation,
   faultPlanFromJson,
+  interventionFromJson,
   type RunOrigin,
+  type Simulation,
   scenarioFromJson,
 } from "../../sim/index.js";
 import { formatTime } from "../../viz/index.js";
@@ -65,10 +67,32 @@ function verifyRun(path: string, reader: LogReader): void {
       simulation.stop();
     },
   });
-  simulation.advance(origin.scenario.duration);
+  if (reader.header.origin.program === "serve") bringVisitors(simulation, reader, path);
+  else simulation.advance(origin.scenario.duration);
   simulation.finish();
   const left = divergence === null && !exhausted ? expected.next() : null;
   report(path, compared, divergence, left?.done === false ? left.value : null);
+}
+
+/** What came from outside comes again when it came, and the run ends when it ended. */
+function bringVisitors(simulation: Simulation, reader: LogReader, path: string): void {
+  let end = 0;
+  for (const { type, at, kind, data, seq } of reader.records()) {
+    end = at;
+    if (type !== "stimulus") continue;
+    simulation.advance(at);
+    const what = interventionFromJson(data, simulation.scenario);
+    if (what !== null) {
+      simulation.intervene(what);
+      continue;
+    }
+    const position = { file: path, line: 1, column: 1 };
+    const found = `${kind} with seq ${seq}`;
+    const expected = "something that comes into a run from outside";
+    const advice = "It was written by something else.";
+    refuse([{ code: "E_LOG_HEADER", severity: "error", position, found, expected, advice }]);
+  }
+  simulation.advance(end);
 }
 
 function report(

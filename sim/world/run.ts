@@ -51,3 +51,29 @@ export interface RunSummary {
   readonly violations: readonly Violation[];
   readonly failedExpectations: number;
 }
+
+/**
+ * An intervention as a log holds it; null when it is none. Packets and actions are taken as they are:
+ * the log's checksums say that this program wrote them.
+ */
+export function interventionFromJson(json: unknown, { hosts }: Scenario): Intervention | null {
+  if (!isIntervention(json)) return null;
+  if (json.kind !== "packet") return json;
+  return hosts[json.host] === undefined || typeof json.packet?.kind !== "string" ? null : json;
+}
+
+function isIntervention(json: unknown): json is Intervention {
+  if (json === null || typeof json !== "object" || !("kind" in json)) return false;
+  switch (json.kind) {
+    case "packet":
+      return "host" in json && typeof json.host === "number" && "packet" in json;
+    case "fault":
+      return "fault" in json;
+    case "end-fault":
+      return "id" in json && typeof json.id === "number";
+    case "action":
+      return "action" in json;
+    default:
+      return false;
+  }
+}

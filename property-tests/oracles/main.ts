@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { describeEtcd, etcdOracle } from "./etcd.js";
 import { describeReport, raftOracle } from "./raft.js";
 
-const USAGE = `usage: npm run oracle -- raft [--scripts N] [--seed S] [--json]
+const USAGE = `usage: npm run oracle -- raft|raft-trace [--scripts N] [--seed S] [--json]
        npm run oracle -- etcd [--ops N] [--version 3.4|3.6] [--seed S] [--json]`;
 
 interface Options {
@@ -25,6 +25,8 @@ type Ask = (chosen: Options) => Promise<{ readonly report: Verdict; readonly tex
 
 const ORACLES = {
   raft: async ({ scripts, seed }) => told(await raftOracle(scripts, seed), describeReport),
+  "raft-trace": async ({ scripts, seed }) =>
+    told(await raftOracle(scripts, seed, "raft-trace"), describeReport),
   etcd: async ({ ops, seed, version }) => told(await etcdOracle(ops, seed, version), describeEtcd),
 } as const satisfies Readonly<Record<string, Ask>>;
 

@@ -13,7 +13,7 @@ import { hasProcesses, releaseIdle } from "./process-table.js";
 import { settle } from "./run-queue.js";
 import { serviceOf } from "./service.js";
 import { processExited, processReady, serviceTimer } from "./service-events.js";
-import { socketTraffic } from "./socket.js";
+import { socketsDrained, socketTraffic } from "./socket.js";
 import type { SystemdState, Unit } from "./state.js";
 import { elapseTimer } from "./timer.js";
 import { addJob } from "./transaction.js";
@@ -123,6 +123,9 @@ function react(dispatch: Dispatch, stimulus: SystemdStimulus): void {
       if (unit !== undefined) socketTraffic(dispatch, unit);
       return;
     }
+    case "socket-drained":
+      socketsDrained(dispatch, stimulus.service);
+      return;
     case "timer":
       onTimer(dispatch, stimulus.timer);
       return;

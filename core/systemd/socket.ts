@@ -5,6 +5,7 @@ import {
   type Dispatch,
   isStopPending,
   jobOf,
+  linked,
 } from "./context.js";
 import type { StartOutcome } from "./outcome.js";
 import type { ServiceState, SocketRuntime, Unit } from "./state.js";
@@ -103,8 +104,14 @@ export function socketTriggerChanged(dispatch: Dispatch, unit: Unit, service: Un
   if (GONE.has(state)) {
     setSocketState(dispatch, unit, "listening");
   }
-  if (service.service?.state === "running") {
-    socket.traffic = false;
-    setSocketState(dispatch, unit, "running");
+  if (service.service?.state === "running") setSocketState(dispatch, unit, "running");
+}
+
+/** A program of a service took off what had come in on the sockets that start it. */
+export function socketsDrained(dispatch: Dispatch, service: string): void {
+  const unit = dispatch.state.units.get(service);
+  if (unit === undefined) return;
+  for (const { socket } of linked(dispatch.state, unit, "triggeredBy")) {
+    if (socket !== null) socket.traffic = false;
   }
 }

@@ -62,6 +62,12 @@ export interface SocketTraffic {
   readonly unit: string;
 }
 
+/** A program of a service took off all that had come in on the service's sockets. */
+export interface SocketDrained {
+  readonly kind: "socket-drained";
+  readonly service: string;
+}
+
 /** Stop everything in order (`systemctl reboot`, `poweroff`); answered by `ShutdownComplete`. */
 export interface Shutdown {
   readonly kind: "shutdown";
@@ -75,6 +81,7 @@ export type SystemdStimulus =
   | ProcessForked
   | TimerFired
   | SocketTraffic
+  | SocketDrained
   | FileChanged
   | HostnameChanged
   | Shutdown;

@@ -1,0 +1,60 @@
+/** Where the program lies in the container. */
+export const PROGRAM = "/usr/local/bin/act";
+
+/** What the program does; times in milliseconds from its start. */
+export interface Behaviour {
+  /** `run=`: how long it runs; null: until a signal ends it. */
+  readonly run: number | null;
+  /** `exit=`: its exit status. */
+  readonly exit: number;
+  /** `die=`: the signal it ends itself with, instead of exiting. */
+  readonly die: string | null;
+  /** `ready=`: when it says READY=1. */
+  readonly ready: number | null;
+  /** `term=TAKES:CODE` or `term=never:0`: what it does on SIGTERM, SIGINT, SIGHUP; null: it dies of it. */
+  readonly term: { readonly takes: number | null; readonly code: number } | null;
+  /** `fork=`: it forks at once; the parent exits then, the child does the rest. */
+  readonly fork: number | null;
+  readonly forkexit: number;
+  /** `child=`: it starts a child at once that lives as long; with `deaf` the child ignores SIGTERM. */
+  readonly child: number | null;
+  readonly deaf: boolean;
+  /** `touch=` and `rm=`: files it makes and removes at once. */
+  readonly touch: string | null;
+  readonly rm: string | null;
+  /** `drain`: it takes off what is on its socket. */
+  readonly drain: boolean;
+}
+
+/** Reads the command line of the program; null when it is another one. */
+export function behaviourOf(argv: readonly string[]): Behaviour | null {
+  if (argv[0] !== PROGRAM) return null;
+  const words = new Map(
+    argv.slice(1).map((word): [string, string] => {
+      const equals = word.indexOf("=");
+      return equals < 0 ? [word, ""] : [word.slice(0, equals), word.slice(equals + 1)];
+    }),
+  );
+  const number = (name: string): number | null => {
+    const text = words.get(name);
+    return text === undefined ? null : Number(text);
+  };
+  const term = words.get("term")?.split(":");
+  return {
+    run: number("run"),
+    exit: number("exit") ?? 0,
+    die: words.get("die") ?? null,
+    ready: number("ready"),
+    term:
+      term === undefined
+        ? null
+        : { takes: term[0] === "never" ? null : Number(term[0]), code: Number(term[1] ?? "0") },
+    fork: number("fork"),
+    forkexit: number("forkexit") ?? 0,
+    child: number("child"),
+    deaf: words.has("deaf"),
+    touch: words.get("touch") ?? null,
+    rm: words.get("rm") ?? null,
+    drain: words.has("drain"),
+  };
+}

@@ -1,0 +1,137 @@
+import { chance, type Generator, nextBetween, pick } from "../../../core/kernel/index.js";
+import { PROGRAM } from "./behaviour.js";
+import type { Theme } from "./generate.js";
+import { FILES } from "./unit-set.js";
+
+const percent = (g: Generator, parts: number): boolean => chance(g, parts * 10_000);
+
+const TYPES = [
+  "simple",
+  "simple",
+  "simple",
+  "exec",
+  "forking",
+  "oneshot",
+  "oneshot",
+  "notify",
+] as const;
+
+/** The lines of a [Service] section. */
+export function generateService(g: Generator, theme: Theme, name: string): string[] {
+  const type = pick(g, TYPES);
+  const lines = [`Type=${type}`];
+  if (percent(g, type === "oneshot" ? 60 : 15)) lines.push("RemainAfterExit=yes");
+  const mains = type === "oneshot" && percent(g, 25) ? 2 : 1;
+  for (let left = mains; left > 0; left--) {
+    lines.push(`ExecStart=${dash(g, 6)}${mainProgram(g, theme, type, name)}`);
+  }
+  const around = theme === "timeouts" || theme === "failures" ? 22 : 10;
+  for (const key of ["ExecStartPre", "ExecStartPost", "ExecStop", "ExecStopPost"] as const) {
+    if (percent(g, around)) lines.push(`${key}=${dash(g, 15)}${shortProgram(g, theme)}`);
+    if (percent(g, around / 5)) lines.push(`${key}=${shortProgram(g, theme)}`);
+  }
+  if (percent(g, around / 2)) {
+    const exit = pick(g, [0, 0, 1, 7, 255]);
+    lines.push(`ExecCondition=${PROGRAM} run=${nextBetween(g, 1, 3) * 50} exit=${exit}`);
+  }
+  if (percent(g, 25)) lines.push(`ExecReload=${shortProgram(g, theme)}`);
+  lines.push(...restartSettings(g, theme, type), ...timeoutSettings(g, theme, lines));
+  return lines;
+}
+
+const dash = (g: Generator, parts: number): string => (percent(g, parts) ? "-" : "");
+
+function mainProgram(
+  g: Generator,
+  theme: Theme,
+  type: (typeof TYPES)[number],
+  name: string,
+): string {
+  const words = [PROGRAM];
+  const fails = theme === "failures" || theme === "restarts" ? 45 : 15;
+  if (type === "notify" && !percent(g, 15)) words.push(`ready=${nextBetween(g, 1, 6) * 60}`);
+  if (type === "forking") {
+    words.push(`fork=${nextBetween(g, 1, 5) * 60}`);
+    if (percent(g, fails / 3)) words.push(`forkexit=${nextBetween(g, 1, 3)}`);
+  }
+  const ends = type === "oneshot" || percent(g, theme === "restarts" ? 80 : 40);
+  if (ends) words.push(`run=${nextBetween(g, 1, 12) * 70}`, ...ending(g, fails));
+  if (percent(g, theme === "timeouts" ? 45 : 12)) {
+    words.push(
+      percent(g, 45)
+        ? "term=never:0"
+        : `term=${nextBetween(g, 1, 7) * 60}:${pick(g, [0, 0, 1, 3])}`,
+    );
+  }
+  if (percent(g, theme === "timeouts" ? 20 : 5)) {
+    words.push(`child=${nextBetween(g, 3, 20) * 70}`);
+    if (percent(g, 30)) words.push("deaf");
+  }
+  if (percent(g, theme === "triggers" ? 15 : 2)) {
+    words.push(`${pick(g, ["touch", "rm"])}=${FILES}/${name.split(".")[0]}`);
+  }
+  if (percent(g, 80)) words.push("drain");
+  return words.join(" ");
+}
+
+function ending(g: Generator, fails: number): string[] {
+  if (!percent(g, fails)) return [];
+  return percent(g, 75)
+    ? [`exit=${pick(g, [1, 2, 7, 143])}`]
+    : [`die=${pick(g, ["TERM", "KILL", "HUP", "USR1"])}`];
+}
+
+function shortProgram(g: Generator, theme: Theme): string {
+  const words = [PROGRAM, `run=${nextBetween(g, 1, theme === "timeouts" ? 10 : 4) * 60}`];
+  if (percent(g, theme === "failures" ? 30 : 12)) words.push(`exit=${pick(g, [1, 3, 255])}`);
+  if (percent(g, 6)) words.push("term=never:0");
+  return words.join(" ");
+}
+
+const RESTARTS = [
+  "always",
+  "on-success",
+  "on-failure",
+  "on-failure",
+  "on-abnormal",
+  "on-abort",
+  "on-watchdog",
+] as const;
+
+function restartSettings(g: Generator, theme: Theme, type: (typeof TYPES)[number]): string[] {
+  if (!percent(g, theme === "restarts" ? 85 : 20)) return [];
+  const lines = [`Restart=${pick(g, RESTARTS)}`, `RestartSec=${nextBetween(g, 1, 6) * 100}ms`];
+  if (percent(g, 12))
+    lines.push(`SuccessExitStatus=${pick(g, ["1", "7", "SIGKILL", "SIGUSR1", "2 7"])}`);
+  if (percent(g, 10)) lines.push(`RestartPreventExitStatus=${pick(g, ["1", "7", "SIGKILL"])}`);
+  if (percent(g, 8) && (type !== "oneshot" || percent(g, 10))) {
+    lines.push(`RestartForceExitStatus=${pick(g, ["0", "2", "SIGTERM"])}`);
+  }
+  return lines;
+}
+
+/** Whatever does not end by itself or by SIGTERM needs a timeout, so that a set ends. */
+function timeoutSettings(g: Generator, theme: Theme, lines: readonly string[]): string[] {
+  const odd = theme === "timeouts";
+  const settings = [`TimeoutStopSec=${nextBetween(g, 3, 6) * 100}ms`];
+  if (odd || percent(g, 40) || lines.includes("Type=notify")) {
+    settings.push(`TimeoutStartSec=${nextBetween(g, 3, 9) * 100}ms`);
+  }
+  if (percent(g, odd ? 20 : 3)) settings.push(`RuntimeMaxSec=${nextBetween(g, 3, 9) * 100}ms`);
+  if (percent(g, odd ? 40 : 8)) {
+    settings.push(`KillMode=${pick(g, ["control-group", "mixed", "process", "none"])}`);
+  }
+  if (percent(g, odd ? 20 : 4)) {
+    settings.push(`KillSignal=${pick(g, ["SIGINT", "SIGHUP", "SIGUSR1", "SIGKILL"])}`);
+  }
+  if (percent(g, odd ? 12 : 2)) settings.push("SendSIGKILL=no");
+  if (percent(g, odd ? 10 : 2)) settings.push("SendSIGHUP=yes");
+  if (percent(g, odd ? 15 : 2)) {
+    settings.push(`TimeoutStopFailureMode=${pick(g, ["kill", "terminate"])}`);
+  }
+  if (percent(g, odd ? 15 : 2)) {
+    settings.push(`TimeoutStartFailureMode=${pick(g, ["kill", "terminate"])}`);
+  }
+  if (percent(g, odd ? 12 : 2)) settings.push("GuessMainPID=no");
+  return settings;
+}

@@ -1,0 +1,251 @@
+import {
+  chance,
+  createGenerator,
+  type Generator,
+  nextBetween,
+  permutation,
+  pick,
+} from "../../../core/kernel/index.js";
+import { generateService } from "./generate-service.js";
+import { FILES, fifoOf, type JobAction, type SetUnit, type UnitSet } from "./unit-set.js";
+
+const percent = (g: Generator, parts: number): boolean => chance(g, parts * 10_000);
+
+/** What a set is mostly about. */
+export const THEMES = [
+  "dependencies",
+  "failures",
+  "restarts",
+  "timeouts",
+  "modes",
+  "triggers",
+  "cycles",
+  "everything",
+] as const;
+
+export type Theme = (typeof THEMES)[number];
+
+/** Set `number` of a seed. Of sets that turn out to hang on time, the next `attempt` is taken. */
+export function generateSet(
+  seed: number,
+  number: number,
+  attempt: number,
+): UnitSet & { theme: Theme } {
+  const g = createGenerator(seed, `systemd/${number}/${attempt}`);
+  const theme = THEMES[number % THEMES.length] ?? "everything";
+  const count = percent(g, 55) ? nextBetween(g, 2, 5) : nextBetween(g, 5, 12);
+  const prefix = `o${number}x${attempt}`;
+  const names = Array.from({ length: count }, (_, index) => {
+    const type = theme === "triggers" && index > 0 ? "service" : typeOf(g, theme);
+    return `${prefix}${String.fromCharCode(97 + index)}.${type}`;
+  });
+  if (theme === "triggers") addTriggers(g, names, prefix);
+  const units = names.map((name) => generateUnit(g, theme, name, names));
+  return { theme, units, actions: generateActions(g, theme, names) };
+}
+
+function typeOf(g: Generator, theme: Theme): string {
+  if (theme === "everything" && percent(g, 12)) return pick(g, ["timer", "path", "socket"]);
+  return percent(g, 15) ? "target" : "service";
+}
+
+/** Timers, paths and sockets take the name of the service that they start. */
+function addTriggers(g: Generator, names: string[], prefix: string): void {
+  const services = names.filter((name) => name.endsWith(".service"));
+  for (const service of services) {
+    if (names.length >= 12) break;
+    if (!percent(g, 60)) continue;
+    names.push(service.replace(/service$/, pick(g, ["timer", "path", "socket"])));
+  }
+  if (services.length === 0) names.push(`${prefix}z.service`);
+}
+
+function generateUnit(g: Generator, theme: Theme, name: string, names: readonly string[]): SetUnit {
+  if (percent(g, 2)) return { name, lines: [], masked: true };
+  const type = name.slice(name.lastIndexOf(".") + 1);
+  const lines = ["[Unit]", ...dependencies(g, theme, name, names), ...unitSettings(g, theme, name)];
+  switch (type) {
+    case "service":
+      return { name, lines: [...lines, "[Service]", ...generateService(g, theme, name)] };
+    case "timer":
+      return { name, lines: [...lines, "[Timer]", ...timerSettings(g)] };
+    case "path":
+      return { name, lines: [...lines, "[Path]", ...pathSettings(g, name)] };
+    case "socket":
+      return { name, lines: [...lines, "[Socket]", `ListenFIFO=${fifoOf(name)}`] };
+    default:
+      return { name, lines };
+  }
+}
+
+const PULLS = ["Requires", "Wants", "BindsTo", "Requisite", "Upholds"] as const;
+const OTHERS = [
+  "PartOf",
+  "Conflicts",
+  "OnFailure",
+  "OnSuccess",
+  "PropagatesReloadTo",
+  "ReloadPropagatedFrom",
+  "PropagatesStopTo",
+  "StopPropagatedFrom",
+] as const;
+
+function dependencies(
+  g: Generator,
+  theme: Theme,
+  name: string,
+  names: readonly string[],
+): string[] {
+  const lines: string[] = [];
+  const index = names.indexOf(name);
+  const most = theme === "dependencies" || theme === "cycles" ? 4 : 2;
+  for (let left = nextBetween(g, 0, most); left > 0; left--) {
+    const other = percent(g, 3) ? `${name.split(".")[0]}missing.service` : pick(g, names);
+    if (other === name) continue;
+    const key = percent(g, 62) ? pick(g, PULLS) : pick(g, OTHERS);
+    lines.push(`${key}=${other}`);
+    // Order mostly goes one way, so that cycles are the exception; in sets about them they are not.
+    const down = names.indexOf(other) > index;
+    if (percent(g, 65)) {
+      const natural = theme === "cycles" ? percent(g, 70) : true;
+      lines.push(`${down === natural ? "After" : "Before"}=${other}`);
+    }
+  }
+  return lines;
+}
+
+function unitSettings(g: Generator, theme: Theme, name: string): string[] {
+  const lines: string[] = [];
+  if (percent(g, 12)) lines.push("StopWhenUnneeded=yes");
+  if (percent(g, 5)) lines.push("DefaultDependencies=no");
+  if (percent(g, 8)) lines.push(`${condition(g)}=${file(g, name)}`);
+  if (percent(g, 3)) lines.push("RefuseManualStart=yes");
+  if (percent(g, 2)) lines.push("RefuseManualStop=yes");
+  if (percent(g, theme === "modes" ? 15 : 4)) lines.push(`JobTimeoutSec=${span(g, 3, 8)}`);
+  if (percent(g, theme === "modes" ? 10 : 2)) lines.push(`JobRunningTimeoutSec=${span(g, 3, 8)}`);
+  const failures = theme === "failures" || theme === "restarts";
+  if (percent(g, failures ? 15 : 3)) {
+    lines.push(`OnFailureJobMode=${pick(g, ["fail", "replace", "ignore-dependencies"])}`);
+  }
+  if (theme === "restarts" || theme === "triggers" || percent(g, 15)) {
+    lines.push(`StartLimitIntervalSec=${pick(g, ["2", "4", "10"])}`);
+    lines.push(`StartLimitBurst=${nextBetween(g, 2, 4)}`);
+  }
+  return lines;
+}
+
+const condition = (g: Generator): string =>
+  pick(g, ["ConditionPathExists", "ConditionPathExists", "AssertPathExists"]);
+
+/** A file that is there, one that is not, or one that an action may make. */
+const file = (g: Generator, name: string): string =>
+  pick(g, ["/etc/passwd", "!/etc/passwd", `${FILES}/${name.split(".")[0]}`]);
+
+/** A span of so many hundred milliseconds. */
+export const span = (g: Generator, low: number, high: number): string =>
+  `${nextBetween(g, low, high) * 100}ms`;
+
+function timerSettings(g: Generator): string[] {
+  const lines = [`OnActiveSec=${span(g, 1, 5)}`, "AccuracySec=1us"];
+  if (percent(g, 40)) lines.push(`OnUnitActiveSec=${span(g, 3, 9)}`);
+  if (percent(g, 40)) lines.push(`OnUnitInactiveSec=${span(g, 3, 9)}`);
+  if (percent(g, 30)) lines.push("RemainAfterElapse=no");
+  return lines;
+}
+
+function pathSettings(g: Generator, name: string): string[] {
+  const kind = pick(g, ["PathExists", "PathChanged", "PathModified", "PathChanged"]);
+  return [`${kind}=${FILES}/${name.split(".")[0]}`];
+}
+
+const CALLS: readonly JobAction["call"][] = [
+  "start",
+  "start",
+  "start",
+  "start",
+  "stop",
+  "stop",
+  "restart",
+  "restart",
+  "try-restart",
+  "reload",
+  "reload-or-restart",
+  "reload-or-try-restart",
+];
+
+const MODES: readonly JobAction["mode"][] = [
+  "fail",
+  "fail",
+  "ignore-dependencies",
+  "ignore-requirements",
+  "replace-irreversibly",
+  "triggering",
+];
+
+/** Milliseconds between calls. */
+const APART = 25;
+
+/** Jobs for some units, one after the other, and in the end a stop of each. */
+function generateActions(g: Generator, theme: Theme, names: readonly string[]): UnitSet["actions"] {
+  const actions: { at: number; action: UnitSet["actions"][number]["action"] }[] = [];
+  let at = 10;
+  for (const name of names) {
+    if (/\.(timer|path|socket)$/.test(name) && percent(g, 85)) {
+      actions.push({ at, action: { kind: "job", call: "start", unit: name, mode: "replace" } });
+      at += APART;
+    }
+  }
+  const first = theme === "triggers" ? null : pick(g, names.slice(0, 3));
+  if (first !== null) {
+    actions.push({ at, action: { kind: "job", call: "start", unit: first, mode: "replace" } });
+  }
+  for (let left = nextBetween(g, 1, 4); left > 0; left--) {
+    at += nextBetween(g, 2, 9) * 80;
+    actions.push({ at, action: generateAction(g, theme, names) });
+  }
+  at += nextBetween(g, 6, 12) * 80;
+  const rank = (name: string) => (/\.(timer|path|socket)$/.test(name) ? 0 : 1);
+  for (const unit of [...names].sort((left, right) => rank(left) - rank(right))) {
+    // Calls that follow at once are heard before the jobs of the one before are run, or after.
+    at += APART;
+    actions.push({ at, action: { kind: "job", call: "stop", unit, mode: "replace" } });
+  }
+  return actions;
+}
+
+function generateAction(g: Generator, theme: Theme, names: readonly string[]) {
+  const unit = pick(g, names);
+  const path = `${FILES}/${unit.split(".")[0]}`;
+  if (percent(g, theme === "triggers" ? 35 : 6)) return { kind: "touch", path } as const;
+  if (percent(g, theme === "triggers" ? 8 : 2)) return { kind: "remove", path } as const;
+  const socket = names.find((name) => name.endsWith(".socket"));
+  if (socket !== undefined && percent(g, 40)) return { kind: "traffic", unit: socket } as const;
+  if (percent(g, 4)) return { kind: "reset-failed", unit } as const;
+  const odd = percent(g, theme === "modes" ? 60 : 12);
+  const call = pick(g, CALLS);
+  return { kind: "job", call, unit, mode: odd ? pick(g, MODES) : "replace" } as const;
+}
+
+/** The same set with its dependencies and units written in another order, which must not matter to systemd. */
+export function shuffleSet(set: UnitSet, variant: number): UnitSet {
+  const g = createGenerator(variant, "shuffle");
+  const units = shuffled(g, set.units).map((unit) => ({
+    ...unit,
+    lines: shuffleLines(g, unit.lines),
+  }));
+  return { ...set, units };
+}
+
+function shuffled<T>(g: Generator, items: readonly T[]): T[] {
+  return permutation(g, items.length).flatMap((index) => {
+    const item = items[index];
+    return item === undefined ? [] : [item];
+  });
+}
+
+/** Shuffles the lines of [Unit]: none of those that are generated depends on another. */
+function shuffleLines(g: Generator, lines: readonly string[]): string[] {
+  const end = lines.findIndex((line, index) => index > 0 && line.startsWith("["));
+  const unit = lines.slice(1, end < 0 ? undefined : end);
+  return [...lines.slice(0, 1), ...shuffled(g, unit), ...(end < 0 ? [] : lines.slice(end))];
+}

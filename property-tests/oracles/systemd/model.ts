@@ -1,0 +1,205 @@
+import { createGenerator, nextBetween, stepInPlace } from "../../../core/kernel/index.js";
+import {
+  type SystemdEffect,
+  type SystemdRequest,
+  type SystemdStimulus,
+  systemd,
+} from "../../../core/systemd/index.js";
+import { type Outcome, outcomeOf, type Told } from "./outcome.js";
+import { type Action, textOf, type UnitSet } from "./unit-set.js";
+import { Programs } from "./world.js";
+
+/** Where the unit files of sets lie. */
+export const UNIT_DIRECTORY = "/run/systemd/system";
+
+/** The most steps of a run: a set that needs more goes on for ever. */
+const STEPS_MAX = 20_000;
+
+/** A set as the model has it. */
+export interface ModelRun {
+  readonly outcome: Outcome;
+  /** When the last thing happened, in milliseconds from the beginning. */
+  readonly end: number;
+  /** It came to rest. */
+  readonly quiet: boolean;
+}
+
+/**
+ * Runs a set on the model. `jitter` 0: everything takes the time it says; otherwise a seed by which
+ * everything takes somewhat longer, as on a real machine.
+ */
+export function runOnModel(set: UnitSet, jitter: number): ModelRun {
+  return new Run(set, jitter).run();
+}
+
+/** Pairs of units of which the first comes after the second, by either's file. */
+export function orderedPairs(set: UnitSet): (readonly [string, string])[] {
+  const names = new Set(set.units.map(({ name }) => name));
+  const pairs = new Map<string, readonly [string, string]>();
+  for (const { name, lines } of set.units) {
+    for (const line of lines) {
+      const [key, value = ""] = line.split("=", 2);
+      if (key !== "After" && key !== "Before") continue;
+      for (const other of value.split(" ")) {
+        if (!names.has(other)) continue;
+        const pair = key === "After" ? ([name, other] as const) : ([other, name] as const);
+        pairs.set(pair.join(" "), pair);
+      }
+    }
+  }
+  return [...pairs.values()];
+}
+
+/** The slowest that a machine under some load is expected to be, in milliseconds. */
+const SLOWNESS = { begin: 45, end: 25, signal: 15, timer: 25, action: 8 } as const;
+
+class Run {
+  readonly #set: UnitSet;
+  readonly #state = systemd.create({ hostname: "oracle", machineId: "0".repeat(32) });
+  readonly #told: Told[] = [];
+  readonly #replies: string[] = [];
+  readonly #queue: { at: number; order: number; act: () => void }[] = [];
+  readonly #timers = new Map<string, number>();
+  readonly #programs: Programs;
+  readonly #slow: (kind: keyof typeof SLOWNESS) => number;
+  #now = 0;
+  #order = 0;
+  #last = 0;
+  #turn = 0;
+
+  constructor(set: UnitSet, jitter: number) {
+    this.#set = set;
+    const generator = createGenerator(jitter, "slowness");
+    this.#slow = (kind) =>
+      jitter === 0 ? FASTEST[kind] : nextBetween(generator, 1, SLOWNESS[kind]);
+    this.#programs = new Programs(
+      (delay, act) => this.#schedule(delay, act),
+      (stimulus) => this.#send(stimulus),
+      (kind) => this.#slow(kind),
+    );
+  }
+
+  run(): ModelRun {
+    this.#send({ kind: "boot", defaultTarget: "multi-user.target", bootId: "b", vendorUnits: [] });
+    this.#send({ kind: "file-changed", path: "/etc/passwd", text: "root" });
+    for (const unit of this.#set.units) {
+      if (unit.masked === true) this.#call({ call: "mask", unit: unit.name, runtime: true });
+      else this.#call({ call: "write-unit", unit: unit.name, text: textOf(unit) });
+    }
+    const names = this.#set.units.map(({ name }) => name);
+    this.#call({ call: "list-units", units: names });
+    this.#told.length = 0;
+    this.#actFrom(0);
+    const quiet = this.#drain();
+    const ends: Record<string, string> = {};
+    for (const name of names) ends[name] = this.#endOf(name);
+    const pairs = orderedPairs(this.#set);
+    const outcome = outcomeOf(this.#replies, this.#told, ends, names, pairs);
+    return { outcome, end: this.#last, quiet };
+  }
+
+  /** Actions are carried out one after the other, late ones too. */
+  #actFrom(index: number): void {
+    const next = this.#set.actions[index];
+    if (next === undefined) return;
+    this.#schedule(Math.max(0, next.at - this.#now) + this.#slow("action"), () => {
+      this.#replies.push(this.#act(next.action));
+      this.#actFrom(index + 1);
+    });
+  }
+
+  #drain(): boolean {
+    for (let steps = 0; steps < STEPS_MAX; steps++) {
+      const next = this.#queue.shift();
+      if (next === undefined) return true;
+      this.#now = Math.max(this.#now, next.at);
+      next.act();
+    }
+    return false;
+  }
+
+  #schedule(delay: number, act: () => void): void {
+    const entry = { at: this.#now + delay, order: this.#order++, act };
+    const index = this.#queue.findLastIndex(({ at }) => at <= entry.at);
+    this.#queue.splice(index + 1, 0, entry);
+  }
+
+  #act(action: Action): string {
+    switch (action.kind) {
+      case "job":
+        return this.#call({ call: action.call, unit: action.unit, mode: action.mode });
+      case "touch":
+        this.#send({ kind: "file-changed", path: action.path, text: "" });
+        return "ok";
+      case "remove":
+        this.#send({ kind: "file-changed", path: action.path, text: null });
+        return "ok";
+      case "traffic":
+        this.#send({ kind: "socket-traffic", unit: action.unit });
+        return "ok";
+      case "reset-failed":
+        return this.#call({ call: "reset-failed", unit: action.unit });
+      case "daemon-reload":
+        return this.#call({ call: "daemon-reload" });
+    }
+  }
+
+  #call(request: SystemdRequest): string {
+    const effects = this.#send({ kind: "systemd-call", id: 1, request });
+    const reply = effects.find((effect) => effect.kind === "systemd-reply");
+    if (reply?.kind !== "systemd-reply") throw new Error(`no answer to ${request.call}`);
+    return reply.reply.ok ? "ok" : reply.reply.error;
+  }
+
+  #send(stimulus: SystemdStimulus): readonly SystemdEffect[] {
+    const at = Math.round(this.#now * 1_000);
+    this.#turn++;
+    const { facts, effects } = stepInPlace(systemd, this.#state, stimulus, at);
+    for (const fact of facts) {
+      if (fact.kind === "systemd.unit") this.#tell(fact.unit, `${fact.active}/${fact.sub}`);
+      else if (fact.kind === "systemd.job") this.#tell(fact.unit, `job ${fact.result}`);
+    }
+    for (const effect of effects) this.#carryOut(effect);
+    return effects;
+  }
+
+  #tell(unit: string, what: string): void {
+    this.#last = this.#now;
+    this.#told.push({ unit, what, turn: this.#turn });
+  }
+
+  #carryOut(effect: SystemdEffect): void {
+    switch (effect.kind) {
+      case "exec":
+        this.#programs.exec(effect);
+        return;
+      case "kill":
+        this.#programs.kill(effect);
+        return;
+      case "arm-timer": {
+        const { timer } = effect;
+        const order = this.#order;
+        this.#timers.set(timer, order);
+        this.#schedule(effect.delay / 1_000 + this.#slow("timer"), () => {
+          if (this.#timers.get(timer) === order) this.#send({ kind: "timer", timer });
+        });
+        return;
+      }
+      case "cancel-timer":
+        this.#timers.delete(effect.timer);
+        return;
+      default:
+    }
+  }
+
+  #endOf(name: string): string {
+    const unit = this.#state.units.get(name);
+    if (unit === undefined) return "unloaded";
+    const { service, timer, path, socket, mount } = unit;
+    const result = (service ?? timer ?? path ?? socket ?? mount)?.result ?? "success";
+    return service === null ? result : `${result} ${service.restarts}`;
+  }
+}
+
+/** What everything takes without jitter. */
+const FASTEST = { begin: 12, end: 2, signal: 2, timer: 5, action: 2 } as const;

@@ -1,0 +1,200 @@
+import { hasProgram, whyNoLab } from "../../../adapters/lab/index.js";
+import { bootContainer } from "./container.js";
+import { generateSet, shuffleSet, THEMES } from "./generate.js";
+import { runOnModel } from "./model.js";
+import { common, difference, type Outcome } from "./outcome.js";
+import { RealSystemd } from "./real.js";
+import { shrinkSet } from "./shrink.js";
+import { describeSet, type UnitSet } from "./unit-set.js";
+
+/** Sets that run one beside the other on the container's systemd. */
+const BESIDE = 8;
+
+/** Runs of the model in which everything takes a little longer: all must come to the same. */
+const JITTERS = 6;
+
+/** Runs of the model with edges in another order, which systemd takes in the order of a random hash. */
+const SHUFFLES = 8;
+
+/** The longest that a set may take, in milliseconds. */
+const SET_MS_MAX = 9_000;
+
+/** How often a set is run that came out different, before that counts: the machine may have been busy. */
+const TRIES = 3;
+
+/** A set with what the model says of it. */
+export interface Prepared {
+  readonly number: number;
+  readonly set: UnitSet;
+  /** One of these must be what systemd does: several where the order of its hashes decides. */
+  readonly outcomes: readonly Outcome[];
+  readonly end: number;
+}
+
+/** What systemd and the model make of a set, when they differ. */
+export interface SetDifference {
+  readonly number: number;
+  readonly set: string;
+  readonly difference: string;
+}
+
+/** What a run of the oracle came to. */
+export interface SystemdReport {
+  readonly oracle: "systemd";
+  readonly seed: number;
+  readonly witness: string;
+  readonly sets: number;
+  readonly units: number;
+  readonly jobs: number;
+  readonly equal: number;
+  /** Sets that were equal only when run again, with the machine less busy. */
+  readonly again: number;
+  /** Sets of which the model allows more than one outcome. */
+  readonly ambiguous: number;
+  /** Generated sets that were left out because they hang on milliseconds. */
+  readonly tight: number;
+  readonly milliseconds: number;
+  readonly differences: readonly SetDifference[];
+  readonly skipped: string | null;
+}
+
+/** Takes the first attempt at a set whose outcome does not hang on milliseconds. */
+export function prepareSet(seed: number, number: number): Prepared & { readonly tight: number } {
+  for (let tight = 0; ; tight++) {
+    const set = generateSet(seed, number, tight);
+    const prepared = prepare(set, number);
+    if (prepared !== null) return { ...prepared, tight };
+  }
+}
+
+/** What the model says of a set; null when it hangs on milliseconds or takes too long. */
+export function prepare(set: UnitSet, number: number): Prepared | null {
+  const outcomes: Outcome[] = [];
+  let end = 0;
+  for (let variant = 0; variant < SHUFFLES; variant++) {
+    const shuffled = variant === 0 ? set : shuffleSet(set, variant);
+    const runs = [runOnModel(shuffled, 0)];
+    for (let jitter = 1; jitter <= (variant === 0 ? JITTERS : 2); jitter++) {
+      runs.push(runOnModel(shuffled, jitter + variant * JITTERS));
+    }
+    const outcome = common(runs.map((run) => run.outcome));
+    if (outcome === null || runs.some((run) => !run.quiet || run.end > SET_MS_MAX)) return null;
+    end = Math.max(end, ...runs.map((run) => run.end));
+    if (outcomes.every((other) => difference(outcome, other) !== null)) outcomes.push(outcome);
+  }
+  return { number, set, outcomes, end };
+}
+
+/** How systemd's outcome differs from all that the model allows; null when it is one of them. */
+export async function compareSet(real: RealSystemd, prepared: Prepared): Promise<string | null> {
+  const outcome = await real.run(prepared.set, prepared.end);
+  let first: string | null = null;
+  for (const allowed of prepared.outcomes) {
+    const found = difference(outcome, allowed);
+    if (found === null) return null;
+    first ??= found;
+  }
+  return first;
+}
+
+/** Why there can be no run here, in a line; null when there can. */
+export function whyNoSystemd(): string | null {
+  const reason = whyNoLab();
+  if (reason !== null) return reason;
+  return hasProgram("systemd-nspawn") ? null : "there is no systemd-nspawn here";
+}
+
+/** Holds the model against a real systemd on generated sets of units. */
+export async function systemdOracle(
+  sets: number,
+  seed: number,
+  say: (line: string) => void,
+  only: number | null = null,
+): Promise<SystemdReport> {
+  const started = performance.now();
+  const tally = { units: 0, jobs: 0, equal: 0, again: 0, ambiguous: 0, tight: 0 };
+  const differences: SetDifference[] = [];
+  const skipped = whyNoSystemd();
+  const report = (witness: string): SystemdReport => ({
+    oracle: "systemd",
+    seed,
+    witness,
+    sets: only === null ? sets : 1,
+    ...tally,
+    milliseconds: Math.round(performance.now() - started),
+    differences,
+    skipped,
+  });
+  if (skipped !== null) return report("none");
+  const numbers = only === null ? Array.from({ length: sets }, (_, index) => index) : [only];
+  // Before the container runs: whatever keeps this process busy would make it late.
+  const waiting = numbers.map((number) => prepareSet(seed, number));
+  say(`${waiting.length} sets prepared in ${Math.round(performance.now() - started)} ms`);
+  const container = await bootContainer(say);
+  const real = await RealSystemd.over(container);
+  const different: { prepared: Prepared; found: string }[] = [];
+  const worker = async (): Promise<void> => {
+    for (let prepared = waiting.shift(); prepared !== undefined; prepared = waiting.shift()) {
+      tally.tight += prepared.tight;
+      tally.units += prepared.set.units.length;
+      tally.jobs += prepared.set.actions.length;
+      if (prepared.outcomes.length > 1) tally.ambiguous++;
+      const found = await compareSet(real, prepared);
+      if (found === null) tally.equal++;
+      else different.push({ prepared, found });
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: BESIDE }, worker));
+    for (const { prepared, found } of different) {
+      const still = await compareAgain(real, prepared, found);
+      if (still === null) {
+        tally.again++;
+        tally.equal++;
+        continue;
+      }
+      const { number } = prepared;
+      say(`set ${number} (${THEMES[number % THEMES.length]}) differs`);
+      const shrunk =
+        differences.length < SHRUNK_MAX
+          ? await shrinkSet(real, prepared, still)
+          : { set: prepared.set, found: still };
+      differences.push({ number, set: describeSet(shrunk.set), difference: shrunk.found });
+    }
+    return report(`systemd ${container.version}`);
+  } finally {
+    real.close();
+    await container.close();
+  }
+}
+
+/** Differences that are shrunk; of more the first ones tell enough. */
+const SHRUNK_MAX = 3;
+
+/** Runs a set alone, until it comes out equal or has differed often enough. */
+async function compareAgain(
+  real: RealSystemd,
+  prepared: Prepared,
+  first: string,
+): Promise<string | null> {
+  let found: string | null = first;
+  for (let tries = 1; tries < TRIES && found !== null; tries++) {
+    found = await compareSet(real, prepared);
+  }
+  return found;
+}
+
+/** The report for people. */
+export function describeSystemdReport(report: SystemdReport): string {
+  if (report.skipped !== null) return `oracle systemd skipped: ${report.skipped}`;
+  const { sets, equal, again, ambiguous, tight, units, jobs, seed, milliseconds } = report;
+  const lines = [
+    `${report.witness}: ${sets} sets of ${units} units and ${jobs} actions, seed ${seed}, ${(milliseconds / 1000).toFixed(1)} s: ` +
+      `${equal} sets equal, ${sets - equal} different`,
+    `${again} equal when run again alone; ${ambiguous} with more than one outcome allowed; ${tight} left out for hanging on milliseconds`,
+  ];
+  for (const { number, set, difference: found } of report.differences) {
+    lines.push(`set ${number}, shrunk:`, set, found);
+  }
+  return lines.join("\n");
+}

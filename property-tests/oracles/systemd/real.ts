@@ -1,0 +1,224 @@
+import {
+  closeSync,
+  constants,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { BusError, type BusSignal } from "../../../adapters/systemd/index.js";
+import { type Container, callManager, DESTINATION, getProperty, MANAGER } from "./container.js";
+import { orderedPairs, UNIT_DIRECTORY } from "./model.js";
+import { type Outcome, outcomeOf, type Told } from "./outcome.js";
+import { type Action, fifoOf, textOf, type UnitSet } from "./unit-set.js";
+
+/**
+ * How often systemd is woken, in milliseconds. Its event loop lets timers be late by up to 250 ms to
+ * save energy; a process that is awake anyway sees that they are due.
+ */
+const WAKE_MS = 10;
+
+const UNIT_PATH = `${MANAGER}/unit/`;
+
+/** The container's systemd, on which sets are run one beside the other: their units have names of their own. */
+export class RealSystemd {
+  readonly #container: Container;
+  readonly #told = new Map<string, Told[]>();
+  readonly #waker: ReturnType<typeof setInterval>;
+
+  private constructor(container: Container) {
+    this.#container = container;
+    container.bus.signals.subscribe((signal) => this.#hear(signal));
+    this.#waker = setInterval(() => {
+      const target = { destination: DESTINATION, path: MANAGER };
+      const ping = { ...target, interface: "org.freedesktop.DBus.Peer", member: "Ping" };
+      container.bus.call(ping, 20_000).catch(() => {});
+    }, WAKE_MS);
+  }
+
+  static async over(container: Container): Promise<RealSystemd> {
+    const { bus } = container;
+    for (const rule of [
+      `type='signal',sender='${DESTINATION}',interface='org.freedesktop.DBus.Properties',arg0='${DESTINATION}.Unit'`,
+      `type='signal',sender='${DESTINATION}',interface='${DESTINATION}.Manager',member='JobRemoved'`,
+    ]) {
+      const target = { destination: "org.freedesktop.DBus", path: "/org/freedesktop/DBus" };
+      const call = { ...target, interface: "org.freedesktop.DBus", member: "AddMatch" };
+      await bus.call({ ...call, signature: "s", body: [rule] }, 20_000);
+    }
+    await callManager(bus, "Subscribe");
+    return new RealSystemd(container);
+  }
+
+  close(): void {
+    clearInterval(this.#waker);
+  }
+
+  /** Runs a set to its end; `restMs` is how long the model says it takes. */
+  async run(set: UnitSet, restMs: number): Promise<Outcome> {
+    const names = set.units.map(({ name }) => name);
+    const told: Told[] = [];
+    this.#place(set);
+    try {
+      for (const name of names) await this.#hold(name);
+      for (const name of names) this.#told.set(name, told);
+      const replies = await this.#act(set);
+      await this.#rest(told, restMs - (set.actions.at(-1)?.at ?? 0));
+      const ends: Record<string, string> = {};
+      for (const name of names) ends[name] = await this.#endOf(name);
+      return outcomeOf(replies, told, ends, names, orderedPairs(set));
+    } finally {
+      for (const name of names) this.#told.delete(name);
+      await this.#cleanUp(set);
+    }
+  }
+
+  /** Loads a unit and keeps it loaded while nothing is up; one that cannot be started need not be kept. */
+  async #hold(name: string): Promise<void> {
+    try {
+      await this.#manager("RefUnit", "s", [name]);
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
+    }
+  }
+
+  #place(set: UnitSet): void {
+    for (const unit of set.units) {
+      const path = this.#container.path(`${UNIT_DIRECTORY}/${unit.name}`);
+      if (unit.masked === true) symlinkSync("/dev/null", path);
+      else writeFileSync(path, textOf(unit));
+    }
+  }
+
+  async #act(set: UnitSet): Promise<string[]> {
+    const begun = performance.now();
+    const replies: string[] = [];
+    for (const { at, action } of set.actions) {
+      const wait = begun + at - performance.now();
+      if (wait > 0) await sleep(wait);
+      replies.push(await this.#carryOut(action));
+    }
+    return replies;
+  }
+
+  async #carryOut(action: Action): Promise<string> {
+    try {
+      switch (action.kind) {
+        case "job":
+          await this.#manager(METHODS[action.call], "ss", [action.unit, action.mode]);
+          break;
+        case "touch":
+          closeSync(openSync(this.#container.path(action.path), "w"));
+          break;
+        case "remove":
+          rmSync(this.#container.path(action.path), { force: true });
+          break;
+        case "traffic":
+          this.#write(this.#container.path(fifoOf(action.unit)));
+          break;
+        case "reset-failed":
+          await this.#manager("ResetFailedUnit", "s", [action.unit]);
+          break;
+        case "daemon-reload":
+          await this.#manager("Reload");
+      }
+      return "ok";
+    } catch (error) {
+      if (error instanceof BusError) return error.errorName;
+      throw error;
+    }
+  }
+
+  /** Nobody may have the FIFO open for reading, in which case nothing is written. */
+  #write(path: string): void {
+    try {
+      const file = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+      writeSync(file, "x");
+      closeSync(file);
+    } catch {
+      // The socket unit is not listening.
+    }
+  }
+
+  /** Waits for as long as the model says, and on until nothing has been told for a while. */
+  async #rest(told: readonly Told[], ms: number): Promise<void> {
+    await sleep(Math.max(0, ms) + 150);
+    for (let before = -1; before < told.length; ) {
+      before = told.length;
+      await sleep(200);
+    }
+  }
+
+  #hear(signal: BusSignal): void {
+    if (signal.member === "JobRemoved") {
+      const [, , unit, result] = signal.body;
+      this.#tell(String(unit), `job ${String(result)}`);
+    } else if (signal.member === "PropertiesChanged" && signal.path.startsWith(UNIT_PATH)) {
+      const [, changed] = signal.body;
+      const active = valueIn(changed, "ActiveState");
+      if (active === null) return;
+      this.#tell(unitOf(signal.path), `${active}/${valueIn(changed, "SubState")}`);
+    }
+  }
+
+  #tell(unit: string, what: string): void {
+    const told = this.#told.get(unit);
+    // Each thing has a turn of its own here: it is the order that was seen.
+    told?.push({ unit, what, turn: told.length });
+  }
+
+  async #endOf(name: string): Promise<string> {
+    const path = `${UNIT_PATH}${escapeName(name)}`;
+    const type = name.slice(name.lastIndexOf(".") + 1);
+    if (type === "target" || type === "slice") return "success";
+    const owner = `${DESTINATION}.${type.charAt(0).toUpperCase()}${type.slice(1)}`;
+    const { bus } = this.#container;
+    const result = String(await getProperty(bus, path, owner, "Result"));
+    if (type !== "service") return result;
+    return `${result} ${String(await getProperty(bus, path, owner, "NRestarts"))}`;
+  }
+
+  async #cleanUp(set: UnitSet): Promise<void> {
+    for (const { name } of set.units) {
+      await this.#manager("KillUnit", "ssi", [name, "all", 9]).catch(() => {});
+      await this.#manager("StopUnit", "ss", [name, "replace"]).catch(() => {});
+    }
+    for (const { name } of set.units) {
+      await this.#manager("ResetFailedUnit", "s", [name]).catch(() => {});
+      await this.#manager("UnrefUnit", "s", [name]).catch(() => {});
+      rmSync(this.#container.path(`${UNIT_DIRECTORY}/${name}`), { force: true });
+    }
+  }
+
+  #manager(member: string, signature = "", body: readonly unknown[] = []) {
+    return callManager(this.#container.bus, member, signature, body);
+  }
+}
+
+const METHODS = {
+  start: "StartUnit",
+  stop: "StopUnit",
+  restart: "RestartUnit",
+  "try-restart": "TryRestartUnit",
+  reload: "ReloadUnit",
+  "reload-or-restart": "ReloadOrRestartUnit",
+  "reload-or-try-restart": "ReloadOrTryRestartUnit",
+} as const;
+
+/** A string among the properties of a PropertiesChanged, null when it has not changed. */
+function valueIn(changed: unknown, name: string): string | null {
+  if (typeof changed !== "object" || changed === null) return null;
+  const variant: unknown = Object.entries(changed).find(([key]) => key === name)?.[1];
+  if (typeof variant !== "object" || variant === null || !("value" in variant)) return null;
+  return String(variant.value);
+}
+
+const escapeName = (name: string): string =>
+  name.replace(/[^A-Za-z0-9]/g, (character) => `_${character.charCodeAt(0).toString(16)}`);
+
+const unitOf = (path: string): string =>
+  path
+    .slice(UNIT_PATH.length)
+    .replace(/_([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));

@@ -1,0 +1,78 @@
+/** A unit file, by lines: `[Unit]`, `After=b.service`, … so that single ones can be left out. */
+export interface SetUnit {
+  readonly name: string;
+  readonly lines: readonly string[];
+  /** Masked, as by a link to /dev/null, instead of having lines. */
+  readonly masked?: boolean;
+}
+
+/** A job that is asked for. */
+export interface JobAction {
+  readonly kind: "job";
+  readonly call:
+    | "start"
+    | "stop"
+    | "restart"
+    | "try-restart"
+    | "reload"
+    | "reload-or-restart"
+    | "reload-or-try-restart";
+  readonly unit: string;
+  readonly mode:
+    | "replace"
+    | "replace-irreversibly"
+    | "fail"
+    | "isolate"
+    | "flush"
+    | "ignore-dependencies"
+    | "ignore-requirements"
+    | "triggering";
+}
+
+/** What happens to a set from outside: a job, a file that comes or goes, traffic on a unit's socket. */
+export type Action =
+  | JobAction
+  | { readonly kind: "touch"; readonly path: string }
+  | { readonly kind: "remove"; readonly path: string }
+  | { readonly kind: "traffic"; readonly unit: string }
+  | { readonly kind: "reset-failed"; readonly unit: string }
+  | { readonly kind: "daemon-reload" };
+
+/** Units, and what happens to them when: `at` in milliseconds from the beginning, in ascending order. */
+export interface UnitSet {
+  readonly units: readonly SetUnit[];
+  readonly actions: readonly { readonly at: number; readonly action: Action }[];
+}
+
+/** Text of a unit file. */
+export const textOf = (unit: SetUnit): string => `${unit.lines.join("\n")}\n`;
+
+/** Where the files of a set lie that its units look for. */
+export const FILES = "/run/oracle";
+
+/** The FIFO a socket unit of a set listens on. */
+export const fifoOf = (unit: string): string => `${FILES}/fifo-${unit}`;
+
+/** The set as a person would write it down. */
+export function describeSet(set: UnitSet): string {
+  const units = set.units.map(({ name, lines, masked }) =>
+    masked === true ? `# ${name} is masked` : `# ${name}\n${lines.join("\n")}`,
+  );
+  const actions = set.actions.map(({ at, action }) => `${at} ms: ${describeAction(action)}`);
+  return [...units, ...actions].join("\n");
+}
+
+function describeAction(action: Action): string {
+  switch (action.kind) {
+    case "job":
+      return `${action.call} ${action.unit} (${action.mode})`;
+    case "touch":
+    case "remove":
+      return `${action.kind} ${action.path}`;
+    case "traffic":
+    case "reset-failed":
+      return `${action.kind} ${action.unit}`;
+    case "daemon-reload":
+      return action.kind;
+  }
+}

@@ -102,19 +102,21 @@ async function replay(
 
 /** Shrinks on a cluster of one member, which starts faster, if the difference shows there too. */
 async function smallest(release: Release, flavor: Flavor, failing: Failing) {
-  const alone = failing.steps.slice(0, failing.difference.at + 1).map(onOne);
-  const one = { ...flavor, members: 1 };
-  const difference = await replay(release, one, alone);
-  const [start, members, use] =
-    difference === null
-      ? [failing, flavor.members, flavor]
-      : [{ steps: alone, difference }, 1, one];
-  const found = await shrink(start, (steps) => replay(release, use, steps), ATTEMPTS);
-  return { ...found, members };
+  const use = (await onOne(release, flavor, failing)) ?? { flavor, failing };
+  const again = (steps: readonly Step[]) => replay(release, use.flavor, steps);
+  return {
+    ...(await shrink(use.failing, again, ATTEMPTS)),
+    members: use.flavor.members,
+  };
 }
 
-function onOne(step: Step): Step {
-  return { ...step, member: 0 };
+/** The same on one member; null if it does not show there. A second voter that never starts would stop it. */
+async function onOne(release: Release, given: Flavor, { steps, difference }: Failing) {
+  if (given.membership) return null;
+  const flavor = { ...given, members: 1 };
+  const alone = steps.slice(0, difference.at + 1).map((step) => ({ ...step, member: 0 }));
+  const found = await replay(release, flavor, alone);
+  return found === null ? null : { flavor, failing: { steps: alone, difference: found } };
 }
 
 function commandOf(step: Step): string {

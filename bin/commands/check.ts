@@ -91,6 +91,9 @@ async function check(path: string, flags: CheckFlags): Promise<void> {
       const [low, middle, high] = [least, median, most].map((value) => showValue(kind, value));
       console.log(`  line ${line}, ${kind}: median ${middle}, ${low} to ${high}`);
     }
+    if (result.undecidedSeeds.length > 0) {
+      console.log(`histories too hard to decide: seeds ${list(result.undecidedSeeds)}`);
+    }
     if (failure !== null) {
       printFailure(failure);
       if (result.failedSeeds.length > 1) console.log(`failed seeds: ${list(result.failedSeeds)}`);

@@ -7,8 +7,16 @@ import {
   type LogRecord,
   type Micros,
 } from "../../core/kernel/index.js";
+import { historyOfRecords } from "../../core/workload/index.js";
 import { createSimulation } from "../../sim/index.js";
-import { describe, formatTime, parseTime, spaceTime, Timeline } from "../../viz/index.js";
+import {
+  clientsPicture,
+  describe,
+  formatTime,
+  parseTime,
+  spaceTime,
+  Timeline,
+} from "../../viz/index.js";
 import { accept, EXIT, refuse, wholeNumber } from "./shared.js";
 import { writeTlaTrace } from "./tla-trace.js";
 import { originOf } from "./verify.js";
@@ -24,6 +32,7 @@ interface LogFlags {
   readonly stimuli?: true;
   readonly json?: true;
   readonly svg?: string;
+  readonly history?: string;
   readonly tlaTrace?: string;
 }
 
@@ -42,6 +51,7 @@ export function logCommand(): Command {
     .option("--stimuli", "with the stimuli of a run, which are executed again to get them")
     .option("--json", "one JSON object a line, as in the file")
     .option("--svg <file>", "draw the log as a space-time picture instead")
+    .option("--history <file>", "draw what clients of etcd saw, checked, instead")
     .option("--tla-trace <file>", "write raft's events for etcd's TLA+ specification instead")
     .addHelpText(
       "after",
@@ -50,6 +60,7 @@ Examples:
   orrery log run.orlog --kind 'etcd.role'
   orrery log run.orlog --host core-2 --from 10m --to 12m
   orrery log run.orlog --svg run.svg
+  orrery log run.orlog --history history.svg
   orrery log run.orlog --tla-trace run.ndjson --to 60s
   orrery log run.orlog --stimuli --from 60s --to 61s --json`,
     )
@@ -59,7 +70,11 @@ Examples:
 function log(path: string, flags: LogFlags): void {
   const reader = accept(openLog(path));
   if (flags.svg !== undefined) {
-    draw(reader, flags.svg);
+    writePicture(flags.svg, spaceTime(Timeline.of(reader.header, reader.records())));
+    return;
+  }
+  if (flags.history !== undefined) {
+    drawHistory(reader, path, flags.history);
     return;
   }
   if (flags.tlaTrace !== undefined) {
@@ -94,9 +109,20 @@ function log(path: string, flags: LogFlags): void {
   console.error(formatDiagnostic(problem));
 }
 
+function drawHistory(reader: LogReader, path: string, file: string): void {
+  const history = historyOfRecords(reader.records());
+  if (history.calls.length + history.watches.length === 0) {
+    const position = { file: path, line: 1, column: 1 };
+    const found = "no clients of etcd in the log";
+    const expected = "the log of a run whose scenario has `clients:`";
+    const advice = "Draw it with --svg.";
+    refuse([{ code: "E_FLAG", severity: "error", position, found, expected, advice }]);
+  }
+  writePicture(file, clientsPicture(history));
+}
+
 /** Writes the picture beside the file first, so that a failure leaves what was there. */
-function draw(reader: LogReader, file: string): void {
-  const svg = spaceTime(Timeline.of(reader.header, reader.records()));
+function writePicture(file: string, svg: string): void {
   try {
     writeFileSync(`${file}.partial`, svg);
     renameSync(`${file}.partial`, file);

@@ -55,6 +55,8 @@ export interface CampaignResult {
   readonly measures: readonly MeasureSummary[];
   /** Seeds that failed, ascending; the first only unless told to go on. */
   readonly failedSeeds: readonly number[];
+  /** Seeds whose clients' histories were too hard to decide, ascending. */
+  readonly undecidedSeeds: readonly number[];
   /** The failure with the lowest seed, made small. */
   readonly failure: Failure | null;
 }
@@ -70,6 +72,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   const pool = new Pool({ scenario, invariants }, workers);
   const failed: RunVerdict[] = [];
   const measured: Measurement[] = [];
+  const undecidedSeeds: number[] = [];
   let runs = 0;
   let events = 0;
   let next = from;
@@ -82,6 +85,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
         events += verdict.events;
         measured.push(...verdict.measured);
         if (verdict.failed) failed.push(verdict);
+        if (verdict.undecided) undecidedSeeds.push(verdict.seed);
         options.onVerdict?.(verdict, runs);
       }
     };
@@ -90,7 +94,9 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     const first = failed[0];
     const failure = first === undefined ? null : await shrink(options, pool, first);
     const failedSeeds = failed.map((verdict) => verdict.seed);
-    return { runs, events, measures: summarize(measured), failedSeeds, failure };
+    undecidedSeeds.sort((left, right) => left - right);
+    const measures = summarize(measured);
+    return { runs, events, measures, failedSeeds, undecidedSeeds, failure };
   } finally {
     await pool.close();
   }

@@ -46,6 +46,8 @@ export interface RunVerdict {
   readonly broken: readonly string[];
   /** What the expectations measured over intervals, in the order of the file. */
   readonly measured: readonly Measurement[];
+  /** The search through the clients' history ended at its bound: nothing is proved of it. */
+  readonly undecided: boolean;
   /** Message of a crash of ours, with its place. */
   readonly crash: string | null;
   readonly hash: string;
@@ -55,6 +57,7 @@ export interface RunVerdict {
 export function judge(origin: RunOrigin): RunVerdict {
   const broken: string[] = [];
   const measured: Measurement[] = [];
+  let undecided = false;
   try {
     const asked = new Set(
       origin.scenario.expect.flatMap((e) =>
@@ -67,7 +70,9 @@ export function judge(origin: RunOrigin): RunVerdict {
           invariant?: string;
           expectation?: string;
           measured?: Measurement;
+          linearizable?: string;
         };
+        if (record.kind === "history.checked") undecided = data.linearizable === "unknown";
         if (data.measured !== undefined) measured.push(data.measured);
         if (record.kind === "invariant.violated" && !asked.has(data.invariant ?? "")) {
           broken.push(data.invariant ?? "");
@@ -82,11 +87,21 @@ export function judge(origin: RunOrigin): RunVerdict {
       events: summary.events,
       broken: [...new Set(broken)],
       measured: measured.sort((left, right) => left.line - right.line),
+      undecided,
       crash: null,
       hash: summary.hash,
     };
   } catch (error) {
     const crash = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return { seed: origin.seed, failed: true, events: 0, broken, measured, crash, hash: "" };
+    return {
+      seed: origin.seed,
+      failed: true,
+      events: 0,
+      broken,
+      measured,
+      undecided,
+      crash,
+      hash: "",
+    };
   }
 }

@@ -13,6 +13,8 @@ import { element, label, type Svg, tooltip } from "./svg.js";
 export interface HistoryPictureOptions {
   /** Width in pixels; the height follows from how many operations overlap. */
   readonly width?: number;
+  /** Lines under the heading, in red: what else was found wrong. */
+  readonly notes?: readonly string[];
 }
 
 /** Operations shown; the picture says how many it leaves out. */
@@ -22,6 +24,7 @@ const MARGIN = 24;
 const TOP = 64;
 const ROW = 22;
 const BAR = 16;
+const NOTE = 14;
 
 /** One operation as it is drawn. */
 interface Bar<Input, Output> {
@@ -46,6 +49,8 @@ export function historyPicture<State, Input, Output>(
   options: HistoryPictureOptions = {},
 ): Svg {
   const width = options.width ?? 1200;
+  const notes = options.notes ?? [];
+  const top = TOP + notes.length * NOTE;
   const part =
     result.partitions.find(({ verdict }) => verdict === "not-linearizable") ?? result.partitions[0];
   const all = part === undefined ? [] : barsOf(history, part);
@@ -59,14 +64,15 @@ export function historyPicture<State, Input, Output>(
   });
   const packed = pack(stretches, 3);
   const rows = Math.max(0, ...packed.map(({ row }) => row + 1));
-  const height = TOP + rows * ROW + MARGIN;
+  const height = top + rows * ROW + MARGIN;
   const middles = new Map(
-    packed.map(({ item, row }) => [item.span, TOP + row * ROW + BAR / 2] as const),
+    packed.map(({ item, row }) => [item.span, top + row * ROW + BAR / 2] as const),
   );
   return frame(width, height, [
     ...heading(model, result, part, all),
+    ...notes.map((note, i) => label(note, { x: MARGIN, y: 62 + i * NOTE, fill: VIOLATION })),
     ...packed.map(({ item, row }) =>
-      barOf(model, item.span, { x: item.x, y: TOP + row * ROW, width: item.width }),
+      barOf(model, item.span, { x: item.x, y: top + row * ROW, width: item.width }),
     ),
     ...orderLine(bars, scale, middles),
   ]);

@@ -87,32 +87,16 @@ function nearTtl(real: Plain, model: Plain): Plain {
   return apart <= TTL_TOLERANCE && TTL !== undefined ? { ...model, TTL } : model;
 }
 
-/** What a stream of watches told, by watch: events one by one, however they were put together. */
-export function canonicalStream(
-  responses: readonly Wire[],
+/** What a response tells one watch: its events one by one, however they were put together. */
+export function toldBy(
+  response: Wire,
   aliases: Aliases,
-): ReadonlyMap<string, readonly Plain[]> {
-  const watches = new Map<string, Plain[]>();
-  for (const response of responses) {
-    const plain = plainOf(response, aliases);
-    if (!isFields(plain)) continue;
-    const { watch_id: id, events = [], fragment: _, ...rest } = plain;
-    const told = watches.get(String(id)) ?? [];
-    watches.set(String(id), told);
-    if (Array.isArray(events) && events.length > 0) {
-      if (rest.created === true || rest.canceled === true) told.push(rest);
-      told.push(...events);
-    } else {
-      told.push(rest);
-    }
-  }
-  return watches;
-}
-
-/** How much was told, as `canonicalStream` counts. */
-export function countTold(responses: readonly Wire[]): number {
-  let count = 0;
-  for (const { events } of responses)
-    count += Array.isArray(events) && events.length > 0 ? events.length : 1;
-  return count;
+): { readonly watch: string; readonly told: readonly Plain[] } {
+  const plain = plainOf(response, aliases);
+  if (!isFields(plain)) throw new Error("a response of a watch is a message");
+  const { watch_id: watch = "", events = [], fragment: _, ...rest } = plain;
+  const isEvents = Array.isArray(events) && events.length > 0;
+  const isNews = rest.created === true || rest.canceled === true;
+  const told = [...(isEvents && !isNews ? [] : [rest]), ...(isEvents ? events : [])];
+  return { watch: String(watch), told };
 }

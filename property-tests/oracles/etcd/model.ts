@@ -100,8 +100,8 @@ export class ModelCluster {
     return run.stores;
   }
 
-  call(member: number, name: CallName, request: ClientRequest): Answer {
-    const reply = this.#ask(member, request);
+  call(member: number, name: CallName, request: ClientRequest, token = ""): Answer {
+    const reply = this.#ask(member, request, token);
     if (reply === null) return { ok: false, code: "Unknown", message: "the model gives no answer" };
     if (!reply.ok) {
       if ("code" in reply) return reply;
@@ -147,16 +147,17 @@ export class ModelCluster {
     hear(this.#cluster, this.#name(member), { kind: "client-message", id: stream, message });
   }
 
-  /** What came on a stream so far. */
-  responses(stream: number): readonly Wire[] {
-    return (this.#cluster.replies.get(stream) ?? []).flatMap((reply) => {
+  /** What came on a stream after the first so many responses. */
+  responses(stream: number, after: number): readonly Wire[] {
+    const replies = this.#cluster.replies.get(stream) ?? [];
+    return replies.slice(after).flatMap((reply) => {
       if (!reply.ok || !("result" in reply) || reply.result.op !== "watch-response") return [];
       return [overTheWire(WATCH_PATH, watchResponseMessage(reply.header, reply.result))];
     });
   }
 
-  #ask(member: number, request: ClientRequest): ClientReply | null {
-    const reply = call(this.#cluster, this.#name(member), request);
+  #ask(member: number, request: ClientRequest, token = ""): ClientReply | null {
+    const reply = call(this.#cluster, this.#name(member), request, token);
     this.settle();
     return reply;
   }

@@ -1,10 +1,11 @@
-import type { CallName } from "../../../adapters/etcd/wire-calls.js";
-import type { V3Request, WatchMessage } from "../../../core/etcd/index.js";
-import { agree, canonical, canonicalStream, countTold, type Plain } from "./canonical.js";
+import type { CallName, CallRequest } from "../../../adapters/etcd/wire-calls.js";
+import type { WatchMessage } from "../../../core/etcd/index.js";
+import { agree, canonical, type Plain } from "./canonical.js";
 import { ModelCluster } from "./model.js";
-import { type Answer, RealCluster, type RealStream, type Release } from "./real.js";
+import { type Answer, RealCluster, type Release } from "./real.js";
 import { type Known, resolve, type Step } from "./steps.js";
 import { V2Pair } from "./v2.js";
+import { WatchPair } from "./watches.js";
 
 /** What the real side says and what the model says. */
 export interface Apart {
@@ -17,9 +18,6 @@ export interface Difference extends Apart {
   readonly at: number;
 }
 
-/** Milliseconds in which a real member must tell its watchers what the model tells. */
-const TELL_MS = 3_000;
-
 /** Members look ten times a second for watches that begin in the past; what else is in the round matters. */
 const SYNC_MS = 130;
 
@@ -30,7 +28,7 @@ const NAMES = ["one", "two", "three"];
 
 /** A real cluster and its model, in step. */
 export class Pair {
-  readonly #streams = new Map<string, { readonly real: RealStream; readonly model: number }>();
+  readonly #streams = new Map<string, WatchPair>();
   readonly #realAliases = new Map<string, string>();
   readonly #modelAliases = new Map<string, string>();
   readonly #realNames = new Map<string, string>();
@@ -67,7 +65,7 @@ export class Pair {
   }
 
   async end(): Promise<void> {
-    for (const { real } of this.#streams.values()) real.close();
+    for (const stream of this.#streams.values()) stream.close();
     this.#v2.end();
     await this.real.remove();
   }
@@ -76,8 +74,7 @@ export class Pair {
   async play(steps: readonly Step[]): Promise<Difference | null> {
     for (const [at, step] of steps.entries()) {
       this.model.keepUp();
-      const difference =
-        (await this.#step(step)) ?? (await this.#told()) ?? (await this.#v2.told());
+      const difference = (await this.#step(step)) ?? (await this.#told());
       if (difference !== null) return { at, ...difference };
     }
     await pause(SYNC_MS);
@@ -99,28 +96,28 @@ export class Pair {
 
   async #call(step: Extract<Step, { readonly kind: "call" }>): Promise<Apart | null> {
     const { member } = step;
-    const request = resolve<V3Request>(step.request, this.#known(this.#modelNames));
-    const asked = resolve<V3Request>(step.request, this.#known(this.#realNames));
+    const request = resolve<CallRequest<CallName>>(step.request, this.#known(this.#modelNames));
+    const asked = resolve<CallRequest<CallName>>(step.request, this.#known(this.#realNames));
     const name = step.request.op;
     if (isLocal(request)) await this.real.catchUp(member);
     const model = this.model.call(member, name, request);
-    // The names of both requests are those of one draft.
-    const real = await this.real.call(member, name, asked as never);
+    const real = await this.real.call(member, name, asked);
     this.#learn(name, real, model);
-    if (name === "kv-compact" && real.ok)
-      for (const i of this.real.servers.keys()) await this.real.catchUp(i);
+    if (name === "kv-compact" && real.ok) await this.#catchUpAll();
     const expected = canonical(name, real, this.#realAliases);
     const actual = canonical(name, model, this.#modelAliases);
     return agree(expected, actual) ? null : { expected, actual };
   }
 
+  async #catchUpAll(): Promise<void> {
+    for (const member of this.real.servers.keys()) await this.real.catchUp(member);
+  }
+
   async #watch(step: Extract<Step, { readonly kind: "watch" }>): Promise<null> {
     const { member, message } = step;
     await this.real.catchUp(member);
-    const stream = this.#stream(member, step.stream);
     const said = resolve<WatchMessage>(message, this.#known(this.#modelNames));
-    this.model.say(member, stream.model, said);
-    stream.real.say(said);
+    this.#stream(member, step.stream).say(said);
     if (said.type === "create" && (said.startRevision ?? 0) !== 0) {
       await pause(SYNC_MS);
       this.model.keepUp();
@@ -128,40 +125,23 @@ export class Pair {
     return null;
   }
 
-  #stream(member: number, number: number) {
+  #stream(member: number, number: number): WatchPair {
     const name = `${member}/${number}`;
     let stream = this.#streams.get(name);
     if (stream === undefined) {
-      stream = { real: this.real.openStream(member), model: this.model.openStream(member) };
+      stream = new WatchPair(name, member, this.real, this.model);
       this.#streams.set(name, stream);
     }
     return stream;
   }
 
-  /** Compares what all streams have told so far, once the real ones have had time to tell it. */
+  /** Compares what all watches have told since the last look. */
   async #told(): Promise<Apart | null> {
-    for (const [name, { real, model }] of this.#streams) {
-      const deadline = Date.now() + TELL_MS;
-      let responses = this.model.responses(model);
-      while (countTold(real.responses) !== countTold(responses) && Date.now() < deadline) {
-        await real.next(10);
-        this.model.keepUp();
-        responses = this.model.responses(model);
-      }
-      const expected = canonicalStream(real.responses, this.#realAliases);
-      const actual = canonicalStream(responses, this.#modelAliases);
-      for (const id of new Set([...expected.keys(), ...actual.keys()])) {
-        const difference = firstApart(expected.get(id) ?? [], actual.get(id) ?? []);
-        if (difference !== null) {
-          const where = `stream ${name}, watch ${id}, response ${difference.at}`;
-          return {
-            expected: { [where]: difference.expected },
-            actual: { [where]: difference.actual },
-          };
-        }
-      }
+    for (const stream of this.#streams.values()) {
+      const apart = await stream.told(this.#realAliases, this.#modelAliases);
+      if (apart !== null) return { expected: apart.expected, actual: apart.actual };
     }
-    return null;
+    return this.#v2.told();
   }
 
   #known(names: ReadonlyMap<string, string>): Known {
@@ -212,17 +192,8 @@ function idIn(message: unknown): string {
   return String(message.ID);
 }
 
-function firstApart(expected: readonly Plain[], actual: readonly Plain[]) {
-  for (let at = 0; at < Math.max(expected.length, actual.length); at++) {
-    const [left = null, right = null] = [expected[at], actual[at]];
-    if (JSON.stringify(left) !== JSON.stringify(right))
-      return { at, expected: left, actual: right };
-  }
-  return null;
-}
-
 /** Whether the answer depends on how far its member has come. */
-function isLocal(request: V3Request): boolean {
+function isLocal(request: CallRequest<CallName>): boolean {
   switch (request.op) {
     case "kv-put":
     case "kv-delete-range":

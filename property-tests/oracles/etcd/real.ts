@@ -62,6 +62,7 @@ export class RealCluster {
     member: number,
     name: Name,
     request: CallRequest<Name>,
+    token = "",
   ): Promise<Answer> {
     const message = withoutEmpty(writeRequest(name, request));
     if (name === "lease-keep-alive") return this.#keepAlive(member, message);
@@ -70,6 +71,7 @@ export class RealCluster {
       member,
       pathOf(name),
       name === "kv-compact" ? { ...message, physical: true } : message,
+      token,
     );
   }
 
@@ -96,15 +98,17 @@ export class RealCluster {
     return client;
   }
 
-  #unary(member: number, path: string, request: Wire): Promise<Answer> {
+  #unary(member: number, path: string, request: Wire, token: string): Promise<Answer> {
     const method = methodAt(path);
+    const metadata = new Metadata();
+    if (token !== "") metadata.set("token", token);
     return new Promise((done) => {
       this.#client(member).makeUnaryRequest(
         path,
         method.requestSerialize,
         decoder(path),
         request,
-        new Metadata(),
+        metadata,
         { deadline: Date.now() + DEADLINE_MS },
         (error, message) => {
           if (error !== null) done(refusal(error));

@@ -22,7 +22,7 @@ export function admitted(
   if (lag > APPLY_LAG_MAX) return LIMIT_ERROR.tooManyRequests;
   // Since 3.5 one who logs in is not asked for a token, which may be an old one.
   const isLogin = write.op === "authenticate" && profile.loginForAll;
-  const auth = isLogin ? null : whoAsks(run, asker, now);
+  const auth = isLogin ? null : whoAsks(run, profile, asker, now);
   if (auth !== null && "ok" in auth) return auth;
   const data = { kind: "v3", origin: newOrigin(run), write, ...(auth && { auth }) } as const;
   return logDataBytes(data) > requestBytesMax ? LIMIT_ERROR.tooLarge : data;

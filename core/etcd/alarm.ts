@@ -1,3 +1,4 @@
+import { RaftPanic } from "../raft/index.js";
 import type { Alarm, AlarmRequest, AlarmType } from "./maintenance-api.js";
 import type { EtcdProfile } from "./profile.js";
 import type { Running } from "./state.js";
@@ -36,7 +37,11 @@ export function applierFor(alarms: AlarmStore): Applier {
   };
 }
 
-/** Applies a request about alarms; the alarms it tells of. */
+/**
+ * Applies a request about alarms; the alarms it tells of.
+ *
+ * @throws RaftPanic where etcd 3.4 ends, now and at every start: on an alarm of no type and no member
+ */
 export function applyAlarm(
   run: Pick<Running, "stores" | "applier">,
   profile: EtcdProfile,
@@ -52,6 +57,10 @@ export function applyAlarm(
     if (known === undefined) return [];
     alarms.delete(key);
   } else if (known === undefined) {
+    if (alarm === "none" && key.endsWith(NO_MEMBER)) {
+      // Its key in the database is empty, which bbolt takes as little as its caller a refusal.
+      throw new RaftPanic("cannot put key into bucket (key required)");
+    }
     alarms.set(key, { member: member || NO_MEMBER, alarm });
   }
   const after = listAlarms(alarms, alarm).length;

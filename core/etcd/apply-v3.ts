@@ -28,10 +28,11 @@ export function applyChecked(
   const refusal =
     (applier.checks ? rootRefusal(check, write) : null) ??
     (applier.corrupt ? corruptRefusal(write) : null) ??
-    (applier.capped ? cappedRefusal(write) : null) ??
+    (applier.capped ? cappedRefusal(check, write) : null) ??
     (applier.checks ? permissionRefusal(check, write) : null);
   if (refusal !== null) return refusal;
-  const fits = !applier.checks || hasRoomFor(run, state.config.quotaBytes, costOf(write));
+  const fits =
+    !applier.checks || hasRoomFor(run, state.config.quotaBytes, costOf(write, check.profile));
   const result = apply(write);
   return fits || "ok" in result ? result : LIMIT_ERROR.noSpace;
 }
@@ -50,8 +51,8 @@ function corruptRefusal({ op }: V3Write): V3Failure | null {
   }
 }
 
-function cappedRefusal(write: V3Write): V3Failure | null {
-  return costOf(write) > 0 ? LIMIT_ERROR.noSpace : null;
+function cappedRefusal({ profile }: Checking, write: V3Write): V3Failure | null {
+  return costOf(write, profile) > 0 ? LIMIT_ERROR.noSpace : null;
 }
 
 function permissionRefusal(check: Checking, write: V3Write): V3Failure | null {

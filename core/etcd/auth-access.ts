@@ -64,11 +64,11 @@ export function accessRefusal(
   request: V3Request,
   now: Micros,
 ): V3Failure | null {
-  const { auth } = run.stores;
   const access = accessOf(profile, request);
-  if (!auth.enabled || access === "open" || access === "later") return null;
-  const who = whoAsks(run, asker, now);
+  // 3.4 judges tokens of requests about alarms like those of all others, and forgets to translate what it finds.
   const isRaw = profile.rawMaintenanceErrors && isMaintenance(request);
+  if (access === "open" || (access === "later" && !isRaw)) return null;
+  const who = whoAsks(run, profile, asker, now);
   const refusal = refusalFor(run, profile, access, who, request);
   return refusal === null || !isRaw ? refusal : v3Failure("Unknown", rawText(refusal));
 }
@@ -76,11 +76,12 @@ export function accessRefusal(
 function refusalFor(
   run: Running,
   profile: EtcdProfile,
-  access: "login" | "root",
+  access: "later" | "login" | "root",
   who: AuthHeader | null | V3Failure,
   request: V3Request,
 ): V3Failure | null {
   if (who !== null && "ok" in who) return who;
+  if (!run.stores.auth.enabled || access === "later") return null;
   if (access === "root") return adminRefusal(run.stores.auth, who);
   if (who === null) return AUTH_ERROR.userEmpty;
   const check = checking(run.stores, profile, who);
@@ -97,7 +98,8 @@ function refusalFor(
 }
 
 function isMaintenance({ op }: V3Request): boolean {
-  return op === "defragment" || op === "snapshot" || op === "hash" || op === "hash-kv";
+  const isSnapshot = op === "snapshot" || op === "hash" || op === "hash-kv";
+  return isSnapshot || op === "defragment" || op === "alarm";
 }
 
 /** The server's own text of a refusal that it forgets to translate for its clients. */

@@ -36,18 +36,27 @@ export function checking(
 }
 
 /** Whether a request must wait until the member has applied the entry that made its token. */
-export function waitsForToken(run: Running, { token }: Asker): boolean {
-  if (token === "" || !run.stores.auth.enabled) return false;
+export function waitsForToken(run: Running, profile: EtcdProfile, { token }: Asker): boolean {
+  if (token === "" || !judgesTokens(run, profile)) return false;
   return (indexOfToken(token) ?? 0) > run.stores.applied.index;
 }
 
-/** Who asks, by the token: null for nobody, or while auth is off. Using a token lets it last longer. */
-export function whoAsks(run: Running, asker: Asker, now: Micros): AuthHeader | null | V3Failure {
-  const { enabled, revision } = run.stores.auth;
-  const token = asker.token.replace(/^Bearer /, "");
-  if (!enabled || token === "") return null;
+function judgesTokens(run: Running, profile: EtcdProfile): boolean {
+  return run.stores.auth.enabled || profile.judgesTokensWhileOff;
+}
+
+/** Who asks, by the token: null for nobody. Using a token lets it last longer. */
+export function whoAsks(
+  run: Running,
+  profile: EtcdProfile,
+  asker: Asker,
+  now: Micros,
+): AuthHeader | null | V3Failure {
+  if (asker.token === "" || !judgesTokens(run, profile)) return null;
+  const token = profile.bearerTokens ? asker.token.replace(/^Bearer /, "") : asker.token;
   const user = userOfToken(run.tokens, token, now);
-  return user === null ? AUTH_ERROR.invalidToken : { user, revision };
+  if (user === null) return AUTH_ERROR.invalidToken;
+  return { user, revision: run.stores.auth.revision };
 }
 
 /** What a member writes over its own requests that only root may make. */
@@ -179,8 +188,8 @@ export function memberReadRefusal(
   request: RangeRequest | TxnRequest,
   now: Micros,
 ): V3Failure | null {
-  if (!run.stores.auth.enabled) return null;
-  const who = whoAsks(run, asker, now);
+  if (!judgesTokens(run, profile)) return null;
+  const who = whoAsks(run, profile, asker, now);
   if (who !== null && "ok" in who) return who;
   return kvRefusal(checking(run.stores, profile, who), request);
 }
@@ -196,8 +205,8 @@ export function watchRefusal(
   range: Pick<RangeRequest, "key" | "rangeEnd">,
   now: Micros,
 ): string | null {
-  if (!run.stores.auth.enabled) return null;
-  const who = whoAsks(run, asker, now);
+  if (!judgesTokens(run, profile)) return null;
+  const who = whoAsks(run, profile, asker, now);
   const isOpen = range.rangeEnd === "\0";
   const { key } = range;
   const asked = isOpen && profile.openWatchCheckedAsKey ? { key } : range;

@@ -27,6 +27,10 @@ export interface EtcdProfile {
   readonly openWatchCheckedAsKey: boolean;
   /** Once an alarm is raised, and until it is disarmed or the member starts again, nothing is checked when applied. */
   readonly alarmDropsChecks: boolean;
+  /** Auth: a token is judged, and refused, even while auth is off. */
+  readonly judgesTokensWhileOff: boolean;
+  /** Auth: a token may come as `Bearer TOKEN`. */
+  readonly bearerTokens: boolean;
   /** Auth: status, alarms, members and leases are for those who have logged in; moving the lead is for root. */
   readonly loginForAll: boolean;
   /** Auth: keys of leases count for who may renew, list and look at them. */
@@ -43,6 +47,8 @@ export interface EtcdProfile {
   readonly hashesBeforeLog: boolean;
   /** Auth: the number in a token is the index of the entry before its own. */
   readonly tokenOfEntryBefore: boolean;
+  /** What is nested in a transaction takes nothing of the quota. */
+  readonly nestedTxnFree: boolean;
   /** Answers about alarms have no header. */
   readonly alarmHeaderless: boolean;
   /** Alarms of type NONE are kept as any other. */
@@ -93,6 +99,8 @@ const PROFILES = {
     nestedTxnUnchecked: true,
     openWatchCheckedAsKey: true,
     alarmDropsChecks: true,
+    judgesTokensWhileOff: true,
+    bearerTokens: false,
     loginForAll: false,
     leasesChecked: false,
     rawMaintenanceErrors: true,
@@ -101,6 +109,7 @@ const PROFILES = {
     showsRootPermission: false,
     hashesBeforeLog: false,
     tokenOfEntryBefore: false,
+    nestedTxnFree: true,
     alarmHeaderless: true,
     keepsAlarmNone: true,
     addNeedsAllVoters: true,
@@ -132,6 +141,8 @@ const PROFILES = {
     nestedTxnUnchecked: false,
     openWatchCheckedAsKey: false,
     alarmDropsChecks: false,
+    judgesTokensWhileOff: false,
+    bearerTokens: true,
     loginForAll: true,
     leasesChecked: true,
     rawMaintenanceErrors: false,
@@ -140,6 +151,7 @@ const PROFILES = {
     showsRootPermission: true,
     hashesBeforeLog: true,
     tokenOfEntryBefore: true,
+    nestedTxnFree: false,
     alarmHeaderless: false,
     keepsAlarmNone: false,
     addNeedsAllVoters: false,

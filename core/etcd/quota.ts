@@ -1,5 +1,6 @@
 import type { Bytes } from "../kernel/index.js";
 import { fileBytes } from "./backend.js";
+import type { EtcdProfile } from "./profile.js";
 import type { Running } from "./state.js";
 import { type RequestOp, type V3Request, type V3Write, v3Failure } from "./v3-api.js";
 
@@ -25,13 +26,19 @@ export const APPLY_LAG_MAX = 5000;
 const KEY_BYTES = 256;
 const LEASE_BYTES = 64;
 
-/** What a request takes of the quota: of a transaction the dearer branch. 0 for what takes no room. */
-export function costOf(request: V3Request | V3Write): Bytes {
+/**
+ * What a request takes of the quota: of a transaction the dearer branch, in which some releases forget what is
+ * nested. 0 for what takes no room.
+ */
+export function costOf(
+  request: V3Request | V3Write,
+  profile: Pick<EtcdProfile, "nestedTxnFree">,
+): Bytes {
   switch (request.op) {
     case "kv-put":
       return KEY_BYTES + request.key.length + request.value.length;
     case "kv-txn":
-      return Math.max(costOfAll(request.success), costOfAll(request.failure));
+      return Math.max(costOfAll(request.success, profile), costOfAll(request.failure, profile));
     case "lease-grant":
       return LEASE_BYTES;
     default:
@@ -39,8 +46,9 @@ export function costOf(request: V3Request | V3Write): Bytes {
   }
 }
 
-function costOfAll(ops: readonly RequestOp[]): Bytes {
-  return ops.reduce((sum, op) => sum + costOf(op), 0);
+function costOfAll(ops: readonly RequestOp[], profile: Pick<EtcdProfile, "nestedTxnFree">): Bytes {
+  const counted = ops.filter(({ op }) => op !== "kv-txn" || !profile.nestedTxnFree);
+  return counted.reduce((sum, op) => sum + costOf(op, profile), 0);
 }
 
 /** Whether there is room for a request on this member. */

@@ -91,11 +91,11 @@ function takeV3(
     reply(asker, v3Failure(code, SERVER_ERROR.notForLearner), true, out);
     return;
   }
-  if (looksAtToken(profile, request) && waitsForToken(run, asker)) {
+  if (looksAtToken(profile, request) && waitsForToken(run, profile, asker)) {
     run.waiting.push({ asker, request });
     return;
   }
-  if (takesRoom(request) && !hasRoomFor(run, quotaBytes, costOf(request))) {
+  if (takesRoom(request) && !hasRoomFor(run, quotaBytes, costOf(request, profile))) {
     raiseNoSpaceFor(state, run, asker, now, out);
     return;
   }
@@ -204,9 +204,10 @@ function raiseNoSpaceFor(
 export function resumeRequests(state: EtcdState, run: Running, now: Micros, out: EtcdOut): boolean {
   if (run.caughtUp.length === 0 && run.waiting.length === 0) return false;
   const { caughtUp } = run;
-  const ready = run.waiting.filter(({ asker }) => !waitsForToken(run, asker));
+  const { profile } = state.config;
+  const ready = run.waiting.filter(({ asker }) => !waitsForToken(run, profile, asker));
   run.caughtUp = [];
-  run.waiting = run.waiting.filter(({ asker }) => waitsForToken(run, asker));
+  run.waiting = run.waiting.filter(({ asker }) => waitsForToken(run, profile, asker));
   for (const { asker, request } of caughtUp) {
     goOn(state, run, asker, request, now, out);
   }

@@ -265,10 +265,15 @@ export function unsynced(cluster: TestCluster, name: string): number {
   return pendingWrites(stateOf(cluster, name).disk);
 }
 
-/** Asks a member something; the id under which the replies come. */
-export function ask(cluster: TestCluster, name: string, request: ClientRequest): number {
+/** Asks a member something, as whoever the token stands for; the id under which the replies come. */
+export function ask(
+  cluster: TestCluster,
+  name: string,
+  request: ClientRequest,
+  token = "",
+): number {
   const id = cluster.nextId++;
-  hear(cluster, name, { kind: "client-request", id, from: "test", request });
+  hear(cluster, name, { kind: "client-request", id, from: "test", request, token });
   return id;
 }
 
@@ -277,8 +282,9 @@ export function call(
   cluster: TestCluster,
   name: string,
   request: ClientRequest,
+  token = "",
 ): ClientReply | null {
-  const id = ask(cluster, name, request);
+  const id = ask(cluster, name, request, token);
   runUntil(cluster, () => cluster.replies.has(id), 20_000_000);
   return cluster.replies.get(id)?.[0] ?? null;
 }

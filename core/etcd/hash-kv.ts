@@ -1,6 +1,6 @@
 import type { LeaseId, Revision } from "./client.js";
 import type { MaintenanceResult } from "./maintenance-api.js";
-import { type Mvcc, type Row, rowsUpTo } from "./mvcc.js";
+import { type Mvcc, type Row, survivorOf } from "./mvcc.js";
 import { findKey, visitKeys } from "./mvcc-index.js";
 import { visitRows } from "./mvcc-log.js";
 import type { EtcdProfile } from "./profile.js";
@@ -45,13 +45,13 @@ function findHash(store: Mvcc, revision: Revision, profile: EtcdProfile): KvHash
   if (revision > store.revision) return KV_ERROR.future;
   // Below zero there are no rows, and etcd hashes none.
   const at = revision === 0 ? store.revision : revision;
-  return hashRows(store, at, profile, hasLive(store, at));
+  return hashRows(store, at, profile, hasLive(store, at, profile));
 }
 
 /** The hash that a compaction finds on its way, while the rows it drops are still there. */
 export function hashAtCompaction(store: Mvcc, revision: Revision, profile: EtcdProfile): KvHash {
   const keepsAny =
-    hasLive(store, revision) || (profile.keepsTombstone && hasRowAt(store, revision));
+    hasLive(store, revision, profile) || (profile.keepsTombstone && hasRowAt(store, revision));
   return hashRows(store, revision, profile, keepsAny);
 }
 
@@ -80,7 +80,7 @@ function hashRows(
   visitRows(store.log, 0, (row) => {
     if (row.main > revision) return false;
     const isOld = row.main <= compactRevision;
-    if (isOld && keepsAny && !isKept(store, row, revision)) return true;
+    if (isOld && keepsAny && !isKept(store, row, revision, profile)) return true;
     // Members that keep such a deletion and members that do not must agree.
     if (profile.keepsTombstone && row.main === compactRevision && row.kv === null) return true;
     addRow(crc, row);
@@ -89,12 +89,12 @@ function hashRows(
   return { hash: (crc.value ^ 0xffff_ffff) >>> 0, compactRevision, revision };
 }
 
-/** Whether anything is there at a revision. */
-function hasLive(store: Mvcc, revision: Revision): boolean {
+/** Whether a compaction at a revision would leave any key. */
+function hasLive(store: Mvcc, revision: Revision, profile: EtcdProfile): boolean {
   let found = false;
   visitKeys(store.index, "", null, ({ rows }) => {
-    const newest = rows[rowsUpTo(rows, revision) - 1];
-    found = newest !== undefined && newest.kv !== null;
+    const row = rows[survivorOf(rows, revision, profile)];
+    found = row !== undefined && row.kv !== null;
     return !found;
   });
   return found;
@@ -109,11 +109,11 @@ function hasRowAt(store: Mvcc, revision: Revision): boolean {
   return found;
 }
 
-/** Whether a row is what its key holds at a revision. */
-function isKept(store: Mvcc, row: Row, revision: Revision): boolean {
+/** Whether a compaction at a revision would leave a row, and not as a deletion. */
+function isKept(store: Mvcc, row: Row, revision: Revision, profile: EtcdProfile): boolean {
   const rows = findKey(store.index, row.key)?.rows ?? [];
-  const newest = rows[rowsUpTo(rows, revision) - 1];
-  return newest !== undefined && newest.kv !== null && isSame(newest, row);
+  const kept = rows[survivorOf(rows, revision, profile)];
+  return kept !== undefined && kept.kv !== null && isSame(kept, row);
 }
 
 function isSame(left: Row, right: Row): boolean {

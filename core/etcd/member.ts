@@ -13,6 +13,7 @@ import {
   tendPassedCalls,
 } from "./lease-calls.js";
 import { noteHeard } from "./messages.js";
+import { ApplyPanic } from "./mvcc.js";
 import { diskSynced, pump } from "./ready.js";
 import { type EtcdOut, reply } from "./reply.js";
 import { cancelRequest, resumeRequests, takeRequest } from "./requests.js";
@@ -24,7 +25,6 @@ import {
   type HeldStimulus,
   type Running,
 } from "./state.js";
-import { ApplyPanic } from "./v3-apply.js";
 import { hearFlow, hearWatcher, NO_LEADER } from "./watch-requests.js";
 import { armWatches, tendWatches, WATCH_TIMER } from "./watch-sync.js";
 

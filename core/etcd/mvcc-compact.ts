@@ -1,7 +1,7 @@
 import type { Sink } from "../kernel/index.js";
 import type { Revision } from "./client.js";
 import { hashAtCompaction, rememberHash } from "./hash-kv.js";
-import { type Mvcc, type Row, rowsUpTo } from "./mvcc.js";
+import { type Mvcc, type Row, rowsUpTo, survivorOf } from "./mvcc.js";
 import { findKey, removeKey } from "./mvcc-index.js";
 import { removeRow, visitRows } from "./mvcc-log.js";
 import type { EtcdProfile } from "./profile.js";
@@ -30,10 +30,15 @@ export function compactMvcc(
     const entry = findKey(store.index, key);
     if (entry === undefined) continue;
     const { rows } = entry;
-    for (const row of rows.splice(0, staleRows(rows, revision, profile))) {
+    const drop = (row: Row): void => {
       removeRow(store.log, row);
       dropped.push(row);
-    }
+    };
+    const found = survivorOf(rows, revision, profile);
+    const upTo = rowsUpTo(rows, revision);
+    const isKept = found >= 0 && keeps(rows[found], revision, profile);
+    if (isKept) loseRows(rows, found + 1, upTo, drop);
+    for (const row of rows.splice(0, isKept ? found : upTo)) drop(row);
     if (rows.length === 0) removeKey(store.index, key);
   }
   return null;
@@ -49,11 +54,17 @@ function keysChanged(store: Mvcc, from: Revision, to: Revision): ReadonlySet<str
   return keys;
 }
 
-/** How many of a key's rows, from the oldest, no read at a revision or later needs. */
-function staleRows(rows: readonly Row[], revision: Revision, profile: EtcdProfile): number {
-  const upTo = rowsUpTo(rows, revision);
-  const newest = rows[upTo - 1];
-  if (newest === undefined) return 0;
-  const isKept = newest.kv !== null || (profile.keepsTombstone && newest.main === revision);
-  return isKept ? upTo - 1 : upTo;
+function keeps(row: Row | undefined, revision: Revision, profile: EtcdProfile): boolean {
+  if (row === undefined) return false;
+  return row.kv !== null || (profile.keepsTombstone && row.main === revision);
+}
+
+/** Rows behind the one that is kept go from the backend; etcd's index does not hear of it. */
+function loseRows(rows: Row[], from: number, to: number, drop: (row: Row) => void): void {
+  for (let i = from; i < to; i++) {
+    const row = rows[i];
+    if (row === undefined || row.lost === true) continue;
+    drop(row);
+    rows[i] = { ...row, lost: true };
+  }
 }

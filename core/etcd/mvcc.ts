@@ -9,6 +9,7 @@ import {
   visitKeys,
 } from "./mvcc-index.js";
 import { appendRow, createRowLog, type RowLog, rowsFrom } from "./mvcc-log.js";
+import type { EtcdProfile } from "./profile.js";
 import type { KeyValue } from "./v3-api.js";
 
 /** One change of one key: what etcd stores under (main, sub). `kv` is null for a deletion. */
@@ -17,6 +18,16 @@ export interface Row {
   readonly sub: number;
   readonly key: string;
   readonly kv: KeyValue | null;
+  /** A compaction took it from the backend, though the index still points at it: to read it ends the process. */
+  readonly lost?: true;
+}
+
+/**
+ * Ends the process as Go's panic does, where etcd finds what it has ruled out. Members that apply the log
+ * to the same end come to the same point, and again after a restart.
+ */
+export class ApplyPanic extends Error {
+  override readonly name = "ApplyPanic";
 }
 
 /**
@@ -84,7 +95,7 @@ export function putKey(
   value: string,
   lease: LeaseId,
 ): KeyValue {
-  const old = valueAt(store, key, txn.main);
+  const old = indexedAt(store, key, txn.main);
   const kv: KeyValue = {
     key,
     createRevision: old?.createRevision ?? txn.main,
@@ -97,18 +108,28 @@ export function putKey(
   return kv;
 }
 
-/** Deletes every live key in a range and returns what they held, in key order. */
+/** Deletes every live key in a range, in key order, and returns them. */
 export function deleteKeys(
   store: Mvcc,
   txn: WriteTxn,
   key: string,
   rangeEnd: string,
-): readonly KeyValue[] {
-  const old = rangeAt(store, key, rangeEnd, txn.main).kvs;
-  for (const kv of old) {
-    addRow(store, txn, { main: txn.main, sub: txn.changes.length, key: kv.key, kv: null });
+): readonly string[] {
+  const keys = keysAt(store, key, rangeEnd, txn.main);
+  for (const each of keys) {
+    addRow(store, txn, { main: txn.main, sub: txn.changes.length, key: each, kv: null });
   }
-  return old;
+  return keys;
+}
+
+function keysAt(store: Mvcc, key: string, rangeEnd: string, revision: Revision): string[] {
+  const keys: string[] = [];
+  const end = rangeEnd === "" ? `${key}\0` : isOpenEnded(rangeEnd) ? null : rangeEnd;
+  visitKeys(store.index, key, end, (entry) => {
+    if ((rowAt(entry, revision)?.kv ?? null) !== null) keys.push(entry.key);
+    return true;
+  });
+  return keys;
 }
 
 /** Whether `rangeEnd` asks for everything from a key on. */
@@ -144,7 +165,7 @@ export function rangeAt(
 ): Found {
   const kvs: KeyValue[] = [];
   if (rangeEnd === "") {
-    const kv = valueAt(store, key, revision);
+    const kv = limit > 0 ? valueAt(store, key, revision) : indexedAt(store, key, revision);
     if (kv !== null && limit > 0) kvs.push(kv);
     return { kvs, count: kv === null ? 0 : 1 };
   }
@@ -155,10 +176,10 @@ export function rangeAt(
     key,
     isOpenEnded(rangeEnd) ? null : rangeEnd,
     (entry) => {
-      const kv = rowAt(entry, revision)?.kv ?? null;
-      if (kv === null) return true;
+      const row = rowAt(entry, revision);
+      if (row === undefined || row.kv === null) return true;
       count++;
-      if (kvs.length < limit) kvs.push(kv);
+      if (kvs.length < limit) kvs.push(read(row, row.kv));
       return true;
     },
     (chunk) => {
@@ -180,7 +201,19 @@ function isLatest({ log }: Mvcc, revision: Revision): boolean {
 /** What a key held at a revision, or null if it was not there. */
 export function valueAt(store: Mvcc, key: string, revision: Revision): KeyValue | null {
   const entry = findKey(store.index, key);
+  const row = entry === undefined ? undefined : rowAt(entry, revision);
+  return row === undefined || row.kv === null ? null : read(row, row.kv);
+}
+
+/** What the index says of a key, without a look at the backend. */
+function indexedAt(store: Mvcc, key: string, revision: Revision): KeyValue | null {
+  const entry = findKey(store.index, key);
   return entry === undefined ? null : (rowAt(entry, revision)?.kv ?? null);
+}
+
+function read({ lost }: Row, kv: KeyValue): KeyValue {
+  if (lost === true) throw new ApplyPanic("range failed to find revision pair");
+  return kv;
 }
 
 /** The last row of a key up to a revision. */
@@ -201,6 +234,24 @@ export function rowsUpTo(rows: readonly Row[], revision: Revision): number {
     else high = middle;
   }
   return low;
+}
+
+/**
+ * Which of a key's rows a compaction at a revision would leave of those up to it; -1 for none. It may be a deletion.
+ * Where deletions are kept at their own revision, the first one of that revision is found, and not what the same
+ * transaction put after it.
+ */
+export function survivorOf(
+  rows: readonly Row[],
+  revision: Revision,
+  { keepsTombstone }: EtcdProfile,
+): number {
+  const upTo = rowsUpTo(rows, revision);
+  if (!keepsTombstone) return upTo - 1;
+  let first = upTo;
+  while (rows[first - 1]?.main === revision) first--;
+  for (let i = first; i < upTo; i++) if (rows[i]?.kv === null) return i;
+  return upTo - 1;
 }
 
 /** The rows since a revision, oldest first. */

@@ -2,6 +2,7 @@ import type { Sink } from "../kernel/index.js";
 import type { LeaseId, Revision } from "./client.js";
 import { attachKey, type Lessor } from "./lease.js";
 import {
+  ApplyPanic,
   beginTxn,
   deleteKeys,
   endTxn,
@@ -68,15 +69,6 @@ export function applyKv(
   const rows = endTxn(store, txn);
   if (rows.length > 0) changed.push(rows);
   return response;
-}
-
-/**
- * Ends the process as Go's panic does. etcd checks a transaction before it begins it and cannot go
- * back; a put with `ignore_value` of a key that an earlier operation of the same transaction deleted
- * comes through the check. Every member applies it, and again after a restart.
- */
-export class ApplyPanic extends Error {
-  override readonly name = "ApplyPanic";
 }
 
 /** A transaction without the ranges of its first level. */
@@ -268,8 +260,11 @@ function writeOp(
 }
 
 function putOp(store: Mvcc, lessor: Lessor, txn: WriteTxn, put: PutRequest): OpResponse {
-  const old = valueAt(store, put.key, txnRevision(store, txn));
-  if (old === null && (put.ignoreValue === true || put.ignoreLease === true)) {
+  const isKeeping = put.ignoreValue === true || put.ignoreLease === true;
+  const old =
+    isKeeping || put.prevKv === true ? valueAt(store, put.key, txnRevision(store, txn)) : null;
+  if (old === null && isKeeping) {
+    // Deleted by an earlier operation of the transaction, of which the check that went before knows nothing.
     throw new ApplyPanic(`unexpected error during txn: ${KV_ERROR.keyNotFound.message}`);
   }
   const value = put.ignoreValue === true ? (old?.value ?? "") : put.value;
@@ -285,9 +280,11 @@ function deleteOp(
   txn: WriteTxn,
   request: DeleteRangeRequest,
 ): OpResponse {
-  const gone = deleteKeys(store, txn, request.key, request.rangeEnd ?? "");
-  for (const { key } of gone) attachKey(lessor, key, "");
-  const prevKvs = request.prevKv === true ? gone : [];
+  const { key, rangeEnd = "" } = request;
+  const prevKvs =
+    request.prevKv === true ? rangeAt(store, key, rangeEnd, txnRevision(store, txn)).kvs : [];
+  const gone = deleteKeys(store, txn, key, rangeEnd);
+  for (const each of gone) attachKey(lessor, each, "");
   return { op: "kv-delete-range", deleted: gone.length, prevKvs };
 }
 

@@ -1,5 +1,5 @@
 import { type Flavor, generateSteps } from "./etcd/generate.js";
-import { type Difference, Pair } from "./etcd/play.js";
+import { Pair, type Played } from "./etcd/play.js";
 import type { Release } from "./etcd/real.js";
 import { findRelease } from "./etcd/release.js";
 import { type Failing, shrink } from "./etcd/shrink.js";
@@ -66,9 +66,9 @@ export async function etcdOracle(
     const flavor = flavorOf(release, episode);
     const count = Math.min(EPISODE, operations - played);
     const steps = generateSteps(seed, episode, count, flavor);
-    const difference = await replay(release, flavor, steps);
-    for (const step of steps.slice(0, difference?.at)) count1(commands, commandOf(step));
-    played += difference === null ? count : difference.at;
+    const { steps: taken, difference } = await replay(release, flavor, steps);
+    for (const step of steps.slice(0, taken)) count1(commands, commandOf(step));
+    played += taken;
     if (difference !== null) {
       const failing = await smallest(release, flavor, { steps, difference });
       return report(episode + 1, { ...failing, episode });
@@ -87,11 +87,7 @@ function flavorOf(release: Release, episode: number): Flavor {
   };
 }
 
-async function replay(
-  release: Release,
-  flavor: Flavor,
-  steps: readonly Step[],
-): Promise<Difference | null> {
+async function replay(release: Release, flavor: Flavor, steps: readonly Step[]): Promise<Played> {
   const pair = await Pair.start(release, flavor.members, 1, flavor.membership);
   try {
     return await pair.play(steps);
@@ -103,7 +99,8 @@ async function replay(
 /** Shrinks on a cluster of one member, which starts faster, if the difference shows there too. */
 async function smallest(release: Release, flavor: Flavor, failing: Failing) {
   const use = (await onOne(release, flavor, failing)) ?? { flavor, failing };
-  const again = (steps: readonly Step[]) => replay(release, use.flavor, steps);
+  const again = async (steps: readonly Step[]) =>
+    (await replay(release, use.flavor, steps)).difference;
   return {
     ...(await shrink(use.failing, again, ATTEMPTS)),
     members: use.flavor.members,
@@ -115,7 +112,7 @@ async function onOne(release: Release, given: Flavor, { steps, difference }: Fai
   if (given.membership) return null;
   const flavor = { ...given, members: 1 };
   const alone = steps.slice(0, difference.at + 1).map((step) => ({ ...step, member: 0 }));
-  const found = await replay(release, flavor, alone);
+  const { difference: found } = await replay(release, flavor, alone);
   return found === null ? null : { flavor, failing: { steps: alone, difference: found } };
 }
 

@@ -238,8 +238,22 @@ class Side {
       this.name("@learner", hex);
       this.aliases.set(String(id), `@learner-${learners}`);
     }
-    return canonical(request.op, answer, this.aliases);
+    return withoutOrder(canonical(request.op, answer, this.aliases));
   }
+}
+
+/**
+ * Members come in the order of ids, which hang on the second in which a side has made them, and alarms in
+ * that of a Go map.
+ */
+function withoutOrder(answer: Plain): Plain {
+  if (answer === null || typeof answer !== "object") return answer;
+  const isList = (field: string): boolean => ["members", "alarms", "errors"].includes(field);
+  const fields = Object.entries(answer).map(([field, value]): [string, Plain] => {
+    if (!isList(field) || !Array.isArray(value)) return [field, value];
+    return [field, value.map((item) => JSON.stringify(item)).sort()];
+  });
+  return Object.fromEntries(fields);
 }
 
 function filled(request: AdminRequest, ids: ReadonlyMap<string, string>): AdminRequest {

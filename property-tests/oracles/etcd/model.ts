@@ -25,7 +25,7 @@ import {
   stateOf,
   type TestCluster,
 } from "../../../core/etcd/testing/cluster.js";
-import { type Answer, overTheWire, type RealCluster, type Release } from "./real.js";
+import { type Answer, ENDED, overTheWire, type RealCluster, type Release } from "./real.js";
 
 /** The model of a real cluster: the same names, addresses, ids, leader and time. */
 export class ModelCluster {
@@ -102,6 +102,7 @@ export class ModelCluster {
 
   call(member: number, name: CallName, request: ClientRequest, token = ""): Answer {
     const reply = this.#ask(member, request, token);
+    if ([...this.#cluster.hosts.values()].some(({ state }) => state.run === null)) return ENDED;
     if (reply === null) return { ok: false, code: "Unknown", message: "the model gives no answer" };
     if (!reply.ok) {
       if ("code" in reply) return reply;

@@ -1,8 +1,8 @@
 import type { CallName, CallRequest } from "../../../adapters/etcd/wire-calls.js";
-import type { WatchMessage } from "../../../core/etcd/index.js";
+import type { V3Failure, WatchMessage } from "../../../core/etcd/index.js";
 import { agree, canonical, type Plain } from "./canonical.js";
 import { ModelCluster } from "./model.js";
-import { type Answer, RealCluster, type Release } from "./real.js";
+import { type Answer, ENDED, RealCluster, type Release } from "./real.js";
 import { type Known, resolve, type Step } from "./steps.js";
 import { V2Pair } from "./v2.js";
 import { WatchPair } from "./watches.js";
@@ -17,6 +17,15 @@ export interface Apart {
 export interface Difference extends Apart {
   readonly at: number;
 }
+
+/** How far steps were played: to the end, to a difference, or to where members on both sides ended. */
+export interface Played {
+  readonly steps: number;
+  readonly difference: Difference | null;
+}
+
+/** Milliseconds in which a process that dropped its connection is gone, if it goes. */
+const END_MS = 1_000;
 
 /** Members look ten times a second for watches that begin in the past; what else is in the round matters. */
 const SYNC_MS = 130;
@@ -35,6 +44,7 @@ export class Pair {
   readonly #modelNames = new Map<string, string>();
 
   readonly #v2: V2Pair;
+  #ended = false;
 
   private constructor(
     readonly real: RealCluster,
@@ -70,16 +80,18 @@ export class Pair {
     await this.real.remove();
   }
 
-  /** Takes steps up to the first that differs. */
-  async play(steps: readonly Step[]): Promise<Difference | null> {
+  /** Takes steps up to the first that differs, or that ends a member. */
+  async play(steps: readonly Step[]): Promise<Played> {
     for (const [at, step] of steps.entries()) {
       this.model.keepUp();
-      const difference = (await this.#step(step)) ?? (await this.#told());
-      if (difference !== null) return { at, ...difference };
+      const apart = (await this.#step(step)) ?? (this.#ended ? null : await this.#told());
+      if (apart !== null) return { steps: at, difference: { at, ...apart } };
+      if (this.#ended) return { steps: at + 1, difference: null };
     }
     await pause(SYNC_MS);
     const late = await this.#told();
-    return late === null ? null : { at: steps.length - 1, ...late };
+    const difference = late === null ? null : { at: steps.length - 1, ...late };
+    return { steps: steps.length, difference };
   }
 
   async #step(step: Step): Promise<Apart | null> {
@@ -101,12 +113,19 @@ export class Pair {
     const name = step.request.op;
     if (isLocal(request)) await this.real.catchUp(member);
     const model = this.model.call(member, name, request);
-    const real = await this.real.call(member, name, asked);
+    const real = await this.#realCall(member, name, asked);
+    this.#ended = real === ENDED;
     this.#learn(name, real, model);
     if (name === "kv-compact" && real.ok) await this.#catchUpAll();
     const expected = canonical(name, real, this.#realAliases);
     const actual = canonical(name, model, this.#modelAliases);
     return agree(expected, actual) ? null : { expected, actual };
+  }
+
+  async #realCall(member: number, name: CallName, request: CallRequest<CallName>): Promise<Answer> {
+    const answer = await this.real.call(member, name, request);
+    if (answer.ok || !mayHaveEnded(answer)) return answer;
+    return (await this.real.someEnded(END_MS)) ? ENDED : answer;
   }
 
   async #catchUpAll(): Promise<void> {
@@ -190,6 +209,11 @@ function hex(decimal: string): string {
 function idIn(message: unknown): string {
   if (message === null || typeof message !== "object" || !("ID" in message)) return "0";
   return String(message.ID);
+}
+
+/** Whether an answer is none of etcd's own, or tells that others gave none. */
+function mayHaveEnded({ code, message }: V3Failure): boolean {
+  return code === "Unavailable" && !/^etcdserver: (?!request timed out)/.test(message);
 }
 
 /** Whether the answer depends on how far its member has come. */

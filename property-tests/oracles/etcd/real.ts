@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   type ChannelOptions,
   Client,
@@ -27,6 +28,12 @@ const CHANNEL: ChannelOptions = {
 
 /** What a call came to: the message of its response as it came over the wire, or a refusal. */
 export type Answer = { readonly ok: true; readonly message: Wire } | V3Failure;
+
+/**
+ * How both sides tell that members ended instead of answering. Which of them, and who is left to give up
+ * waiting, depends on the elections between.
+ */
+export const ENDED: Answer = { ok: false, code: "Unavailable", message: "the member ended" };
 
 /** A release of etcd to compare with. */
 export interface Release {
@@ -73,6 +80,15 @@ export class RealCluster {
       name === "kv-compact" ? { ...message, physical: true } : message,
       token,
     );
+  }
+
+  /** Whether the process of some member has ended, or ends in so many milliseconds. */
+  async someEnded(milliseconds: number): Promise<boolean> {
+    const allRun = (): boolean => this.servers.every(({ running }) => running);
+    for (const deadline = Date.now() + milliseconds; allRun() && Date.now() < deadline; ) {
+      await sleep(10);
+    }
+    return !allRun();
   }
 
   /** Waits until a member has applied all that was committed before. */

@@ -13,7 +13,7 @@ import { Programs } from "./world.js";
 export const UNIT_DIRECTORY = "/run/systemd/system";
 
 /** The most steps of a run: a set that needs more goes on for ever. */
-const STEPS_MAX = 20_000;
+const STEPS_MAX = 2_000;
 
 /** A set as the model has it. */
 export interface ModelRun {

@@ -1,6 +1,5 @@
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
-import type { StoreImage } from "../../core/etcd/index.js";
 import { withAuthority } from "./authority.js";
 import { gateway } from "./gateway.js";
 import { GrpcFront } from "./grpc.js";
@@ -18,7 +17,6 @@ export type HttpExtension = (exchange: Exchange) => boolean;
 export interface FrontOptions {
   readonly host: "127.0.0.1";
   readonly port: number;
-  readonly snapshotFile: (image: StoreImage) => Uint8Array;
   readonly extension?: HttpExtension;
 }
 
@@ -38,7 +36,7 @@ export class MemberFront {
   constructor(member: MemberPort, options: FrontOptions) {
     this.#member = member;
     this.#options = options;
-    this.#service = new MemberService(member, options.snapshotFile);
+    this.#service = new MemberService(member);
     this.#http = createHttpServer({ requestTimeout: 0 }, (request, response) => {
       const exchange = new Exchange(request, response);
       this.#route(exchange).catch((error: unknown) => {

@@ -1,5 +1,11 @@
 import { status } from "@grpc/grpc-js";
-import type { ClientReply, ResponseHeader, StoreImage, V3Result } from "../../core/etcd/index.js";
+import {
+  bucketsOf,
+  type ClientReply,
+  type ResponseHeader,
+  type V3Result,
+} from "../../core/etcd/index.js";
+import { writeSnapshotFile } from "../etcd/bbolt.js";
 import { callAt, isCallResult, readRequest, writeResult } from "../etcd/wire.js";
 import type { CallName } from "../etcd/wire-calls.js";
 import { WireRefusal } from "../etcd/wire-error.js";
@@ -33,15 +39,7 @@ const LEADERLESS_MAX = 3;
  * has them.
  */
 export class MemberService {
-  readonly #snapshotFile: (image: StoreImage) => Uint8Array;
-
-  /** @param snapshotFile - writes the stores as `etcdctl snapshot restore` reads them */
-  constructor(
-    readonly member: MemberPort,
-    snapshotFile: (image: StoreImage) => Uint8Array,
-  ) {
-    this.#snapshotFile = snapshotFile;
-  }
+  constructor(readonly member: MemberPort) {}
 
   /** Calls a method of one message and one answer. Rejects with a `CallFailure`. */
   async call(path: string, message: Wire, context: CallContext): Promise<Wire> {
@@ -206,7 +204,9 @@ export class MemberService {
     });
     const { result } = answered(reply);
     if (result.op !== "snapshot") return;
-    const file = this.#snapshotFile(result.image);
+    const profile = this.member.state()?.config.profile;
+    if (profile === undefined) throw new CallFailure(status.UNAVAILABLE, "transport is closing");
+    const file = writeSnapshotFile(bucketsOf(result.image, profile));
     for (let at = 0; at < file.length; at += SNAPSHOT_PART) {
       const blob = file.subarray(at, at + SNAPSHOT_PART);
       const remaining = file.length - at - blob.length;

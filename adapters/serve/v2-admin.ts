@@ -71,8 +71,16 @@ async function addMember(member: MemberPort, exchange: Exchange): Promise<void> 
     return;
   }
   const text = "message" in reply ? reply.message : "";
-  message(exchange, text.includes("exist") ? 409 : 500, text.replace("etcdserver: ", ""));
+  const conflict = EXISTS[text];
+  if (conflict !== undefined) message(exchange, 409, conflict);
+  else message(exchange, 500, "Internal Server Error");
 }
+
+/** What version 2 says for texts of version 3. */
+const EXISTS: Readonly<Record<string, string>> = {
+  "etcdserver: Peer URLs already exists": "membership: peerURL exists",
+  "etcdserver: member ID already exist": "membership: ID exists",
+};
 
 async function changeMember(
   member: MemberPort,
@@ -93,7 +101,7 @@ async function changeMember(
   const text = "message" in reply ? reply.message : "";
   if (/not found/.test(text)) message(exchange, 404, `No such member: ${id}`);
   else if (/removed/.test(text)) message(exchange, 410, `Member permanently removed: ${id}`);
-  else if (/exist/.test(text)) message(exchange, 409, text);
+  else if (EXISTS[text] !== undefined) message(exchange, 409, EXISTS[text]);
   else message(exchange, 500, "Internal Server Error");
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { LogWriter } from "../../adapters/logfile/index.js";
-import { MemberFront, snapshotFile } from "../../adapters/serve/index.js";
+import { MemberFront } from "../../adapters/serve/index.js";
 import { formatDiagnostic, type LogHeader, type LogRecord } from "../../core/kernel/index.js";
 import { DURATION_MAX, type FaultPlan, type Scenario } from "../../sim/index.js";
 import { formatTime } from "../../viz/index.js";
@@ -112,7 +112,6 @@ async function serve(path: string, flags: ServeFlags): Promise<void> {
         new MemberFront(world.member(index), {
           host: "127.0.0.1",
           port: ports[index] ?? 0,
-          snapshotFile,
         }),
         (error) => console.error(`${world.simulation.name(index)}: ${String(error)}`),
       ),

@@ -5,6 +5,9 @@ import { drawFaultPlan, type Fault, faultPlan } from "../faults/index.js";
 import { type BugName, loadScenario, type Scenario } from "../scenario/index.js";
 import { Simulation } from "./simulation.js";
 
+/** A run takes a fraction of a second, unless much else runs. */
+const PATIENCE_MS = 60_000;
+
 function load(name: string, bugs: readonly BugName[] = []): Scenario {
   const loaded = loadScenario(`scenarios/${name}.yaml`);
   if (!loaded.ok) throw new Error(loaded.diagnostics.map((d) => d.found).join("; "));
@@ -31,6 +34,7 @@ test.each(["etcd-histories", "etcd-histories-5", "etcd-histories-1"])(
     expect(verdict).toMatchObject({ failed: false, broken: [], undecided: false, crash: null });
     expect(judge({ scenario, seed: 1 }).hash).toBe(verdict.hash);
   },
+  PATIENCE_MS,
 );
 
 const CAUGHT: readonly [BugName, string, number, string][] = [
@@ -39,32 +43,40 @@ const CAUGHT: readonly [BugName, string, number, string][] = [
   ["etcd-watch-lost-event", "etcd-histories", 1, "watch-reliable"],
 ];
 
-test.each(CAUGHT)("%s is caught in %s, seed %i, as %s", (bug, name, seed, invariant) => {
-  expect(judge({ scenario: load(name, [bug]), seed }).broken).toContain(invariant);
-});
+test.each(CAUGHT)(
+  "%s is caught in %s, seed %i, as %s",
+  (bug, name, seed, invariant) => {
+    expect(judge({ scenario: load(name, [bug]), seed }).broken).toContain(invariant);
+  },
+  PATIENCE_MS,
+);
 
-test("requests come once and watches in order over links that double, lose and delay packets", () => {
-  const scenario = load("etcd-histories");
-  const clients = scenario.clients.map(({ node }) => node);
-  const worse = {
-    id: 1,
-    at: 3 * SECOND,
-    duration: 6 * SECOND,
-    kind: "link",
-    from: [0, 1, 2],
-    to: clients,
-    oneWay: false,
-    lossPpm: 50_000,
-    duplicatePpm: 900_000,
-    delay: { low: 0, high: 80_000 },
-  } as const;
-  const { summary, records } = run(scenario, [worse]);
-  expect(summary.violations).toEqual([]);
-  const checked = records.find((record) => record.kind === "history.checked");
-  expect(checked?.data).toMatchObject({ linearizable: "linearizable" });
-  const broken = records.filter(({ kind }) => kind === "client.watch-ended");
-  expect(broken.length).toBeGreaterThan(0);
-});
+test(
+  "requests come once and watches in order over links that double, lose and delay packets",
+  () => {
+    const scenario = load("etcd-histories");
+    const clients = scenario.clients.map(({ node }) => node);
+    const worse = {
+      id: 1,
+      at: 3 * SECOND,
+      duration: 6 * SECOND,
+      kind: "link",
+      from: [0, 1, 2],
+      to: clients,
+      oneWay: false,
+      lossPpm: 50_000,
+      duplicatePpm: 900_000,
+      delay: { low: 0, high: 80_000 },
+    } as const;
+    const { summary, records } = run(scenario, [worse]);
+    expect(summary.violations).toEqual([]);
+    const checked = records.find((record) => record.kind === "history.checked");
+    expect(checked?.data).toMatchObject({ linearizable: "linearizable" });
+    const broken = records.filter(({ kind }) => kind === "client.watch-ended");
+    expect(broken.length).toBeGreaterThan(0);
+  },
+  PATIENCE_MS,
+);
 
 test.each([false, true])(
   "a member that is removed comes back empty and under another id (as a learner first: %s)",
@@ -93,6 +105,7 @@ test.each([false, true])(
       false,
     ]);
   },
+  PATIENCE_MS,
 );
 
 test("the plans of the histories hold every fault there is a promise against", () => {

@@ -1,5 +1,5 @@
 import type { Bytes } from "../kernel/index.js";
-import type { KeyValue } from "./v3-api.js";
+import { idField, kvBytes, messageField, numberField, textField } from "./proto-size.js";
 import type { WatchReply } from "./watch.js";
 import type { Event } from "./watch-api.js";
 
@@ -38,52 +38,19 @@ function replyBytes(reply: WatchReply, events: readonly Event[]): Bytes {
 function frameBytes({ header, result }: WatchReply, fragment: boolean): Bytes {
   const { clusterId, memberId, revision, raftTerm } = header;
   const head =
-    number(BigInt(`0x${clusterId}`)) +
-    number(BigInt(`0x${memberId}`)) +
-    number(BigInt(revision)) +
-    number(BigInt(raftTerm));
+    idField(clusterId) + idField(memberId) + numberField(revision) + numberField(raftTerm);
   const flags = [result.created, result.canceled, fragment].filter(Boolean).length;
   return (
-    embedded(head) +
-    number(BigInt(result.watchId)) +
-    number(BigInt(result.compactRevision)) +
-    text(result.cancelReason) +
+    messageField(head) +
+    numberField(result.watchId) +
+    numberField(result.compactRevision) +
+    textField(result.cancelReason.length) +
     2 * flags
   );
 }
 
 function eventBytes({ type, kv, prevKv }: Event): Bytes {
-  const before = prevKv === undefined ? 0 : embedded(kvBytes(prevKv));
-  return embedded((type === "delete" ? 2 : 0) + embedded(kvBytes(kv)) + before);
-}
-
-function kvBytes(kv: KeyValue): Bytes {
-  const lease = kv.lease === "" ? 0n : BigInt(`0x${kv.lease}`);
-  return (
-    text(kv.key) +
-    number(BigInt(kv.createRevision)) +
-    number(BigInt(kv.modRevision)) +
-    number(BigInt(kv.version)) +
-    text(kv.value) +
-    number(lease)
-  );
-}
-
-function embedded(bytes: Bytes): Bytes {
-  return 1 + varint(BigInt(bytes)) + bytes;
-}
-
-function text(value: string): Bytes {
-  return value === "" ? 0 : 1 + varint(BigInt(value.length)) + value.length;
-}
-
-/** A field that is left out when it is 0. */
-function number(value: bigint): Bytes {
-  return value === 0n ? 0 : 1 + varint(BigInt.asUintN(64, value));
-}
-
-function varint(value: bigint): Bytes {
-  let bytes = 1;
-  for (let rest = value >> 7n; rest > 0n; rest >>= 7n) bytes++;
-  return bytes;
+  const kind = type === "delete" ? 2 : 0;
+  const before = prevKv === undefined ? 0 : messageField(kvBytes(prevKv));
+  return messageField(kind + messageField(kvBytes(kv)) + before);
 }

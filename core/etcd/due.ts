@@ -1,6 +1,6 @@
 import { MILLISECOND, type Micros } from "../kernel/index.js";
 import { reportSnapshot } from "../raft/index.js";
-import { endLeaseCalls } from "./lease-calls.js";
+import { dropLeaseCalls } from "./lease-calls.js";
 import { tendLeases } from "./lease-expiry.js";
 import { newOrigin, proposeFor, submit } from "./propose.js";
 import { tendReads } from "./reads.js";
@@ -44,7 +44,9 @@ function seekLeader(state: EtcdState, run: Running, now: Micros, out: EtcdOut): 
   leaderless.count = run.node.lead === 0 ? leaderless.count + 1 : 0;
   if (leaderless.count < LEADERLESS_MAX) return;
   endLeaderlessStreams(run, out);
-  endLeaseCalls(run, ({ requireLeader }) => requireLeader === true, NO_LEADER, out);
+  for (const asker of dropLeaseCalls(run, ({ requireLeader }) => requireLeader === true)) {
+    reply(asker, NO_LEADER, true, out);
+  }
 }
 
 function failLateRequests(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {

@@ -159,13 +159,13 @@ function goOn(
   out: EtcdOut,
 ): boolean {
   for (;;) {
-    const before = call.stage;
+    const before = call.stage.at;
     const answer = oneStage(state, run, number, call, now, out);
     if (answer !== null) {
       reply(call.asker, answer, true, out);
       return true;
     }
-    if (call.stage === before || call.stage.at === before.at) return false;
+    if (call.stage.at === before) return false;
   }
 }
 
@@ -363,17 +363,14 @@ export function peerLost(run: Running, peer: RaftId, now: Micros): void {
   }
 }
 
-/** A client hung up; or, with `error`, those that require a leader are told that there is none. */
-export function endLeaseCalls(
-  run: Running,
-  isMeant: (asker: Asker) => boolean,
-  error: V3Failure | null,
-  out: EtcdOut | null,
-): void {
+/** Forgets the calls of some; who that was. */
+export function dropLeaseCalls(run: Running, isMeant: (asker: Asker) => boolean): Asker[] {
   const { own, passed } = run.leaseCalls;
+  const dropped: Asker[] = [];
   for (const [number, { asker }] of [...own, ...passed]) {
     if (!isMeant(asker)) continue;
     forget(run, number);
-    if (error !== null && out !== null) reply(asker, error, true, out);
+    dropped.push(asker);
   }
+  return dropped;
 }

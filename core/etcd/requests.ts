@@ -8,7 +8,7 @@ import { answerMemberList, arePeerUrls, takeClusterRequest } from "./cluster-req
 import { decideDowngrade } from "./downgrade.js";
 import type { ClientRequest } from "./events.js";
 import { isSerializable, proposeV3, takeKv } from "./kv-requests.js";
-import { endLeaseCalls } from "./lease-calls.js";
+import { dropLeaseCalls } from "./lease-calls.js";
 import { takeLease } from "./lease-requests.js";
 import { takeMaintenance } from "./maintenance-requests.js";
 import { MEMBERSHIP_ERROR } from "./membership.js";
@@ -246,7 +246,7 @@ export function cancelRequest(run: Running, id: number): void {
     return;
   }
   const isTheirs = (asker: Asker | null): boolean => asker?.peer === 0 && asker.id === id;
-  endLeaseCalls(run, (asker) => isTheirs(asker), null, null);
+  dropLeaseCalls(run, isTheirs);
   for (const pending of run.requests.values()) {
     if (isTheirs(pending.asker)) pending.asker = null;
   }

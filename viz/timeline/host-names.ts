@@ -19,6 +19,10 @@ export class HostNames {
       names.#nodes.push(name);
       names.learn(textOf(host, "machineId"), name);
     }
+    for (const client of listOf(fieldsOf(fieldsOf(header.origin).scenario), "clients")) {
+      if (!isFields(client) || typeof client.node !== "number") continue;
+      names.#nodes[client.node] = textOf(client, "name");
+    }
     return names;
   }
 
@@ -32,7 +36,7 @@ export class HostNames {
     return this.#machines.get(machine) ?? machine;
   }
 
-  /** The host of an index in the scenario; `node 7` for others, such as services. */
+  /** The host or client of an index in the scenario; `node 7` for others, such as services. */
   ofNode(index: number): string {
     return this.#nodes[index] ?? `node ${index}`;
   }

@@ -25,6 +25,7 @@ import {
 } from "../../core/kernel/index.js";
 import type { FaultPlan } from "../faults/plan.js";
 import { nodeName, type Scenario } from "../scenario/scenario.js";
+import { Agenda } from "./agenda.js";
 import { Buffer } from "./buffer.js";
 import { checkpointOf } from "./checkpoint.js";
 import { Clients } from "./clients.js";
@@ -39,7 +40,6 @@ import { Operator } from "./operator.js";
 import { PowerSupply } from "./power.js";
 import { Probe } from "./probe.js";
 import { ProcessTable } from "./processes.js";
-import { EventQueue } from "./queue.js";
 import type { Intervention, RunObserver, RunSummary, SimulationOptions } from "./run.js";
 import { Services } from "./services.js";
 import { drawSpan } from "./span.js";
@@ -77,12 +77,7 @@ export class Simulation implements World {
 
   readonly #observer: RunObserver | undefined;
   readonly #outside: SimulationOptions["outside"];
-  readonly #queue = new EventQueue(4096);
-  #what = new Uint8Array(4096);
-  #node = new Int32Array(4096);
-  #cause = new Float64Array(4096);
-  #guard = new Int32Array(4096);
-  #payload: unknown[] = new Array<unknown>(4096).fill(null);
+  readonly #agenda = new Agenda();
 
   readonly #names: readonly string[];
   readonly #operatorNode: NodeIndex;
@@ -189,7 +184,7 @@ export class Simulation implements World {
 
   /** When something is due next, true time. */
   get nextAt(): Micros {
-    return this.#queue.peekTime();
+    return this.#agenda.nextAt;
   }
 
   /** Faults that last, by id. */
@@ -239,7 +234,7 @@ export class Simulation implements World {
    */
   advance(until: Micros): boolean {
     const end = Math.min(until, this.scenario.duration);
-    while (!this.#stopped && this.#queue.peekTime() <= end) this.#next();
+    while (!this.#stopped && this.#agenda.nextAt <= end) this.#next();
     if (!this.#stopped) this.#at = Math.max(this.#at, end);
     return !this.#stopped && end < this.scenario.duration;
   }
@@ -312,7 +307,7 @@ export class Simulation implements World {
 
   /** Runs `task` at true time `at`. */
   schedule(at: Micros, task: () => void): void {
-    this.#push(at, TASK, 0, task, -1, 0);
+    this.#agenda.add(at, TASK, 0, task, -1, 0);
   }
 
   /** Brings a packet on its way; losses, duplicates and delays are the network's. */
@@ -327,16 +322,16 @@ export class Simulation implements World {
       return;
     }
     const stimulus: HostStimulus = { kind: "packet", from, packet };
-    this.#push(this.#at + delay, PACKET, to, stimulus, cause, from);
+    this.#agenda.add(this.#at + delay, PACKET, to, stimulus, cause, from);
     if (this.network.duplicates(from, to) && !comesOnce(packet)) {
       const again = this.network.delay(from, to, bytes, this.#at);
-      if (again !== LOST) this.#push(this.#at + again, PACKET, to, stimulus, cause, from);
+      if (again !== LOST) this.#agenda.add(this.#at + again, PACKET, to, stimulus, cause, from);
     }
   }
 
   /** Delivers a stimulus to a host after `delay` of true time, unless it loses power before. */
   answer(node: NodeIndex, delay: Micros, stimulus: HostStimulus, cause: number): void {
-    this.#push(this.#at + delay, STIMULUS, node, stimulus, cause, this.#life[node] as number);
+    this.#agenda.add(this.#at + delay, STIMULUS, node, stimulus, cause, this.#life[node] as number);
   }
 
   /** Runs `task` after `delay` of true time, unless a host loses power before. */
@@ -441,45 +436,12 @@ export class Simulation implements World {
     this.#observeExpectations();
   }
 
-  #push(
-    time: Micros,
-    what: number,
-    node: number,
-    payload: unknown,
-    cause: number,
-    guard: number,
-  ): void {
-    const slot = this.#queue.push(time);
-    if (slot >= this.#what.length) this.#grow(slot + 1);
-    this.#what[slot] = what;
-    this.#node[slot] = node;
-    this.#payload[slot] = payload;
-    this.#cause[slot] = cause;
-    this.#guard[slot] = guard;
-  }
-
-  #grow(needed: number): void {
-    const capacity = Math.max(needed, this.#what.length * 2);
-    const copy = <T extends Uint8Array | Int32Array | Float64Array>(from: T, to: T): T => {
-      to.set(from);
-      return to;
-    };
-    this.#what = copy(this.#what, new Uint8Array(capacity));
-    this.#node = copy(this.#node, new Int32Array(capacity));
-    this.#cause = copy(this.#cause, new Float64Array(capacity));
-    this.#guard = copy(this.#guard, new Int32Array(capacity));
-    while (this.#payload.length < capacity) this.#payload.push(null);
-  }
-
   #next(): void {
-    this.#at = this.#queue.peekTime();
-    const slot = this.#queue.pop();
-    const node = this.#node[slot] as number;
-    const payload = this.#payload[slot];
-    const cause = this.#cause[slot] as number;
-    const guard = this.#guard[slot] as number;
-    this.#payload[slot] = null;
-    switch (this.#what[slot]) {
+    const agenda = this.#agenda;
+    this.#at = agenda.nextAt;
+    agenda.take();
+    const { what, node, payload, cause, guard } = agenda;
+    switch (what) {
       case TIMER: {
         const timer = payload as TimerSlot;
         if (timer.generation !== guard) return;
@@ -591,7 +553,7 @@ export class Simulation implements World {
       case "arm-timer": {
         const timer = (this.#timers[node] as Timers).slot(effect.owner, effect.timer);
         const delay = (this.clocks[node] as Clock).trueDelay(effect.delay);
-        this.#push(this.#at + delay, TIMER, node, timer, cause, ++timer.generation);
+        this.#agenda.add(this.#at + delay, TIMER, node, timer, cause, ++timer.generation);
         return;
       }
       case "cancel-timer":

@@ -2,6 +2,7 @@ import { MILLISECOND, type Micros } from "../kernel/index.js";
 import { reportSnapshot } from "../raft/index.js";
 import { dropLeaseCalls } from "./lease-calls.js";
 import { tendLeases } from "./lease-expiry.js";
+import { keepConnected } from "./messages.js";
 import { newOrigin, proposeFor, submit } from "./propose.js";
 import { tendReads } from "./reads.js";
 import { type EtcdOut, failRequest, reply, SERVER_ERROR, timeoutText } from "./reply.js";
@@ -20,6 +21,7 @@ const LEADERLESS_MAX = 3;
 export function tendDue(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
   seekLeader(state, run, now, out);
   run.nextDue = Math.min(now + EXPIRY_INTERVAL, run.leaderless.checkAt);
+  keepConnected(run, now, out);
   failLateRequests(state, run, now, out);
   tendReads(run, now, out);
   if (run.node.role === "leader") proposeExpiry(run, now, out);

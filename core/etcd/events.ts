@@ -13,6 +13,8 @@ export type RaftMessage = Message<LogData, StoreImage>;
 export type PeerNote =
   /** The receiver was removed from the cluster: HTTP 410 in rafthttp. */
   | { readonly type: "member-removed" }
+  /** The connection stands; between members that raft has nothing to tell each other. */
+  | { readonly type: "link-heartbeat" }
   /** A request that only the leader can answer: `/leases`, `/leases/internal`, `/members/promote`. */
   | { readonly type: "forward"; readonly id: number; readonly request: ClientRequest }
   | { readonly type: "forwarded"; readonly id: number; readonly reply: ClientReply };

@@ -164,6 +164,8 @@ function onPeerMessage(
   }
   noteHeard(run, from, now);
   switch (message.type) {
+    case "link-heartbeat":
+      return;
     case "member-removed":
       run.stopsAt ??= now;
       run.nextDue = Math.min(run.nextDue, run.stopsAt);

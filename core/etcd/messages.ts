@@ -1,6 +1,7 @@
 import { type Bytes, type Micros, SECOND } from "../kernel/index.js";
 import { confStateOf, entrySize, type RaftId, type Snapshot } from "../raft/index.js";
 import type { RaftMessage } from "./events.js";
+import { raftIdOf } from "./membership.js";
 import type { EtcdOut } from "./reply.js";
 import { imageOfStores, type StoreImage } from "./snapshot.js";
 import type { Running } from "./state.js";
@@ -73,6 +74,26 @@ export function isVoteAnswer(message: RaftMessage): boolean {
 
 /** A connection that brings nothing for this long is taken down (rafthttp's ConnReadTimeout). */
 export const SILENCE_MAX: Micros = 5 * SECOND;
+
+/** How often an idle connection tells that it stands. */
+const LINK_HEARTBEAT: Micros = Math.floor(SILENCE_MAX / 3);
+
+/**
+ * Keeps connections alive that raft does not use: it speaks between a leader and the others only, but
+ * a follower, too, is asked whether it is connected to a quorum.
+ */
+export function keepConnected(run: Running, now: Micros, out: EtcdOut): void {
+  if (now < run.linkHeartbeatAt) return;
+  run.linkHeartbeatAt = now + LINK_HEARTBEAT;
+  const { lead, role } = run.node;
+  if (role === "leader") return;
+  const message = { type: "link-heartbeat" } as const;
+  for (const id of run.stores.membership.members.keys()) {
+    const to = raftIdOf(id);
+    if (to === run.id || to === lead) continue;
+    out.effects.push({ kind: "send", to, message, sizeBytes: 32 });
+  }
+}
 
 /** Takes note that a peer was heard. */
 export function noteHeard(run: Running, from: RaftId, now: Micros): void {

@@ -147,6 +147,8 @@ export interface Running {
   snapshotsSent: Map<RaftId, Micros>;
   /** Peers that were heard: when last, and since when without a long silence. */
   connections: Map<RaftId, { readonly since: Micros; heard: Micros }>;
+  /** When to tell peers again that the connection stands. */
+  linkHeartbeatAt: Micros;
   /** Raft ids of removed members. */
   removed: Set<RaftId>;
   /** When a removed member stops; null for one that belongs. */

@@ -137,12 +137,6 @@ function isOpenEnded(rangeEnd: string): boolean {
   return rangeEnd === "\0";
 }
 
-/** Whether a key lies in a range as etcd's API states it. */
-export function inRange(candidate: string, key: string, rangeEnd: string): boolean {
-  if (rangeEnd === "") return candidate === key;
-  return candidate >= key && (isOpenEnded(rangeEnd) || candidate < rangeEnd);
-}
-
 /** The live keys of a range at a revision. */
 export interface Found {
   /** In key order, at most as many as were wanted. */

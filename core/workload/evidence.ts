@@ -34,8 +34,9 @@ export interface Evidence {
  *
  * - A value is put by one request only. Where a read or a watch shows it, the request took effect, at the
  *   revision shown and before it was shown, so it is given that revision and that moment as its return.
- * - Where watches of every key have told all changes up to the last revision that any answer names,
- *   a request whose values are in none of them had no effect by then, and no answer depends on it.
+ * - Where each revision up to the last one that any answer names is that of a request with an answer, or
+ *   watches of every key have told its changes, a request whose values are in none of them had no
+ *   effect by then, and no answer depends on it.
  * - A deletion has no value; it is settled if it is the only request that can have made a deletion
  *   that was seen, or if there is no deletion left to explain. Otherwise the search decides, and
  *   places it only where its changes are those that were told.
@@ -95,6 +96,8 @@ interface Deletion {
   at: Micros;
 }
 
+const NOBODY_ELSES: ReadonlySet<string> = new Set();
+
 /** What clients saw of requests, their own and others'. */
 class Observations {
   readonly #values = new Map<string, Sighting>();
@@ -104,6 +107,8 @@ class Observations {
   readonly #covered: readonly Stretch[];
   /** All changes up to the last revision that anybody was told are known. */
   readonly #complete: boolean;
+  /** Revisions of requests that are known to have made them. */
+  readonly #explained = new Set<Revision>();
   /** Deletions nobody was told to have made; and the open requests that can have made each. */
   readonly #unexplained = new Map<Revision, ClientCall[]>();
   readonly #suspects = new Map<ClientCall, Revision[]>();
@@ -112,8 +117,8 @@ class Observations {
     for (const call of calls) this.#readAnswer(call);
     for (const watch of watches) this.#readWatch(watch);
     this.#covered = coveredBy(calls, watches);
-    this.#complete = this.#isComplete(lastRevision(calls, watches));
     this.#suspect(calls);
+    this.#complete = this.#isComplete(lastRevision(calls, watches));
   }
 
   /**
@@ -122,7 +127,9 @@ class Observations {
    */
   changesAt(revision: Revision): ReadonlySet<string> | undefined {
     const isCovered = this.#covered.some(({ from, to }) => from <= revision && revision <= to);
-    return isCovered ? this.#changes.get(revision) : undefined;
+    const told = isCovered ? this.#changes.get(revision) : undefined;
+    // The revision of a request whose outcome is known is nobody else's.
+    return told ?? (this.#explained.has(revision) ? NOBODY_ELSES : undefined);
   }
 
   /** What became of a request without an answer, as far as anybody saw. */
@@ -187,8 +194,8 @@ class Observations {
   }
 
   #suspect(calls: readonly ClientCall[]): void {
-    const explained = new Set<Revision>();
     const open: ClientCall[] = [];
+    const explained = this.#explained;
     for (const call of calls) {
       const { request, response } = call;
       const sighting = response === null ? this.#sightingOf(request) : null;

@@ -28,6 +28,8 @@ export interface GrpcCallOptions {
   readonly deadlineMs?: number;
   /** What `authenticate` answered. */
   readonly token?: string;
+  /** Rather an error than an answer, or silence, of a member without a leader. */
+  readonly hasLeader?: boolean;
 }
 
 /** A stream of watches, in the words of core. */
@@ -184,6 +186,7 @@ function deadlineOf(options: GrpcCallOptions): number {
 function metadataOf(options: GrpcCallOptions): Metadata {
   const metadata = new Metadata();
   if (options.token !== undefined) metadata.set("token", options.token);
+  if (options.hasLeader === true) metadata.set("hasleader", "true");
   return metadata;
 }
 

@@ -129,8 +129,7 @@ function stream(
   path: string,
   types: { readonly request: string; readonly response: string },
 ): void {
-  const out = sink(exchange, types.response);
-  const handle = service.open(path, context, out);
+  const handle = service.open(path, context, sink(exchange, types.response));
   const splitter = new JsonSplitter();
   exchange.onDrain(() => handle.drained());
   exchange.signal.addEventListener("abort", () => handle.gone());
@@ -142,8 +141,7 @@ function stream(
         handle.message(fromJson(parseJson(utf8), types.request));
       }
     } catch (error) {
-      out.end(new CallFailure(3, failureOf(error).message));
-      handle.gone();
+      handle.gone(new CallFailure(3, failureOf(error).message));
     }
   });
   // The gateway leaves a watch open whose client has said all it has to say.

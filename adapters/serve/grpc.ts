@@ -4,7 +4,6 @@ import {
   Server,
   ServerCredentials,
   type ServerDuplexStream,
-  ServerInterceptingCall,
   type ServerUnaryCall,
   type ServerWritableStream,
   type ServiceDefinition,
@@ -12,14 +11,17 @@ import {
   status,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { etcdPackage } from "../etcd/proto.js";
+import { etcdMethods, etcdPackage } from "../etcd/proto.js";
 import { isWire, type Wire } from "../etcd/wire-fields.js";
 import type { CallContext, MemberService } from "./service.js";
-import type { CallFailure } from "./status.js";
+import { CallFailure } from "./status.js";
 import { failureOf, type StreamHandle, type StreamSink } from "./stream.js";
 
 /** What a member takes in one message: --max-request-bytes and 512 KiB for gRPC's part. */
 export const RECEIVE_MAX = (1.5 * 1024 + 512) * 1024;
+
+/** Beyond this gRPC itself refuses a message before it is read; its text is not Go's. */
+const READ_MAX = 16 << 20;
 
 /** A member's gRPC server. It has no port of its own: connections are handed to it. */
 export class GrpcFront {
@@ -28,19 +30,12 @@ export class GrpcFront {
 
   constructor(service: MemberService) {
     this.#server = new Server({
-      "grpc.max_receive_message_length": RECEIVE_MAX,
+      "grpc.max_receive_message_length": READ_MAX,
       "grpc.max_send_message_length": -1,
-      interceptors: [
-        (_, call) =>
-          new ServerInterceptingCall(call, {
-            sendStatus: (outcome, next) =>
-              next({ ...outcome, details: inGoWords(outcome.details ?? "") }),
-          }),
-      ],
     });
     for (const definition of Object.values(etcdPackage())) {
       if ("format" in definition) continue;
-      const methods: ServiceDefinition = definition;
+      const methods = raw(definition);
       this.#server.addService(methods, implementation(methods, service));
     }
     this.#connections = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
@@ -58,17 +53,33 @@ export class GrpcFront {
   }
 }
 
-/** Clients of etcd know errors by their texts, also those that gRPC itself finds. */
-function inGoWords(details: string): string {
-  const large = /^Received message larger than max \((\d+) vs (\d+)\)$/.exec(details);
-  if (large !== null) {
-    return `grpc: received message larger than max (${large[1] ?? ""} vs. ${large[2] ?? ""})`;
+/** Messages come as bytes: what gRPC would say of those that cannot be read is not in Go's words. */
+function raw(definition: ServiceDefinition): ServiceDefinition {
+  return Object.fromEntries(
+    Object.entries(definition).map(([name, method]) => [
+      name,
+      { ...method, requestDeserialize: (bytes: Buffer) => bytes },
+    ]),
+  );
+}
+
+/** Reads a message. Throws a `CallFailure` with the text of Go's gRPC. */
+function read(path: string, bytes: unknown, stream: boolean): Wire {
+  const message = bytes instanceof Buffer ? bytes : Buffer.alloc(0);
+  if (message.length > RECEIVE_MAX) {
+    const text = `grpc: received message larger than max (${message.length} vs. ${RECEIVE_MAX})`;
+    throw new CallFailure(status.RESOURCE_EXHAUSTED, text);
   }
-  const broken = /^Error deserializing request: (.*)$/.exec(details);
-  if (broken !== null) {
-    return `grpc: failed to unmarshal the received message ${broken[1] ?? ""}`;
+  try {
+    const value: unknown = etcdMethods().get(path)?.requestDeserialize(message);
+    return isWire(value) ? value : {};
+  } catch (error) {
+    const why = error instanceof RangeError ? "unexpected EOF" : failureOf(error).message;
+    const where = stream
+      ? "grpc: failed to unmarshal the received message"
+      : "grpc: error unmarshalling request:";
+    throw new CallFailure(status.INTERNAL, `${where} ${why}`);
   }
-  return details;
 }
 
 function implementation(
@@ -81,19 +92,22 @@ function implementation(
       handlers[name] = (call: ServerDuplexStream<unknown, Wire>) => {
         const handle = service.open(path, contextOf(call), sinkOf(call));
         follow(call, handle);
-        call.on("data", (message: unknown) => handle.message(wire(message)));
+        call.on("data", (bytes: unknown) => hand(handle, path, bytes));
         call.on("end", () => handle.halfClosed());
       };
     } else if (responseStream) {
       handlers[name] = (call: ServerWritableStream<unknown, Wire>) => {
         const handle = service.open(path, contextOf(call), sinkOf(call));
         follow(call, handle);
-        handle.message(wire(call.request));
+        hand(handle, path, call.request);
       };
     } else {
       handlers[name] = (call: ServerUnaryCall<unknown, Wire>, done: sendUnaryData<Wire>) => {
-        service.call(path, wire(call.request), contextOf(call)).then(
-          (answer) => done(null, answer),
+        const context = contextOf(call);
+        const answer = async (): Promise<Wire> =>
+          service.call(path, read(path, call.request, false), context);
+        answer().then(
+          (message) => done(null, message),
           (error: unknown) => done(statusObject(failureOf(error))),
         );
       };
@@ -102,8 +116,13 @@ function implementation(
   return handlers;
 }
 
-function wire(message: unknown): Wire {
-  return isWire(message) ? message : {};
+/** One message of a stream; one that cannot be read ends it. */
+function hand(handle: StreamHandle, path: string, bytes: unknown): void {
+  try {
+    handle.message(read(path, bytes, true));
+  } catch (error) {
+    handle.gone(failureOf(error));
+  }
 }
 
 interface Cancellable {

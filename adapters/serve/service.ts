@@ -165,7 +165,7 @@ export class MemberService {
       // Go's server ends a watch whose client says no more.
       halfClosed: () => answers.end(null),
       drained: () => conversation.flow(false),
-      gone: () => answers.end(cancelled()),
+      gone: (why = cancelled()) => answers.end(why),
     };
   }
 
@@ -193,7 +193,7 @@ export class MemberService {
         turn = turn.then(() => answers.end(null));
       },
       drained: () => answers.drained(),
-      gone: () => answers.end(cancelled()),
+      gone: (why = cancelled()) => answers.end(why),
     };
   }
 

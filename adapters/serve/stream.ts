@@ -15,8 +15,8 @@ export interface StreamHandle {
   /** It will say no more. */
   halfClosed(): void;
   drained(): void;
-  /** It is gone. */
-  gone(): void;
+  /** It is gone, or has said what nobody can read. */
+  gone(why?: CallFailure): void;
 }
 
 /** A stream's answers: after its end there are none, and who waits for the client to read is let go. */
@@ -81,7 +81,7 @@ export function answersTo(
     },
     halfClosed: () => {},
     drained: () => answers.drained(),
-    gone: () => answers.end(cancelled()),
+    gone: (why = cancelled()) => answers.end(why),
   };
 }
 

@@ -106,6 +106,7 @@ export class ServedWorld {
 
   /** Lets something in, now. */
   intervene(what: Intervention): void {
+    if (this.#stopped) return;
     this.#catchUp();
     this.simulation.intervene(what);
     this.#pumpSoon();
@@ -113,6 +114,7 @@ export class ServedWorld {
 
   /** Begins a fault, now. */
   begin(kind: FaultKind, id: number, duration: Micros): void {
+    if (this.#stopped) return;
     this.#catchUp();
     const { at } = this.simulation;
     this.simulation.intervene({ kind: "fault", fault: { ...kind, id, at, duration } });

@@ -1,16 +1,14 @@
 import { chmodSync, copyFileSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { LogWriter } from "../../adapters/logfile/index.js";
-import { MemberFront } from "../../adapters/serve/index.js";
 import { formatDiagnostic, type LogHeader, type LogRecord } from "../../core/kernel/index.js";
-import { DURATION_MAX, type FaultPlan, type Scenario } from "../../sim/index.js";
+import type { FaultPlan, Scenario } from "../../sim/index.js";
 import { formatTime } from "../../viz/index.js";
 import { CONTROL_FOLDER, CONTROL_SOCKET, listenForControl } from "./control-socket.js";
+import { PortTaken, reservePorts, ServedCluster, withoutEnd } from "./serve-cluster.js";
 import { Control, SPEED_MAX } from "./serve-control.js";
-import { ServedWorld } from "./serve-world.js";
 import {
   accept,
   choosePlan,
@@ -79,52 +77,41 @@ Examples:
 async function serve(path: string, flags: ServeFlags): Promise<void> {
   const asked = openScenario(path, flags);
   const plan = choosePlan(asked, flags.seed, flags);
-  const scenario: Scenario = { ...asked, duration: DURATION_MAX };
+  const scenario = withoutEnd(asked);
   const ports = await choosePorts(scenario, flags.port);
   const log = openOutput(flags, scenario, plan);
   const say = (text: string): void => {
     if (flags.quiet !== true) console.log(text);
   };
-  const addressOf = (node: number): string => `127.0.0.1:${ports[node] ?? 0}`;
-  const world = new ServedWorld({
+  const cluster = new ServedCluster({
     scenario,
     seed: flags.seed,
     plan,
     speed: flags.speed,
+    ports,
     observer: {
       record: (record) => {
-        log?.write(record);
+        if ((log?.write(record) ?? null) !== null) void stop(EXIT.badInput);
         const line = lineOf(record);
         if (line !== null) say(`${formatTime(record.at)}  ${line}`);
       },
     },
-    urlOf: (node) => `http://${addressOf(node)}`,
-    changed: (node, serving) => void doors[node]?.set(serving),
     failed: (error) => {
       console.error(error);
-      console.error(`seed ${flags.seed}; this is a defect of Orrery's. The log ends here.`);
+      console.error(`seed ${flags.seed}: this is a defect of Orrery's. The run ends here.`);
       void stop(EXIT.violated);
     },
   });
-  const doors = scenario.hosts.map(
-    ({ index }) =>
-      new Door(
-        new MemberFront(world.member(index), {
-          host: "127.0.0.1",
-          port: ports[index] ?? 0,
-        }),
-        (error) => console.error(`${world.simulation.name(index)}: ${String(error)}`),
-      ),
-  );
+  const { world } = cluster;
+  const addressOf = (node: number): string => cluster.addressOf(node);
   const folder = flags.control === undefined ? mkdtempSync(join(tmpdir(), CONTROL_FOLDER)) : null;
   const socket = flags.control ?? join(folder ?? "", CONTROL_SOCKET);
   let stopping = false;
   const stop = async (code?: number): Promise<void> => {
     if (stopping) return;
     stopping = true;
-    world.stop();
+    await cluster.stop();
     const summary = world.simulation.finish();
-    await Promise.all(doors.map((door) => door.set(false)));
     server.close();
     if (folder !== null) rmSync(folder, { recursive: true, force: true });
     const problem = log?.close() ?? null;
@@ -157,26 +144,7 @@ async function serve(path: string, flags: ServeFlags): Promise<void> {
     `  etcdctl --endpoints ${scenario.hosts.map(({ index }) => addressOf(index)).join(",")}`,
   );
   console.log(`  orrery ctl --socket ${socket} status`);
-  world.start();
-}
-
-/** A member's port, which is open while its process is there. One change after the other. */
-class Door {
-  readonly #front: MemberFront;
-  readonly #failed: (error: unknown) => void;
-  #turn: Promise<void> = Promise.resolve();
-
-  constructor(front: MemberFront, failed: (error: unknown) => void) {
-    this.#front = front;
-    this.#failed = failed;
-  }
-
-  set(open: boolean): Promise<void> {
-    this.#turn = this.#turn
-      .then(() => (open ? this.#front.open() : this.#front.close()))
-      .catch(this.#failed);
-    return this.#turn;
-  }
+  cluster.start();
 }
 
 function speedNumber(text: string): number {
@@ -194,28 +162,9 @@ async function choosePorts(scenario: Scenario, base: number): Promise<readonly n
     console.error(`--port ${base}: the last of ${wanted.length} hosts would have port ${last}`);
     process.exit(EXIT.badInput);
   }
-  // All at once, so that none is given twice.
-  const reserved = wanted.map((port) => reserve(port));
-  const ports: number[] = [];
-  for (const [index, reservation] of reserved.entries()) {
-    const { port, release } = await reservation.catch((error: NodeJS.ErrnoException) =>
-      badPlace(`127.0.0.1:${wanted[index] ?? 0}`, error, "another --port, or --port 0"),
-    );
-    ports.push(port);
-    release();
-  }
-  return ports;
-}
-
-function reserve(port: number): Promise<{ readonly port: number; readonly release: () => void }> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", () => {
-      const address = server.address();
-      const given = address !== null && typeof address === "object" ? address.port : port;
-      resolve({ port: given, release: () => server.close() });
-    });
+  return reservePorts(wanted).catch((error: unknown) => {
+    if (!(error instanceof PortTaken)) throw error;
+    badPlace(`127.0.0.1:${error.port}`, error.cause, "another --port, or --port 0");
   });
 }
 

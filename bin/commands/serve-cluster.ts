@@ -1,0 +1,109 @@
+import { createServer } from "node:net";
+import { MemberFront } from "../../adapters/serve/index.js";
+import type { NodeIndex } from "../../core/kernel/index.js";
+import { DURATION_MAX, type FaultPlan, type RunObserver, type Scenario } from "../../sim/index.js";
+import { ServedWorld } from "./serve-world.js";
+
+export interface ServedClusterOptions {
+  readonly scenario: Scenario;
+  readonly seed: number;
+  readonly plan: FaultPlan;
+  readonly speed: number;
+  /** Of each host's member, by its index. */
+  readonly ports: readonly number[];
+  readonly observer?: RunObserver;
+  readonly failed: (error: unknown) => void;
+}
+
+/** A served run goes on until it is stopped. */
+export function withoutEnd(scenario: Scenario): Scenario {
+  return { ...scenario, duration: DURATION_MAX };
+}
+
+/** A world with a port for each member, which is open while the member's process is there. */
+export class ServedCluster {
+  readonly world: ServedWorld;
+  readonly #ports: readonly number[];
+  readonly #doors: readonly Door[];
+
+  constructor(options: ServedClusterOptions) {
+    const { ports, scenario } = options;
+    this.#ports = ports;
+    this.world = new ServedWorld({
+      ...options,
+      urlOf: (node) => `http://${this.addressOf(node)}`,
+      changed: (node, serving) => void this.#doors[node]?.set(serving),
+    });
+    this.#doors = scenario.hosts.map(({ index }) => {
+      const place = { host: "127.0.0.1", port: ports[index] ?? 0 } as const;
+      return new Door(new MemberFront(this.world.member(index), place), options.failed);
+    });
+  }
+
+  /** Where clients of a host's member connect. */
+  addressOf(node: NodeIndex): string {
+    return `127.0.0.1:${this.#ports[node] ?? 0}`;
+  }
+
+  start(): void {
+    this.world.start();
+  }
+
+  /** Time stands still, and every port is closed. */
+  async stop(): Promise<void> {
+    this.world.stop();
+    await Promise.all(this.#doors.map((door) => door.set(false)));
+  }
+}
+
+/** A port that opens and closes, one change after the other. */
+class Door {
+  readonly #front: MemberFront;
+  readonly #failed: (error: unknown) => void;
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(front: MemberFront, failed: (error: unknown) => void) {
+    this.#front = front;
+    this.#failed = failed;
+  }
+
+  set(open: boolean): Promise<void> {
+    this.#turn = this.#turn
+      .then(() => (open ? this.#front.open() : this.#front.close()))
+      .catch(this.#failed);
+    return this.#turn;
+  }
+}
+
+/** A port of loopback that cannot be had. */
+export class PortTaken extends Error {
+  constructor(
+    readonly port: number,
+    override readonly cause: NodeJS.ErrnoException,
+  ) {
+    super(`127.0.0.1:${port}: ${cause.message}`);
+  }
+}
+
+/**
+ * Free ports on loopback, as wanted; 0 stands for any. Rejects with `PortTaken`. They are held all at
+ * once, so that none is given twice, and let go again.
+ */
+export async function reservePorts(wanted: readonly number[]): Promise<readonly number[]> {
+  const servers = wanted.map(() => createServer());
+  try {
+    return await Promise.all(servers.map((server, index) => listen(server, wanted[index] ?? 0)));
+  } finally {
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  }
+}
+
+function listen(server: ReturnType<typeof createServer>, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error) => reject(new PortTaken(port, error)));
+    server.listen(port, "127.0.0.1", () => {
+      const address = server.address();
+      resolve(address !== null && typeof address === "object" ? address.port : port);
+    });
+  });
+}

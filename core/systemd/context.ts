@@ -21,6 +21,8 @@ export interface Dispatch {
   readonly bound: Set<string>;
   /** What comes after the event and the jobs it queued: in systemd, events of their own. */
   readonly deferred: Deferred[];
+  /** Jobs run so far. */
+  jobsRun: number;
   /** A unit went from one active state to another, or from one sub state to another within one. */
   changed(unit: Unit, before: ActiveState, flags: ChangeFlags): void;
   /** Queues a job with everything it entails; false when it cannot be. */
@@ -68,6 +70,7 @@ export function createDispatch(
     upheld: new Set(),
     bound: new Set(),
     deferred: [],
+    jobsRun: 0,
     changed: (unit, before, flags) => hooks.changed(dispatch, unit, before, flags),
     queue: (type, unit, mode) => hooks.queue(dispatch, type, unit, mode),
   };

@@ -211,6 +211,7 @@ function onTimer(dispatch: Dispatch, timer: string): void {
     releaseIdle(dispatch);
     return;
   }
+  if (timer === "busy") return;
   const slash = timer.indexOf("/");
   const name = timer.slice(slash + 1);
   if (timer.startsWith("job/")) {

@@ -47,7 +47,7 @@ export function readPath(
       else values.ignore(at);
     } else if (at.key === "Unit") {
       const text = values.text(at);
-      if (parseUnitName(text) !== null && !text.endsWith(".path")) unit = text;
+      if (parseUnitName(text) !== null && text !== reader.name.name) unit = text;
       else values.ignore(at);
     } else if (at.key === "TriggerLimitIntervalSec") {
       triggerInterval = values.span(at, triggerInterval);

@@ -79,12 +79,9 @@ export class Values {
   /** An empty value empties the list. A line that does not parse makes the unit unusable. */
   commands(at: Assignment, before: readonly Command[]): readonly Command[] | null {
     if (at.value === "") return [];
-    const commands = parseCommands(at.value, this.#reader.name, this.#reader.context);
-    if (commands === null) {
-      this.ignore(at);
-      return null;
-    }
-    return [...before, ...commands];
+    const read = parseCommands(at.value, this.#reader.name, this.#reader.context);
+    if (read.complaints.length > 0) this.ignore(at);
+    return read.refused ? null : [...before, ...read.commands];
   }
 
   #or<T>(at: Assignment, value: T | null, before: T): T {

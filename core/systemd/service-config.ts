@@ -153,9 +153,8 @@ export function readService(
     if (at.key === "TimeoutAbortSec") abortGiven = true;
     if (isCommandList(at.key)) {
       const commands = values.commands(at, draft.commands[at.key]);
-      if (commands === null) {
-        if (!at.value.startsWith("-")) bad = `${at.key}=${at.value}`;
-      } else draft.commands = { ...draft.commands, [at.key]: commands };
+      if (commands === null) bad = `${at.key}=${at.value}`;
+      else draft.commands = { ...draft.commands, [at.key]: commands };
       continue;
     }
     if (readStartLimit(unit, at, values)) continue;

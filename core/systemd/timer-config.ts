@@ -61,7 +61,7 @@ export function readTimer(
       }
     } else if (at.key === "Unit") {
       const text = values.text(at);
-      if (parseUnitName(text) !== null && !text.endsWith(".timer")) unit = text;
+      if (parseUnitName(text) !== null && text !== reader.name.name) unit = text;
       else values.ignore(at);
     } else if (at.key === "RemainAfterElapse") {
       remainAfterElapse = values.boolean(at, remainAfterElapse);

@@ -54,10 +54,10 @@ test("a lone semicolon parts commands, an escaped one is an argument", () => {
   const name = parseUnitName("a.service");
   if (name === null) throw new Error("a.service is a name");
   const context = { hostname: "h", machineId: "m", bootId: "b" };
-  const commands = parseCommands("/bin/a \\; %z 100%% ; -/bin/b", name, context);
-  expect(commands?.map((command) => command.argv)).toEqual([
+  const { commands } = parseCommands("/bin/a \\; %z 100%% ; -/bin/b", name, context);
+  expect(commands.map((command) => command.argv)).toEqual([
     ["/bin/a", ";", "%z", "100%"],
     ["/bin/b"],
   ]);
-  expect(commands?.[1]?.ignoreFailure).toBe(true);
+  expect(commands[1]?.ignoreFailure).toBe(true);
 });

@@ -6,12 +6,32 @@ export interface UnitOption {
   readonly key: string;
   readonly value: string;
   readonly line: number;
+  /** The last line of a value that goes on; systemd's messages name this one. */
+  readonly endLine: number;
+}
+
+/** What is wrong with the form of a line. */
+export type UnitFileFault =
+  | "section-header"
+  | "outside-section"
+  | "no-equals"
+  | "no-key"
+  | "nul"
+  | "long-line";
+
+/** A complaint about the form of a unit file. */
+export interface UnitFileDiagnostic extends Diagnostic {
+  readonly fault: UnitFileFault;
+  readonly endLine: number;
+  /** The section it stands in; null before the first. */
+  readonly section: string | null;
 }
 
 /** A unit file taken apart. */
 export interface UnitFile {
   readonly options: readonly UnitOption[];
-  readonly diagnostics: readonly Diagnostic[];
+  readonly sections: readonly { readonly name: string; readonly line: number }[];
+  readonly diagnostics: readonly UnitFileDiagnostic[];
   /** A section header is broken: systemd refuses the whole file (load state `error`). */
   readonly refused: boolean;
 }
@@ -46,7 +66,7 @@ export function parseUnitFile(text: string, file: string): UnitFile {
     if (first === "#" || first === ";" || (first === "" && continued === null)) continue;
     length = (continued === null ? 0 : length) + line.length;
     if (length > LINE_MAX) {
-      parser.refuse(index + 1, "a line of more than 1 MiB", "shorter lines");
+      parser.refuse("long-line", index + 1, "a line of more than 1 MiB", "shorter lines");
       return parser.result();
     }
     if (continued === null) begun = index + 1;
@@ -57,13 +77,15 @@ export function parseUnitFile(text: string, file: string): UnitFile {
     }
     const whole: string = continued === null ? line : continued.join("") + line;
     continued = null;
-    if (!parser.line(whole, begun)) return parser.result();
+    if (!parser.line(whole, begun, index + 1)) return parser.result();
   }
-  if (continued !== null) parser.line(continued.join(""), begun);
+  // At its end systemd counts one line more than there are.
+  if (continued !== null) parser.line(continued.join(""), begun, lines.length + 1);
   const nul = text.indexOf("\0");
   if (nul >= 0) {
     const line = Math.max(1, splitLines(text.slice(0, nul)).length);
-    parser.warn(line, "a NUL character", "text", "NUL ends a line here; remove it.");
+    const advice = "NUL ends a line here; remove it.";
+    parser.warn("nul", { begin: line, end: line }, "a NUL character", "text", advice);
   }
   return parser.result();
 }
@@ -96,10 +118,17 @@ export function strip(text: string): string {
   return text.slice(start, end);
 }
 
+/** Where a line that may go on begins and ends. */
+interface Span {
+  readonly begin: number;
+  readonly end: number;
+}
+
 class Parser {
   readonly #file: string;
   readonly #options: UnitOption[] = [];
-  readonly #diagnostics: Diagnostic[] = [];
+  readonly #sections: { name: string; line: number }[] = [];
+  readonly #diagnostics: UnitFileDiagnostic[] = [];
   #section: string | null = null;
   #refused = false;
 
@@ -108,64 +137,78 @@ class Parser {
   }
 
   result(): UnitFile {
-    return { options: this.#options, diagnostics: this.#diagnostics, refused: this.#refused };
+    return {
+      options: this.#options,
+      sections: this.#sections,
+      diagnostics: this.#diagnostics,
+      refused: this.#refused,
+    };
   }
 
   /** False when the file is refused. */
-  line(raw: string, number: number): boolean {
+  line(raw: string, begin: number, end: number): boolean {
     const line = strip(raw);
     if (line === "") return true;
-    if (line.startsWith("[")) return this.#header(line, number);
+    if (line.startsWith("[")) return this.#header(line, end);
+    const at = { begin, end };
+    const ignored = "The line is ignored.";
     if (this.#section === null) {
-      this.warn(number, show(line), "a section such as [Unit] first", "The line is ignored.");
+      this.warn("outside-section", at, show(line), "a section such as [Unit] first", ignored);
       return true;
     }
     const equals = line.indexOf("=");
-    if (equals < 0) {
-      this.warn(number, show(line), "Key=value", "The line is ignored.");
+    if (equals <= 0) {
+      const fault = equals < 0 ? "no-equals" : "no-key";
+      this.warn(fault, at, show(line), "Key=value", ignored);
       return true;
     }
     this.#options.push({
       section: this.#section,
       key: strip(line.slice(0, equals)),
       value: strip(line.slice(equals + 1)),
-      line: number,
+      line: begin,
+      endLine: end,
     });
     return true;
   }
 
   #header(line: string, number: number): boolean {
     const name = line.slice(1, -1);
-    if (!line.endsWith("]") || line.length < 2 || hasControl(name)) {
-      this.refuse(number, show(line), "a section header such as [Service]");
+    if (!line.endsWith("]") || hasUnsafeCharacters(name)) {
+      this.refuse("section-header", number, show(line), "a section header such as [Service]");
       return false;
     }
     this.#section = name;
+    this.#sections.push({ name, line: number });
     return true;
   }
 
-  refuse(line: number, found: string, expected: string): void {
+  refuse(fault: UnitFileFault, line: number, found: string, expected: string): void {
     this.#refused = true;
-    this.#report("error", line, found, expected, "systemd refuses the whole file.");
+    const advice = "systemd refuses the whole file.";
+    this.#report("error", fault, { begin: line, end: line }, found, expected, advice);
   }
 
-  warn(line: number, found: string, expected: string, advice: string): void {
-    this.#report("warning", line, found, expected, advice);
+  warn(fault: UnitFileFault, at: Span, found: string, expected: string, advice: string): void {
+    this.#report("warning", fault, at, found, expected, advice);
   }
 
   #report(
     severity: Diagnostic["severity"],
-    line: number,
+    fault: UnitFileFault,
+    { begin, end }: Span,
     found: string,
     expected: string,
     advice: string,
   ): void {
-    const position = { file: this.#file, line, column: 1 };
-    this.#diagnostics.push({ code: "E_UNIT_FILE", severity, position, found, expected, advice });
+    const position = { file: this.#file, line: begin, column: 1 };
+    const form = { code: "E_UNIT_FILE", severity, position, found, expected, advice } as const;
+    this.#diagnostics.push({ ...form, fault, endLine: end, section: this.#section });
   }
 }
 
-function hasControl(text: string): boolean {
+/** Control characters, quotes and backslashes (the opposite of string_is_safe). */
+export function hasUnsafeCharacters(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
     if (unit < 0x20 || unit === 0x7f || unit === 0x22 || unit === 0x27 || unit === 0x5c)

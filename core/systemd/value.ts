@@ -75,38 +75,61 @@ export function parseCount(text: string): number | null {
   return value;
 }
 
-/** Words of a value: split at blanks, `"…"` and `'…'` kept together, C escapes undone. Null when a quote is left open. */
-export function splitWords(text: string): string[] | null {
-  const words: string[] = [];
+/** A word of a value. */
+export interface Word {
+  readonly text: string;
+  /** Where the blanks after it end. */
+  readonly next: number;
+  /** It holds a backslash that escapes nothing, which stays. */
+  readonly oddEscape: boolean;
+}
+
+const BLANKS = " \t\n\r";
+
+/**
+ * The word at a place of a value, `"…"` and `'…'` kept together, C escapes undone (extract_first_word).
+ * Null at the end; `unbalanced` when a quote is left open.
+ */
+export function readWord(text: string, from: number): Word | "unbalanced" | null {
+  let at = skipBlanks(text, from);
+  if (at >= text.length) return null;
   let word = "";
-  let inWord = false;
   let quote = "";
-  for (let at = 0; at < text.length; at++) {
+  let oddEscape = false;
+  for (; at < text.length; at++) {
     const character = text.charAt(at);
     if (character === "\\") {
       const escaped = readEscape(text, at);
-      if (escaped === null) return null;
+      oddEscape ||= escaped.odd;
       word += escaped.text;
       at += escaped.length - 1;
-      inWord = true;
     } else if (quote !== "") {
       if (character === quote) quote = "";
       else word += character;
-    } else if (character === '"' || character === "'") {
-      quote = character;
-      inWord = true;
-    } else if (" \t\n\r".includes(character)) {
-      if (inWord) words.push(word);
-      word = "";
-      inWord = false;
-    } else {
-      word += character;
-      inWord = true;
-    }
+    } else if (character === '"' || character === "'") quote = character;
+    else if (BLANKS.includes(character)) break;
+    else word += character;
   }
-  if (quote !== "") return null;
-  if (inWord) words.push(word);
-  return words;
+  if (quote !== "") return "unbalanced";
+  return { text: word, next: skipBlanks(text, at), oddEscape };
+}
+
+function skipBlanks(text: string, from: number): number {
+  let at = from;
+  while (at < text.length && BLANKS.includes(text.charAt(at))) at++;
+  return at;
+}
+
+/** All words of a value; null when a quote is left open. */
+export function splitWords(text: string): string[] | null {
+  const words: string[] = [];
+  for (let at = 0; ; ) {
+    const word = readWord(text, at);
+    if (word === "unbalanced") return null;
+    if (word === null) return words;
+    words.push(word.text);
+    at = word.next;
+  }
 }
 
 const SIMPLE_ESCAPES: Readonly<Record<string, string>> = {
@@ -123,21 +146,21 @@ const SIMPLE_ESCAPES: Readonly<Record<string, string>> = {
   "'": "'",
 };
 
-/** The escape that begins at `at`; unknown ones stay as they are, a cut one is an error. */
-function readEscape(text: string, at: number): { text: string; length: number } | null {
+/** The escape that begins at `at` (cunescape_one); one that means nothing stays as it is. */
+function readEscape(text: string, at: number): { text: string; length: number; odd: boolean } {
   const letter = text.charAt(at + 1);
-  if (letter === "") return null;
   const simple = SIMPLE_ESCAPES[letter];
-  if (simple !== undefined) return { text: simple, length: 2 };
+  if (letter !== "" && simple !== undefined) return { text: simple, length: 2, odd: false };
   const coded = /^\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3}))/.exec(
     text.slice(at, at + 10),
   );
-  if (coded === null) return { text: `\\${letter}`, length: 2 };
+  const kept = { text: `\\${letter}`, length: letter === "" ? 1 : 2, odd: true };
+  if (coded === null) return kept;
   const [whole, x, u, U, octal] = coded;
   const code =
     octal === undefined ? Number.parseInt(x ?? u ?? U ?? "0", 16) : Number.parseInt(octal, 8);
-  if (code === 0 || code > 0x10_ffff) return null;
-  return { text: String.fromCodePoint(code), length: whole.length };
+  if (code === 0 || code > 0x10_ffff || (octal !== undefined && code > 255)) return kept;
+  return { text: String.fromCodePoint(code), length: whole.length, odd: false };
 }
 
 const SIGNALS = new Map([

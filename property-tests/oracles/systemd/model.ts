@@ -15,12 +15,15 @@ export const UNIT_DIRECTORY = "/run/systemd/system";
 /** The most steps of a run: a set that needs more goes on for ever. */
 const STEPS_MAX = 2_000;
 
+/** The longest that a set may take, in milliseconds. */
+const SET_MS_MAX = 9_000;
+
 /** A set as the model has it. */
 export interface ModelRun {
   readonly outcome: Outcome;
   /** When the last thing happened, in milliseconds from the beginning. */
   readonly end: number;
-  /** It came to rest. */
+  /** It came to rest in good time. */
   readonly quiet: boolean;
 }
 
@@ -112,6 +115,7 @@ class Run {
     for (let steps = 0; steps < STEPS_MAX; steps++) {
       const next = this.#queue.shift();
       if (next === undefined) return true;
+      if (next.at > SET_MS_MAX) return false;
       this.#now = Math.max(this.#now, next.at);
       next.act();
     }

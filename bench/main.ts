@@ -1,4 +1,5 @@
 import { benchLinearizability } from "./linearizability.js";
+import { benchMvcc } from "./mvcc.js";
 import { benchQueue } from "./queue.js";
 import { benchRaft } from "./raft.js";
 import { machine } from "./report.js";
@@ -9,6 +10,7 @@ import { benchWatch } from "./watch.js";
 const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   queue: benchQueue,
   raft: benchRaft,
+  mvcc: benchMvcc,
   watch: benchWatch,
   simulation: benchSimulation,
   memory: benchDay,

@@ -1,7 +1,7 @@
 import type { LeaseId, Revision } from "./client.js";
 import type { MaintenanceResult } from "./maintenance-api.js";
 import { type Mvcc, type Row, survivorOf } from "./mvcc.js";
-import { findKey, visitKeys } from "./mvcc-index.js";
+import { visitKeys } from "./mvcc-index.js";
 import { visitRows } from "./mvcc-log.js";
 import type { EtcdProfile } from "./profile.js";
 import type { V3Failure } from "./v3-api.js";
@@ -75,12 +75,17 @@ function hashRows(
   keepsAny: boolean,
 ): KvHash {
   const { compactRevision } = store;
+  const newest = compactRevision > 0 && keepsAny ? newestRows(store, revision) : null;
   const crc: Crc = { value: 0xffff_ffff };
   addText(crc, "key");
+  let place = 0;
   visitRows(store.log, 0, (row) => {
     if (row.main > revision) return false;
-    const isOld = row.main <= compactRevision;
-    if (isOld && keepsAny && !isKept(store, row, revision, profile)) return true;
+    const isNewest = newest === null || newest.get(row.key) === place;
+    place++;
+    if (row.main <= compactRevision && newest !== null && !(isNewest && row.kv !== null)) {
+      return true;
+    }
     // Members that keep such a deletion and members that do not must agree.
     if (profile.keepsTombstone && row.main === compactRevision && row.kv === null) return true;
     addRow(crc, row);
@@ -92,10 +97,12 @@ function hashRows(
 /** Whether a compaction at a revision would leave any key. */
 function hasLive(store: Mvcc, revision: Revision, profile: EtcdProfile): boolean {
   let found = false;
-  visitKeys(store.index, "", null, ({ rows }) => {
-    const row = rows[survivorOf(rows, revision, profile)];
-    found = row !== undefined && row.kv !== null;
-    return !found;
+  visitKeys(store.index, "", null, {
+    key({ rows }) {
+      const row = rows[survivorOf(rows, revision, profile)];
+      found = row !== undefined && row.kv !== null;
+      return !found;
+    },
   });
   return found;
 }
@@ -109,22 +116,16 @@ function hasRowAt(store: Mvcc, revision: Revision): boolean {
   return found;
 }
 
-/** Whether a compaction at a revision would leave a row, and not as a deletion. */
-function isKept(store: Mvcc, row: Row, revision: Revision, profile: EtcdProfile): boolean {
-  const rows = findKey(store.index, row.key)?.rows ?? [];
-  const kept = rows[survivorOf(rows, revision, profile)];
-  return kept !== undefined && kept.kv !== null && isSame(kept, row);
-}
-
-function isSame(left: Row, right: Row): boolean {
-  return left.main === right.main && left.sub === right.sub;
-}
-
-/** CRC-32C over byte strings, one after the other. */
-export function crc32c(texts: Iterable<string>): number {
-  const crc: Crc = { value: 0xffff_ffff };
-  for (const text of texts) addText(crc, text);
-  return (crc.value ^ 0xffff_ffff) >>> 0;
+/** By key the place in the log of its last row up to a revision. */
+function newestRows(store: Mvcc, revision: Revision): ReadonlyMap<string, number> {
+  const newest = new Map<string, number>();
+  let place = 0;
+  visitRows(store.log, 0, ({ main, key }) => {
+    if (main > revision) return false;
+    newest.set(key, place++);
+    return true;
+  });
+  return newest;
 }
 
 /** A checksum under way. */

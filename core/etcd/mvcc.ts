@@ -125,9 +125,11 @@ export function deleteKeys(
 function keysAt(store: Mvcc, key: string, rangeEnd: string, revision: Revision): string[] {
   const keys: string[] = [];
   const end = rangeEnd === "" ? `${key}\0` : isOpenEnded(rangeEnd) ? null : rangeEnd;
-  visitKeys(store.index, key, end, (entry) => {
-    if ((rowAt(entry, revision)?.kv ?? null) !== null) keys.push(entry.key);
-    return true;
+  visitKeys(store.index, key, end, {
+    key(entry) {
+      if ((rowAt(entry, revision)?.kv ?? null) !== null) keys.push(entry.key);
+      return true;
+    },
   });
   return keys;
 }
@@ -165,24 +167,21 @@ export function rangeAt(
   }
   let count = 0;
   const isNow = isLatest(store, revision);
-  visitKeys(
-    store.index,
-    key,
-    isOpenEnded(rangeEnd) ? null : rangeEnd,
-    (entry) => {
+  visitKeys(store.index, key, isOpenEnded(rangeEnd) ? null : rangeEnd, {
+    key(entry) {
       const row = rowAt(entry, revision);
       if (row === undefined || row.kv === null) return true;
       count++;
       if (kvs.length < limit) kvs.push(read(row, row.kv));
       return true;
     },
-    (chunk) => {
-      // What is there now is known of whole chunks.
+    pass(live) {
+      // How many are there now is known of whole branches.
       if (!isNow || kvs.length < limit) return false;
-      count += chunk.live;
+      count += live;
       return true;
     },
-  );
+  });
   return { kvs, count };
 }
 

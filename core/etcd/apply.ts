@@ -4,7 +4,7 @@ import { applyAdmin, type EntryPlace } from "./apply-admin.js";
 import { answerV3, applyChecked } from "./apply-v3.js";
 import { addRows, recountRows } from "./backend.js";
 import { clusterAnswer } from "./cluster-requests.js";
-import { answerDowngrade, clusterVersionWanted } from "./downgrade.js";
+import { answerDowngrade, setClusterVersion } from "./downgrade.js";
 import { leaseSettings, promoteLessor } from "./lease.js";
 import { applyLease } from "./lease-apply.js";
 import { continueRevokes } from "./lease-expiry.js";
@@ -18,7 +18,7 @@ import {
 } from "./membership.js";
 import { type Row, rowsSince } from "./mvcc.js";
 import { compactMvcc } from "./mvcc-compact.js";
-import { newOrigin, proposeFor, takePending } from "./propose.js";
+import { takePending } from "./propose.js";
 import { type EtcdOut, reply, v2Answer } from "./reply.js";
 import type { Asker, EtcdState, Running } from "./state.js";
 import { applyV2Command } from "./v2-request.js";
@@ -83,14 +83,6 @@ function beginTerm(state: EtcdState, run: Running, now: Micros, out: EtcdOut): v
   setClusterVersion(state, run, now, out);
 }
 
-/** A leader sees to it that the cluster has the version it should have. */
-function setClusterVersion(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
-  const version = clusterVersionWanted(state, run);
-  if (run.node.role !== "leader" || run.stores.clusterVersion === version) return;
-  const data: LogData = { kind: "cluster-version", origin: newOrigin(run), version };
-  proposeFor(state, run, null, "cluster-version", data, now, out);
-}
-
 function applyData(
   state: EtcdState,
   run: Running,
@@ -144,7 +136,6 @@ function applyData(
       stores.downgradeTarget = data.target;
       const asker = settle(run, data.origin);
       if (asker !== null) answerDowngrade(run, asker, out);
-      setClusterVersion(state, run, now, out);
       return;
     }
     case "member-change":

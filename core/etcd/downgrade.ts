@@ -1,4 +1,4 @@
-import { type Micros, unreachable } from "../kernel/index.js";
+import { type Micros, SECOND, unreachable } from "../kernel/index.js";
 import type { LogData } from "./log-data.js";
 import type { MaintenanceRequest } from "./maintenance-api.js";
 import { newOrigin, proposeFor, requestTimeout } from "./propose.js";
@@ -101,12 +101,30 @@ export function answerDowngrade(run: Running, asker: Asker, out: EtcdOut): void 
   reply(asker, v3Answer(run, { op: "downgrade", version }), true, out);
 }
 
+/** How often a leader looks at the version of its cluster (etcd's monitorVersionInterval). */
+const VERSION_INTERVAL: Micros = 4 * SECOND;
+
 /**
- * The version a leader wants the cluster to have, without a patch level: the target of a downgrade, or its own.
- * etcd takes the oldest release among the members, which here are all as new as the leader.
+ * A leader sees to it that the cluster has the version it should have, without a patch level: the target of
+ * a downgrade, or its own. etcd takes the oldest release among the members, which here are all as new as the leader.
  */
-export function clusterVersionWanted({ config }: EtcdState, run: Running): string {
-  if (run.stores.downgradeTarget !== "") return run.stores.downgradeTarget;
-  const [major = "3", minor = "4"] = config.version.split(".");
-  return `${major}.${minor}.0`;
+export function setClusterVersion(state: EtcdState, run: Running, now: Micros, out: EtcdOut): void {
+  run.versionCheckAt = now + VERSION_INTERVAL;
+  if (run.node.role !== "leader") return;
+  const { clusterVersion, downgradeTarget } = run.stores;
+  const [major = "3", minor = "4"] = state.config.version.split(".");
+  const version = downgradeTarget || `${major}.${minor}.0`;
+  if (clusterVersion === version) return;
+  const data: LogData = { kind: "cluster-version", origin: newOrigin(run), version };
+  proposeFor(state, run, null, "cluster-version", data, now, out);
+}
+
+/** Looks at the version of the cluster when it is time. */
+export function tendClusterVersion(
+  state: EtcdState,
+  run: Running,
+  now: Micros,
+  out: EtcdOut,
+): void {
+  if (now >= run.versionCheckAt) setClusterVersion(state, run, now, out);
 }

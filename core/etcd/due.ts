@@ -1,5 +1,6 @@
 import { MILLISECOND, type Micros } from "../kernel/index.js";
 import { reportSnapshot } from "../raft/index.js";
+import { tendClusterVersion } from "./downgrade.js";
 import { dropLeaseCalls } from "./lease-calls.js";
 import { tendLeases } from "./lease-expiry.js";
 import { keepConnected } from "./messages.js";
@@ -22,6 +23,7 @@ export function tendDue(state: EtcdState, run: Running, now: Micros, out: EtcdOu
   seekLeader(state, run, now, out);
   run.nextDue = Math.min(now + EXPIRY_INTERVAL, run.leaderless.checkAt);
   keepConnected(run, now, out);
+  tendClusterVersion(state, run, now, out);
   failLateRequests(state, run, now, out);
   tendReads(run, now, out);
   if (run.node.role === "leader") proposeExpiry(run, now, out);

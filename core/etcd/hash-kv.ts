@@ -128,6 +128,13 @@ function newestRows(store: Mvcc, revision: Revision): ReadonlyMap<string, number
   return newest;
 }
 
+/** CRC-32C over byte strings, one after the other. */
+export function crc32c(texts: Iterable<string>): number {
+  const crc: Crc = { value: 0xffff_ffff };
+  for (const text of texts) addText(crc, text);
+  return (crc.value ^ 0xffff_ffff) >>> 0;
+}
+
 /** A checksum under way. */
 interface Crc {
   value: number;

@@ -162,6 +162,7 @@ function newRunning(state: EtcdState, identity: DiskIdentity, now: Micros, out: 
     transfer: null,
     snapshotsSent: new Map(),
     connections: new Map(),
+    versionCheckAt: now,
     linkHeartbeatAt: now,
     removed: new Set([...stores.membership.removed].map(raftIdOf)),
     stopsAt: null,

@@ -147,6 +147,8 @@ export interface Running {
   snapshotsSent: Map<RaftId, Micros>;
   /** Peers that were heard: when last, and since when without a long silence. */
   connections: Map<RaftId, { readonly since: Micros; heard: Micros }>;
+  /** When a leader looks at the version of the cluster again. */
+  versionCheckAt: Micros;
   /** When to tell peers again that the connection stands. */
   linkHeartbeatAt: Micros;
   /** Raft ids of removed members. */

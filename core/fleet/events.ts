@@ -1,6 +1,7 @@
 import type { EtcdCall, EtcdCancel, EtcdReplied } from "../etcd/client.js";
 import type { TimerEffect, TimerFired } from "../kernel/index.js";
 import type { SystemdCall, SystemdReplied, UnitChanged } from "../systemd/client.js";
+import type { FleetHttpRequest, FleetHttpResponse } from "./api-http.js";
 
 /** The fleetd process is started; its machine is fresh or has exited. */
 export interface FleetStart {
@@ -30,6 +31,25 @@ export interface FleetOrdered {
   readonly orders: readonly (readonly number[])[];
 }
 
+/** Who has sent a request to the API: the world's own numbers, which come back with the response. */
+export interface FleetHttpClient {
+  readonly from: number;
+  readonly call: number;
+}
+
+/** A request of a client to the API; answered by one `FleetHttpReply`. */
+export interface FleetHttpCall {
+  readonly kind: "http-request";
+  readonly client: FleetHttpClient;
+  readonly request: FleetHttpRequest;
+}
+
+export interface FleetHttpReply {
+  readonly kind: "http-response";
+  readonly client: FleetHttpClient;
+  readonly response: FleetHttpResponse;
+}
+
 /** The process has ended: 0 after SIGTERM, 1 when it cannot start, 2 on a panic, 137 after SIGKILL. */
 export interface FleetExit {
   readonly kind: "exit";
@@ -40,6 +60,7 @@ export type FleetStimulus =
   | FleetStart
   | FleetStop
   | FleetOrdered
+  | FleetHttpCall
   | TimerFired
   | EtcdReplied
   | SystemdReplied
@@ -51,6 +72,7 @@ export type FleetEffect =
   | SystemdCall
   | TimerEffect
   | FleetOrder
+  | FleetHttpReply
   | FleetExit;
 
 /** What one fleetd concluded. `machine` is a machine ID. */

@@ -85,11 +85,16 @@ function newUnit(unit: string, text: string | null): UnitFile | string {
 }
 
 /** The three writes of CreateUnit. Between them others see a unit without a target state. */
-export function createUnit(prefix: string, unit: string, file: UnitFile): V2Request[] {
+export function createUnit(
+  prefix: string,
+  unit: string,
+  file: UnitFile,
+  state = "inactive",
+): V2Request[] {
   return [
     createUnitFile(prefix, file.hash, unitText(file)),
     writeJob(prefix, unit, file.hash),
-    writeTargetState(prefix, unit, "inactive"),
+    writeTargetState(prefix, unit, state),
   ];
 }
 

@@ -2,6 +2,7 @@ import type { EtcdReplied } from "../etcd/client.js";
 import { type Machine, type TimerFired, unreachable } from "../kernel/index.js";
 import type { SystemdReplied } from "../systemd/client.js";
 import { agentReplied, runAgent } from "./agent.js";
+import { apiReplied, hearRequest } from "./api-server.js";
 import type { FleetConfig } from "./config.js";
 import { engineReplied, ordered, runEngine, stealWaitOver } from "./engine-loop.js";
 import type { FleetEffect, FleetFact, FleetStimulus } from "./events.js";
@@ -59,6 +60,9 @@ function hear(step: Step, stimulus: FleetStimulus): void {
       return;
     case "systemd-reply":
       systemdReplied(step, stimulus);
+      return;
+    case "http-request":
+      hearRequest(step, stimulus);
       return;
     case "unit-changed":
       unitChanged(step, stimulus.status.name);
@@ -148,6 +152,9 @@ function etcdReplied(step: Step, { id, reply }: EtcdReplied): void {
     case "purge":
       purgeReplied(step, reply);
       return;
+    case "api":
+      apiReplied(step, id, reply);
+      return;
     case "start":
     case "generate":
       throw new Error(`an answer of etcd to a call of systemd: ${id}`);
@@ -180,6 +187,7 @@ function systemdReplied(step: Step, { id, reply }: SystemdReplied): void {
     case "engine":
     case "publish":
     case "watch":
+    case "api":
       throw new Error(`an answer of systemd to a call of etcd: ${id}`);
     default:
       unreachable(owner);

@@ -1,5 +1,7 @@
 export * from "./able-to-run.js";
 export * from "./agent-tasks.js";
+export { type ApiConfig, type ApiRun, type ApiStep, beginRequest, nextStep } from "./api.js";
+export type { FleetHttpRequest, FleetHttpResponse } from "./api-http.js";
 export { type ByteText, fromBytes, toBytes } from "./bytes.js";
 export * from "./config.js";
 export * from "./engine.js";

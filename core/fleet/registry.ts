@@ -1,5 +1,6 @@
 import type { EtcdReply, Revision, V2Node, V2Request } from "../etcd/client.js";
 import type { MachineState } from "./able-to-run.js";
+import { goJson } from "./go-json.js";
 
 /**
  * fleet's layout of keys and values in etcd (package registry), as requests and as readers of the
@@ -273,6 +274,44 @@ export function readTarget(directory: V2Node): string | null {
   return null;
 }
 
+/** The machine that last said it runs a unit, "" if none; takes a directory below `/job`. */
+export function readHeartbeat(directory: V2Node): string {
+  const key = `${directory.key}/job-state`;
+  return directory.nodes?.find((node) => node.key === key)?.value ?? "";
+}
+
+/** Every unit state of every machine, in the order the member happens to have them. */
+export function readUnitStates(prefix: string): V2Request {
+  return { op: "get", key: `${prefix}/states`, recursive: true };
+}
+
+/** A unit's state as a machine has published it. */
+export interface RegisteredState extends UnitReport {
+  readonly unit: string;
+  /** The machine under whose key it is. */
+  readonly reporter: string;
+  /** The machine that the value names, "" if none. */
+  readonly machine: string;
+}
+
+/** A state out of a key `/states/UNIT/MACHINE`; null when it is not fleet's JSON. */
+export function parseUnitState({ key, value = "" }: V2Node): RegisteredState | null {
+  const model = parseObject(value);
+  if (model === null) return null;
+  const [reporter = "", unit = ""] = key.split("/").reverse();
+  const machine = model.machineState;
+  const named = machine !== null && typeof machine === "object" && "ID" in machine;
+  return {
+    unit,
+    reporter,
+    machine: named ? textOf(machine.ID) : "",
+    load: textOf(model.loadState),
+    active: textOf(model.activeState),
+    sub: textOf(model.subState),
+    hash: textOf(model.unitHash),
+  };
+}
+
 /** Name and hash out of a job's `object`; null when it is not fleet's JSON. */
 export function parseJobObject(
   value: string,
@@ -314,6 +353,12 @@ export function parseMachine(node: V2Node): MachineState | null {
   return { id, metadata };
 }
 
+/** The address in a machine's directory, "" if it has none. */
+export function publicIpOf(directory: V2Node): string {
+  const object = directory.nodes?.find(({ key }) => key.endsWith("/object"));
+  return textOf(parseObject(object?.value ?? "")?.PublicIP);
+}
+
 /** The live machines below `/machines`; null when one of them is not JSON. */
 export function parseMachines(node: V2Node): MachineState[] | null {
   const machines: MachineState[] = [];
@@ -348,14 +393,4 @@ function textOf(value: unknown): string {
 function textsOf(value: unknown): Record<string, string> {
   if (value === null || typeof value !== "object") return {};
   return Object.fromEntries(Object.entries(value).filter(([, text]) => typeof text === "string"));
-}
-
-const HTML = /[<>&\u2028\u2029]/g;
-
-/** JSON as Go's encoder writes it, which keeps it safe inside HTML. */
-function goJson(value: unknown): string {
-  return JSON.stringify(value).replace(
-    HTML,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }

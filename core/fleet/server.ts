@@ -2,6 +2,7 @@ import type { EtcdReply } from "../etcd/client.js";
 import { MINUTE, SECOND } from "../kernel/index.js";
 import type { SystemdReply } from "../systemd/client.js";
 import { runAgent } from "./agent.js";
+import { dropRequests } from "./api-server.js";
 import { haltEngine, isLeading, runEngine } from "./engine-loop.js";
 import {
   clearHeartbeat,
@@ -330,13 +331,15 @@ function takeBackEverything(step: Step): void {
   for (const timer of state.timers) out.effects.push({ kind: "cancel-timer", timer });
   state.timers.clear();
   forget(step, "watch");
-  state.calls.clear();
+  // What clients of the API have asked is answered for as long as there is a process.
+  for (const [id, owner] of state.calls) if (owner !== "api") state.calls.delete(id);
 }
 
 /** The end of the process. Only the ids it has used are remembered, so that late answers find nobody. */
 function exit(step: Step, code: number): void {
   const { state, out } = step;
   takeBackEverything(step);
+  dropRequests(step);
   const { nextId } = state;
   Object.assign(state, createState(state.config), { nextId });
   out.facts.push({ kind: "fleet.exited", machine: state.config.machineId, code });

@@ -3,8 +3,10 @@ import type { Micros } from "../kernel/index.js";
 import type { SystemdRequest } from "../systemd/client.js";
 import type { MachineState } from "./able-to-run.js";
 import type { AgentTask } from "./agent-tasks.js";
+import type { ApiRun } from "./api.js";
 import type { FleetConfig } from "./config.js";
 import type { EngineTask } from "./engine-task.js";
+import type { FleetHttpClient } from "./events.js";
 import type { Lease, UnitReport } from "./registry.js";
 import type { Requirements } from "./requirements.js";
 
@@ -16,6 +18,8 @@ export interface FleetState {
   nextId: number;
   /** Who waits for the answer to which call. Nobody waits for heartbeats. */
   calls: Map<number, CallOwner>;
+  /** Requests to the API that wait for etcd, by the call they wait for. */
+  api: Map<number, ApiRequest>;
   /** The names of timers that are armed. */
   timers: Set<TimerName>;
   server: ServerState;
@@ -26,6 +30,12 @@ export interface FleetState {
   /** Whether the last event of the watch has agents and engines look again. */
   watchTriggered: boolean;
   cache: RegistryCache;
+}
+
+/** A request of a client to the API. */
+export interface ApiRequest {
+  readonly client: FleetHttpClient;
+  readonly run: ApiRun;
 }
 
 /**
@@ -45,7 +55,8 @@ export type CallOwner =
   | "generate"
   | "publish"
   | "watch"
-  | "purge";
+  | "purge"
+  | "api";
 
 export type TimerName =
   | "register"
@@ -207,6 +218,7 @@ export function createState(config: FleetConfig): FleetState {
     phase: "down",
     nextId: 1,
     calls: new Map(),
+    api: new Map(),
     timers: new Set(),
     server: {
       restarted: false,

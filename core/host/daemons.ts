@@ -2,6 +2,7 @@ import {
   FLEET_DEFAULTS,
   type FleetConfig,
   type FleetEffect,
+  type FleetHttpReply,
   type FleetStimulus,
   fleetd,
 } from "../fleet/index.js";
@@ -19,6 +20,7 @@ import { armTimer, type HostStep } from "./context.js";
 import { callEtcd, cancelEtcd, clientGone } from "./etcdlink.js";
 import { startEtcd, stopEtcd } from "./etcdprocess.js";
 import { askQuorum } from "./health.js";
+import { type Packet, packetBytes } from "./packet.js";
 import type { Daemon, DaemonName, HostDefect } from "./state.js";
 import { startUpdateEngine, stopUpdateEngine } from "./updater.js";
 
@@ -132,6 +134,25 @@ export function stepLocksmith(step: HostStep, stimulus: LocksmithStimulus): void
   for (const effect of effects) performLocksmith(step, effect);
 }
 
+/** A client of fleet's API has sent a request. */
+export function fleetRequested(
+  step: HostStep,
+  from: number,
+  { call, request }: Packet & { readonly kind: "fleet-request" },
+): void {
+  const client = { from, call };
+  if (step.host.fleet !== null) stepFleet(step, { kind: "http-request", client, request });
+  else answerFleetClient(step, { client, response: { kind: "refused" } });
+}
+
+function answerFleetClient(
+  step: HostStep,
+  { client, response }: Pick<FleetHttpReply, "client" | "response">,
+): void {
+  const packet = { kind: "fleet-response", call: client.call, response } as const;
+  step.out.effects.push({ kind: "send", to: client.from, packet, bytes: packetBytes(packet) });
+}
+
 function start(step: HostStep, daemon: Daemon): void {
   const { host } = step;
   switch (daemon.name) {
@@ -183,6 +204,9 @@ function performFleet(step: HostStep, effect: FleetEffect): void {
       return;
     case "order":
       step.out.effects.push(effect);
+      return;
+    case "http-response":
+      answerFleetClient(step, effect);
       return;
     case "exit": {
       const daemon = daemonNamed(step, "fleetd");

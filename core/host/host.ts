@@ -30,6 +30,7 @@ import {
   drawRange,
   endDaemon,
   exec,
+  fleetRequested,
   holdUnit,
   kill,
   poisoned,
@@ -299,9 +300,13 @@ function receivePacket(step: HostStep, from: number, packet: Packet): void {
     case "poison":
       poisoned(step, packet.process, packet.code);
       return;
+    case "fleet-request":
+      fleetRequested(step, from, packet);
+      return;
     case "omaha-request":
     case "discovery-request":
-      // Meant for a service or an operator; a host does not answer.
+    case "fleet-response":
+      // Meant for a service, an operator or a client; a host does not answer.
       return;
     default:
       unreachable(packet);

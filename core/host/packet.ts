@@ -6,6 +6,7 @@ import type {
   PeerMessage,
   WatchMessage,
 } from "../etcd/index.js";
+import type { FleetHttpRequest, FleetHttpResponse } from "../fleet/index.js";
 import type { RaftId } from "../raft/index.js";
 import type { OmahaReply, OmahaRequest } from "../update/index.js";
 
@@ -40,6 +41,9 @@ export type Packet =
   /** Is your etcd member healthy? */
   | { readonly kind: "health-request"; readonly call: number }
   | { readonly kind: "health-response"; readonly call: number; readonly healthy: boolean }
+  /** A client of fleet's API to a fleetd, and back. */
+  | { readonly kind: "fleet-request"; readonly call: number; readonly request: FleetHttpRequest }
+  | { readonly kind: "fleet-response"; readonly call: number; readonly response: FleetHttpResponse }
   /** update_engine to the update service, and back. */
   | { readonly kind: "omaha-request"; readonly id: number; readonly request: OmahaRequest }
   | { readonly kind: "omaha-response"; readonly id: number; readonly reply: OmahaReply }
@@ -50,8 +54,8 @@ export type Packet =
   | { readonly kind: "poison"; readonly process: string; readonly code: number };
 
 /**
- * Whether a packet belongs to the connection of a client of etcd, which is one TCP stream: it
- * comes once and in order, or the connection is lost.
+ * Whether a packet belongs to the connection of a client of etcd or of fleet, which is one TCP
+ * stream: it comes once and in order, or the connection is lost.
  */
 export function isClientTraffic(packet: Packet): boolean {
   switch (packet.kind) {
@@ -60,6 +64,8 @@ export function isClientTraffic(packet: Packet): boolean {
     case "etcd-message":
     case "etcd-flow":
     case "etcd-response":
+    case "fleet-request":
+    case "fleet-response":
       return true;
     default:
       return false;
@@ -82,6 +88,8 @@ export function packetBytes(packet: Packet): number {
   switch (packet.kind) {
     case "etcd-request":
     case "etcd-response":
+    case "fleet-request":
+    case "fleet-response":
     case "discovery-request":
     case "discovery-response":
       return 600;

@@ -1,0 +1,38 @@
+import type { EtcdReply } from "../etcd/client.js";
+import { beginRequest, nextStep } from "./api.js";
+import { DROPPED, type FleetHttpResponse } from "./api-http.js";
+import type { FleetHttpCall, FleetHttpClient } from "./events.js";
+import type { ApiRequest } from "./state.js";
+import { callEtcd, type Step } from "./step.js";
+
+/** A client's request: answered at once, or once etcd has told what it needs. */
+export function hearRequest(step: Step, { client, request }: FleetHttpCall): void {
+  const { run, response } = beginRequest(request, step.state.phase === "running");
+  if (run === null) answer(step, client, response);
+  else proceed(step, { client, run });
+}
+
+/** The answer to a call that a request waits for. */
+export function apiReplied(step: Step, id: number, reply: EtcdReply): void {
+  const request = step.state.api.get(id);
+  if (request === undefined) return;
+  step.state.api.delete(id);
+  request.run.replies.push(reply);
+  proceed(step, request);
+}
+
+/** The process ends: connections of clients that wait are closed. */
+export function dropRequests(step: Step): void {
+  for (const { client } of step.state.api.values()) answer(step, client, DROPPED);
+  step.state.api.clear();
+}
+
+function proceed(step: Step, request: ApiRequest): void {
+  const { call, response } = nextStep(step.state.config, request.run);
+  if (call === null) answer(step, request.client, response);
+  else step.state.api.set(callEtcd(step, "api", call), request);
+}
+
+function answer(step: Step, client: FleetHttpClient, response: FleetHttpResponse): void {
+  step.out.effects.push({ kind: "http-response", client, response });
+}

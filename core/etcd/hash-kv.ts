@@ -135,13 +135,6 @@ export function crc32c(texts: Iterable<string>): number {
   return (crc.value ^ 0xffff_ffff) >>> 0;
 }
 
-/** CRC-32C over byte strings, one after the other. */
-export function crc32c(texts: Iterable<string>): number {
-  const crc: Crc = { value: 0xffff_ffff };
-  for (const text of texts) addText(crc, text);
-  return (crc.value ^ 0xffff_ffff) >>> 0;
-}
-
 /** A checksum under way. */
 interface Crc {
   value: number;

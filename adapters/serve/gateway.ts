@@ -77,10 +77,12 @@ export async function gateway(service: MemberService, exchange: Exchange): Promi
   if (route === undefined) return exchange.plainError(404, "Not Found");
   if (exchange.method !== "POST") return exchange.plainError(405, "Method Not Allowed");
   const [path, kind] = route;
-  const token = exchange.request.headers.authorization;
+  const { authorization: token, "grpc-metadata-hasleader": hasLeader } = exchange.request.headers;
   const context: CallContext = {
-    token,
-    needsLeader: exchange.request.headers["grpc-metadata-hasleader"] === "true",
+    asking: {
+      ...(token === undefined ? {} : { token }),
+      ...(hasLeader === "true" ? { requireLeader: true } : {}),
+    },
     signal: exchange.signal,
   };
   const types = methodTypes(path);

@@ -137,9 +137,12 @@ function contextOf(call: Cancellable): CallContext {
     const [found] = call.metadata.get(name);
     return found === undefined ? undefined : String(found);
   };
+  const token = value("token") ?? value("authorization");
   return {
-    token: value("token") ?? value("authorization"),
-    needsLeader: value("hasleader") === "true",
+    asking: {
+      ...(token === undefined ? {} : { token }),
+      ...(value("hasleader") === "true" ? { requireLeader: true } : {}),
+    },
     signal: controller.signal,
   };
 }

@@ -14,6 +14,8 @@ export interface Conversation {
 export interface AskOptions {
   /** Of a client that has logged in. */
   readonly token?: string;
+  /** Rather an error than an answer, or silence, of a member without a leader. */
+  readonly requireLeader?: boolean;
 }
 
 /**

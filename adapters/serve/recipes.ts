@@ -19,7 +19,7 @@ import {
   type Wire,
 } from "../etcd/wire-fields.js";
 import { keyValueMessage } from "../etcd/wire-kv.js";
-import type { MemberPort } from "./port.js";
+import type { AskOptions, MemberPort } from "./port.js";
 import { answered, CallFailure, cancelled } from "./status.js";
 
 /**
@@ -28,12 +28,12 @@ import { answered, CallFailure, cancelled } from "./status.js";
  */
 export class Recipes {
   readonly #member: MemberPort;
-  readonly #token: string | undefined;
+  readonly #asking: AskOptions;
   readonly #signal: AbortSignal;
 
-  constructor(member: MemberPort, token: string | undefined, signal: AbortSignal) {
+  constructor(member: MemberPort, asking: AskOptions, signal: AbortSignal) {
     this.#member = member;
-    this.#token = token;
+    this.#asking = asking;
     this.#signal = signal;
   }
 
@@ -239,7 +239,7 @@ export class Recipes {
           throw new CallFailure(status.UNKNOWN, "lost watcher waiting for delete");
         if (await enough(header, result)) end(null);
       };
-      const conversation = this.#member.ask({ op: "watch-stream" }, this.#options(), (reply) => {
+      const conversation = this.#member.ask({ op: "watch-stream" }, this.#asking, (reply) => {
         turn = turn.then(() => hear(reply)).catch((error: unknown) => end(failure(error)));
       });
       if (this.#signal.aborted) abort();
@@ -261,7 +261,7 @@ export class Recipes {
         conversation.hangUp();
         reject(cancelled());
       };
-      const conversation = this.#member.ask(request, this.#options(), (reply) => {
+      const conversation = this.#member.ask(request, this.#asking, (reply) => {
         this.#signal.removeEventListener("abort", abort);
         try {
           resolve(answered(reply));
@@ -276,11 +276,7 @@ export class Recipes {
 
   /** Takes back what a client left behind that has hung up. */
   #leave(request: V3Request): void {
-    this.#member.ask(request, this.#options(), () => {});
-  }
-
-  #options() {
-    return this.#token === undefined ? {} : { token: this.#token };
+    this.#member.ask(request, this.#asking, () => {});
   }
 }
 

@@ -11,16 +11,14 @@ import type { CallName } from "../etcd/wire-calls.js";
 import { WireRefusal } from "../etcd/wire-error.js";
 import type { Wire } from "../etcd/wire-fields.js";
 import { readWatchRequest, WATCH_PATH, watchResponseMessage } from "../etcd/wire-watch.js";
-import type { MemberPort } from "./port.js";
+import type { AskOptions, MemberPort } from "./port.js";
 import { Recipes } from "./recipes.js";
 import { answered, CallFailure, cancelled, refused, unknownMethod } from "./status.js";
 import { Answers, answersTo, failureOf, type StreamHandle, type StreamSink } from "./stream.js";
 
 /** Who calls, and until when. */
 export interface CallContext {
-  readonly token: string | undefined;
-  /** The client would rather have an error than an answer of a member without a leader. */
-  readonly needsLeader: boolean;
+  readonly asking: AskOptions;
   /** Aborted when the client has hung up or its deadline has passed. */
   readonly signal: AbortSignal;
 }
@@ -31,9 +29,6 @@ const KEEP_ALIVES_MAX = 1_000;
 /** etcd sends the file of a snapshot in parts of this size. */
 const SNAPSHOT_PART = 32 << 10;
 
-/** A stream ends when its member has had no leader at this many looks, one in each election timeout. */
-const LEADERLESS_MAX = 3;
-
 /**
  * The methods of one member, whatever protocol they are called by. Messages come and go as protobuf
  * has them.
@@ -43,10 +38,9 @@ export class MemberService {
 
   /** Calls a method of one message and one answer. Rejects with a `CallFailure`. */
   async call(path: string, message: Wire, context: CallContext): Promise<Wire> {
-    if (context.needsLeader && !this.#hasLeader()) throw noLeader();
     const name = callAt(path);
     if (name !== null) return this.#ask(name, message, context);
-    const recipes = new Recipes(this.member, context.token, context.signal);
+    const recipes = new Recipes(this.member, context.asking, context.signal);
     switch (path) {
       case "/v3lockpb.Lock/Lock":
         return recipes.lock(message);
@@ -70,7 +64,6 @@ export class MemberService {
   /** Opens a method of many messages, or of many answers. */
   open(path: string, context: CallContext, sink: StreamSink): StreamHandle {
     const answers = new Answers(sink);
-    if (context.needsLeader) this.#demandLeader(answers);
     switch (path) {
       case WATCH_PATH:
         return this.#watch(context, answers);
@@ -80,7 +73,7 @@ export class MemberService {
         return answersTo(answers, () => this.#snapshot(context, answers));
       case "/v3electionpb.Election/Observe":
         return answersTo(answers, (message) =>
-          new Recipes(this.member, context.token, context.signal).observe(message, (answer) =>
+          new Recipes(this.member, context.asking, context.signal).observe(message, (answer) =>
             answers.tell(answer),
           ),
         );
@@ -94,26 +87,10 @@ export class MemberService {
     }
   }
 
-  #hasLeader(): boolean {
-    const run = this.member.state()?.run ?? null;
-    return run !== null && run.node.lead !== 0;
-  }
-
-  #demandLeader(answers: Answers): void {
-    const config = this.member.state()?.config;
-    const election = config === undefined ? 1_000_000 : config.tick * config.electionTicks;
-    let without = 0;
-    const look = this.member.every(election, () => {
-      without = this.#hasLeader() ? 0 : without + 1;
-      if (without >= LEADERLESS_MAX) answers.end(noLeader());
-    });
-    answers.onEnd(() => look.stop());
-  }
-
-  #ask(name: CallName, message: Wire, { token, signal }: CallContext): Promise<Wire> {
+  #ask(name: CallName, message: Wire, { asking, signal }: CallContext): Promise<Wire> {
     return new Promise((resolve, reject) => {
       const request = understood(() => readRequest(name, message));
-      const conversation = this.member.ask(request, asked(token), (reply) => {
+      const conversation = this.member.ask(request, asking, (reply) => {
         signal.removeEventListener("abort", abort);
         try {
           const { header, result } = answered(reply);
@@ -146,8 +123,8 @@ export class MemberService {
     });
   }
 
-  #watch({ token }: CallContext, answers: Answers): StreamHandle {
-    const conversation = this.member.ask({ op: "watch-stream" }, asked(token), (reply) => {
+  #watch({ asking }: CallContext, answers: Answers): StreamHandle {
+    const conversation = this.member.ask({ op: "watch-stream" }, asking, (reply) => {
       try {
         const { header, result } = answered(reply);
         if (result.op !== "watch-response") return;
@@ -197,9 +174,9 @@ export class MemberService {
     };
   }
 
-  async #snapshot({ token }: CallContext, answers: Answers): Promise<void> {
+  async #snapshot({ asking }: CallContext, answers: Answers): Promise<void> {
     const reply = await new Promise<ClientReply>((resolve) => {
-      const conversation = this.member.ask({ op: "snapshot" }, asked(token), resolve);
+      const conversation = this.member.ask({ op: "snapshot" }, asking, resolve);
       answers.onEnd(() => conversation.hangUp());
     });
     const { result } = answered(reply);
@@ -213,14 +190,6 @@ export class MemberService {
       await answers.tell({ remaining_bytes: String(remaining), blob: Buffer.from(blob) });
     }
   }
-}
-
-function asked(token: string | undefined) {
-  return token === undefined ? {} : { token };
-}
-
-function noLeader(): CallFailure {
-  return new CallFailure(status.UNAVAILABLE, "etcdserver: no leader");
 }
 
 function health(message: Wire): Wire {

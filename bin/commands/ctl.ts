@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { CONTROL_FOLDER, CONTROL_SOCKET, sendControl } from "./control-socket.js";
-import { EXIT } from "./shared.js";
+import { EXIT } from "./exit.js";
 
 /** `orrery ctl WORDS…`: tells a served cluster what happens to it. */
 export function ctlCommand(): Command {

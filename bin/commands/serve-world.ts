@@ -168,15 +168,14 @@ export class ServedWorld {
   #ask(
     node: NodeIndex,
     request: ClientRequest,
-    { token }: AskOptions,
+    options: AskOptions,
     heard: (reply: ClientReply) => void,
   ): Conversation {
     const call = ++this.#calls;
     if (isServing(this.simulation.hosts[node])) {
       const stream = request.op === "watch-stream" || request.op === "watch";
       this.#talks.set(call, { node, stream, heard });
-      const logged = token === undefined ? {} : { token };
-      this.#toHost(node, { kind: "etcd-request", call, request, ...logged });
+      this.#toHost(node, { kind: "etcd-request", call, request, ...options });
     } else {
       this.#replies.push(() => heard({ ok: false, unreachable: "refused" }));
       this.#pumpSoon();

@@ -17,9 +17,9 @@ import {
   type Scenario,
   variantOf,
 } from "../../sim/index.js";
+import { EXIT } from "./exit.js";
 
-/** What every command exits with. */
-export const EXIT = { held: 0, violated: 1, badInput: 2 } as const;
+export { EXIT };
 
 /** Prints what is wrong and ends the program: bad input. */
 export function refuse(diagnostics: readonly Diagnostic[]): never {

@@ -125,9 +125,12 @@ export function receiveClient(
   const id = host.nextCall++;
   host.clients.set(id, { node: from, call: packet.call });
   const request = takenAs(host.config.etcd.bugs, packet.request);
-  const { token } = packet;
-  const logged = token === undefined ? {} : { token };
-  stepMember(step, { kind: "client-request", id, from: "", request, ...logged });
+  const { token, requireLeader } = packet;
+  const said = {
+    ...(token === undefined ? {} : { token }),
+    ...(requireLeader === undefined ? {} : { requireLeader }),
+  };
+  stepMember(step, { kind: "client-request", id, from: "", request, ...said });
 }
 
 /** Tells a joining member who the members of this host's cluster are. */

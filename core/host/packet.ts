@@ -24,6 +24,8 @@ export type Packet =
       readonly request: ClientRequest;
       /** Of a client that has logged in. */
       readonly token?: string;
+      /** Of one that would rather have an error than wait for a leader. */
+      readonly requireLeader?: boolean;
     }
   | { readonly kind: "etcd-cancel"; readonly call: number }
   /** More on the stream that an `etcd-request` of this number opened. */

@@ -60,18 +60,6 @@ test.each(CAUGHT)(
 );
 
 test(
-  "#15220, progress told too early, shows in the histories of members of version 3.4, and not of 3.6",
-  () => {
-    const scenario = load("etcd-histories");
-    const old = { ...scenario, etcd: { ...scenario.etcd, version: "3.4" } };
-    const seed = firstToBreak(old, "watch-bookmarkable", 60);
-    expect(seed).not.toBeNull();
-    if (seed !== null) expect(judge({ scenario, seed }).broken).toEqual([]);
-  },
-  PATIENCE_MS,
-);
-
-test(
   "requests come once and watches in order over links that double, lose and delay packets",
   () => {
     const scenario = load("etcd-histories");

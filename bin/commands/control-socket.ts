@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { ControlAnswer } from "./serve-control.js";
 
@@ -12,10 +13,11 @@ const LINE_MAX = 64 << 10;
  * The socket that `orrery ctl` speaks to: a JSON line `{"words":["partition","a","|","b"]}` is answered
  * by a JSON line `{"ok":true,"text":"…"}`.
  */
-export function listenForControl(
+export async function listenForControl(
   path: string,
   run: (words: readonly string[]) => ControlAnswer,
 ): Promise<Server> {
+  await removeStale(path);
   const server = createServer((socket) => {
     socket.on("error", () => socket.destroy());
     let line = "";
@@ -33,6 +35,17 @@ export function listenForControl(
     server.once("error", reject);
     server.listen(path, () => resolve(server));
   });
+}
+
+/** A run that was killed leaves its socket behind: nobody answers there. */
+async function removeStale(path: string): Promise<void> {
+  try {
+    await sendControl(path, ["help"]);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ECONNREFUSED") {
+      rmSync(path, { force: true });
+    }
+  }
 }
 
 function answerTo(line: string, run: (words: readonly string[]) => ControlAnswer): ControlAnswer {

@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
+import { controlHelp } from "./control-help.js";
 import { CONTROL_FOLDER, CONTROL_SOCKET, sendControl } from "./control-socket.js";
 import { EXIT } from "./exit.js";
 
@@ -28,6 +29,15 @@ Examples:
 }
 
 async function ctl(words: readonly string[], flags: { readonly socket?: string }): Promise<void> {
+  if (words[0] === "help") {
+    console.log(controlHelp());
+    return;
+  }
+  if (words.some((word) => word.startsWith("--socket"))) {
+    console.error("--socket goes before the command: orrery ctl --socket PATH status");
+    process.exitCode = EXIT.badInput;
+    return;
+  }
   const path = flags.socket ?? process.env.ORRERY_CONTROL ?? (await onlySocket());
   try {
     const { ok, text } = await sendControl(path, words);

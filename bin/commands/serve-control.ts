@@ -6,6 +6,7 @@ import {
   readShare,
   readSpan,
 } from "../../sim/index.js";
+import { CONTROL_COMMANDS, controlHelp } from "./control-help.js";
 import { isServing, type ServedWorld } from "./serve-world.js";
 
 /** A command of `orrery ctl`, as a word list. */
@@ -23,38 +24,6 @@ export interface ControlAnswer {
   readonly ok: boolean;
   readonly text: string;
 }
-
-/** Every command, its words and what it does; shown by `orrery ctl help`. */
-const HELP: readonly (readonly [string, string])[] = [
-  ["status", "the hosts, who leads, which faults last"],
-  [
-    "partition A,B [| C,D] [--one-way] [--for 10s]",
-    "cut hosts off from the others, or from C,D; 'clients' is a side, too",
-  ],
-  [
-    "link A,B [| C,D] [--delay 50ms] [--loss 10%] [--for 10s]",
-    "make the links between hosts worse",
-  ],
-  ["heal [ID ...]", "end partitions and bad links: all of them, or these"],
-  ["crash HOST ... [--lose-disk] [--for 10s]", "cut the power; what was not synced may be lost"],
-  ["start HOST ...", "power for hosts that crashed"],
-  [
-    "kill-process HOST [UNIT] [--for 10s]",
-    "SIGKILL (etcd unless told otherwise); systemd starts it again",
-  ],
-  ["pause HOST ... [--for 10s]", "the host stands still, as a paused virtual machine"],
-  ["resume HOST ...", "paused hosts go on"],
-  [
-    "slow-disk HOST DELAY [--for 10s]",
-    "every sync takes that much longer, such as 20ms or 5ms..80ms",
-  ],
-  ["clock HOST BY [--for 10s]", "the host's clock jumps, such as 5s or -200ms"],
-  ["reboot HOST ...", "systemctl reboot"],
-  ["end ID ... | end all", "end faults by number"],
-  ["speed X", "simulated seconds in a real one; 0 stands still"],
-  ["log FILE", "save the run's log as it is now (serve it with --out)"],
-  ["stop", "end the run"],
-];
 
 class Refusal extends Error {}
 
@@ -82,7 +51,7 @@ export class Control {
   #run({ command, words, flags }: Words): string {
     switch (command) {
       case "help":
-        return helpText();
+        return controlHelp();
       case "status":
         return this.#status();
       case "partition":
@@ -134,7 +103,7 @@ export class Control {
         this.#options.stop();
         return "stopping";
       default: {
-        const known = HELP.map(([usage]) => usage.split(" ")[0]).join(", ");
+        const known = CONTROL_COMMANDS.map(([usage]) => usage.split(" ")[0]).join(", ");
         throw new Refusal(`"${command}" is no command. There are: ${known}.`);
       }
     }
@@ -343,9 +312,4 @@ function sides(words: readonly string[]): [string[], string[] | undefined] {
   if (more.length > 0) throw new Refusal("expected two sides: a,b | c");
   const names = (text: string): string[] => text.split(/[\s,]+/).filter((name) => name !== "");
   return [names(left), right === undefined ? undefined : names(right)];
-}
-
-function helpText(): string {
-  const width = Math.max(...HELP.map(([usage]) => usage.length));
-  return HELP.map(([usage, what]) => `  ${usage.padEnd(width)}  ${what}`).join("\n");
 }

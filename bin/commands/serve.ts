@@ -169,7 +169,8 @@ async function choosePorts(scenario: Scenario, base: number): Promise<readonly n
 }
 
 function badPlace(place: string, { code, message }: NodeJS.ErrnoException, advice: string): never {
-  const why = code === "EADDRINUSE" ? "is in use" : code === "EACCES" ? "is not allowed" : message;
+  const why =
+    code === "EADDRINUSE" ? "is in use" : code === "EACCES" ? "cannot be opened" : message;
   console.error(`${place} ${why}; choose ${advice}`);
   process.exit(EXIT.badInput);
 }

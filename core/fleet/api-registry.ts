@@ -179,7 +179,8 @@ function readJob(prefix: string, name: string): V2Request {
   return { op: "get", key: `${prefix}/job/${name}`, recursive: true };
 }
 
-function unitFileOf(node: V2Node): UnitFile | null {
+/** The unit file in a key below `/unit`; null when it makes no sense. */
+export function unitFileOf(node: V2Node): UnitFile | null {
   const text = parseUnitValue(node.value ?? "");
   const parsed = text === null ? null : parseUnit(text);
   return parsed?.ok === true ? parsed.unit : null;

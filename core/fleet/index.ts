@@ -2,15 +2,24 @@ export * from "./able-to-run.js";
 export * from "./agent-tasks.js";
 export { type ApiConfig, type ApiRun, type ApiStep, beginRequest, nextStep } from "./api.js";
 export type { FleetHttpRequest, FleetHttpResponse } from "./api-http.js";
+export {
+  type ApiMachine,
+  type ApiUnit,
+  BROKEN,
+  type JobState,
+  type RegistryRead,
+} from "./api-registry.js";
 export { type ByteText, fromBytes, toBytes } from "./bytes.js";
 export * from "./config.js";
 export * from "./engine.js";
 export type { ClusterState, EngineJob, EngineTask } from "./engine-task.js";
 export * from "./events.js";
+export * from "./explain.js";
 export * from "./fleetctl.js";
 export * from "./fleetd.js";
 export { globMatches } from "./glob.js";
 export * from "./outcomes.js";
+export * from "./picture.js";
 export * from "./registry.js";
 export * from "./requirements.js";
 export * from "./state.js";

@@ -348,6 +348,13 @@ const STATUS_NAMES: Readonly<Record<string, number>> = {
   EXEC: 203,
 };
 
+/** An exit status by number or name, or a signal; null when it is neither. */
+export function readStatus(word: string): number | string | null {
+  const code = /^[0-9]{1,3}$/.test(word) ? Number(word) : STATUS_NAMES[word];
+  if (code !== undefined && code <= 255) return code;
+  return parseSignal(word);
+}
+
 function readStatuses(draft: Draft, at: Assignment, values: Values): boolean {
   const field = STATUS_KEYS[at.key];
   if (field === undefined) return false;
@@ -358,10 +365,9 @@ function readStatuses(draft: Draft, at: Assignment, values: Values): boolean {
   const codes = [...draft[field].codes];
   const signals = [...draft[field].signals];
   for (const word of values.words(at) ?? []) {
-    const code = /^[0-9]{1,3}$/.test(word) ? Number(word) : STATUS_NAMES[word];
-    const signal = parseSignal(word);
-    if (code !== undefined && code <= 255) codes.push(code);
-    else if (signal !== null) signals.push(signal);
+    const status = readStatus(word);
+    if (typeof status === "number") codes.push(status);
+    else if (status !== null) signals.push(status);
     else values.ignore(at);
   }
   draft[field] = { codes, signals };

@@ -1,15 +1,21 @@
 import { parseArgs } from "node:util";
 import { describeEtcd, etcdOracle } from "./etcd.js";
 import { describeReport, raftOracle } from "./raft.js";
+import { describeSystemdReport, systemdOracle } from "./systemd/oracle.js";
 
 const USAGE = `usage: npm run oracle -- raft|raft-trace [--scripts N] [--seed S] [--json]
-       npm run oracle -- etcd [--ops N] [--version 3.4|3.6] [--seed S] [--json]`;
+       npm run oracle -- etcd [--ops N] [--version 3.4|3.6] [--seed S] [--json]
+       npm run oracle -- systemd [--sets N | --set NUMBER] [--files N] [--seed S] [--json]`;
 
 interface Options {
   readonly oracle: keyof typeof ORACLES;
   readonly scripts: number;
   readonly ops: number;
   readonly version: "3.4" | "3.6";
+  readonly sets: number;
+  /** Only this one of the sets; null: all. */
+  readonly only: number | null;
+  readonly files: number;
   readonly seed: number;
   readonly json: boolean;
 }
@@ -28,6 +34,8 @@ const ORACLES = {
   "raft-trace": async ({ scripts, seed }) =>
     told(await raftOracle(scripts, seed, "raft-trace"), describeReport),
   etcd: async ({ ops, seed, version }) => told(await etcdOracle(ops, seed, version), describeEtcd),
+  systemd: async (chosen) =>
+    told(await systemdOracle(chosen, (line) => console.error(line)), describeSystemdReport),
 } as const satisfies Readonly<Record<string, Ask>>;
 
 function told<Report extends Verdict>(report: Report, describe: (report: Report) => string) {
@@ -42,6 +50,9 @@ function options(): Options {
       scripts: { type: "string", default: "300" },
       ops: { type: "string", default: "2000" },
       version: { type: "string", default: "3.4" },
+      sets: { type: "string", default: "300" },
+      set: { type: "string" },
+      files: { type: "string", default: "600" },
       seed: { type: "string" },
       json: { type: "boolean", default: false },
     },
@@ -60,6 +71,9 @@ function options(): Options {
     scripts: integer("--scripts", values.scripts, 1),
     ops: integer("--ops", values.ops, 1),
     version,
+    sets: integer("--sets", values.sets, 0),
+    only: values.set === undefined ? null : integer("--set", values.set, 0),
+    files: integer("--files", values.files, 0),
     seed: integer("--seed", values.seed ?? fresh, 0),
     json,
   };

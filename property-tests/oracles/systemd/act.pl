@@ -22,8 +22,12 @@ if (defined $do{term}) {
     }
 }
 if ($do{drain} && $ENV{LISTEN_FDS}) {
-    my $fd;
-    if (open $fd, '<&=', 3) { sysread $fd, my $text, 4096 }
+    my ($socket, $bits) = (undef, '');
+    vec($bits, 3, 1) = 1;
+    # Only what is there: systemd passes sockets on that wait for more.
+    if (select($bits, undef, undef, 0) > 0 && open $socket, '<&=', 3) {
+        sysread $socket, my $text, 4096;
+    }
 }
 if (defined $do{touch} && open my $file, '>', $do{touch}) { close $file }
 unlink $do{rm} if defined $do{rm};

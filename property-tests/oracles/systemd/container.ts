@@ -19,6 +19,11 @@ export interface Container {
   readonly bus: SystemBus;
   /** A path of the container as this machine has it. */
   path(inside: string): string;
+  /** Runs a program in it to its end. */
+  run(
+    program: string,
+    words: readonly string[],
+  ): { readonly stdout: string; readonly stderr: string };
   /** What systemd says it is. */
   readonly version: string;
   close(): Promise<void>;
@@ -63,6 +68,7 @@ async function enter(settings: LabSettings, nspawn: number): Promise<Container> 
   return {
     bus,
     path,
+    run: (program, words) => runIn(leader, program, words),
     version,
     close: async () => {
       bus.close();
@@ -70,6 +76,13 @@ async function enter(settings: LabSettings, nspawn: number): Promise<Container> 
       await labDown(settings);
     },
   };
+}
+
+function runIn(leader: number, program: string, words: readonly string[]) {
+  const args = ["--target", String(leader), "--all", program, ...words];
+  const done = spawnSync("nsenter", args, { encoding: "utf8", maxBuffer: 1 << 26 });
+  if (done.error !== undefined) throw done.error;
+  return { stdout: done.stdout, stderr: done.stderr };
 }
 
 /** The container's first process: what systemd-nspawn has started. */

@@ -6,6 +6,7 @@ import { common, difference, type Outcome } from "./outcome.js";
 import { RealSystemd } from "./real.js";
 import { shrinkSet } from "./shrink.js";
 import { describeSet, type UnitSet } from "./unit-set.js";
+import { compareFiles, type FilesReport } from "./verify.js";
 
 /** Sets that run one beside the other on the container's systemd. */
 const BESIDE = 8;
@@ -52,7 +53,20 @@ export interface SystemdReport {
   readonly tight: number;
   readonly milliseconds: number;
   readonly differences: readonly SetDifference[];
+  /** Unit files held against `systemd-analyze verify`. */
+  readonly files: FilesReport;
+  /** The first difference of either kind. */
+  readonly difference: object | null;
   readonly skipped: string | null;
+}
+
+/** What a run is to do. */
+export interface SystemdRun {
+  readonly sets: number;
+  readonly files: number;
+  readonly seed: number;
+  /** Only this set; null: all. */
+  readonly only: number | null;
 }
 
 /** Takes the first attempt at a set whose outcome does not hang on milliseconds. */
@@ -100,19 +114,18 @@ export async function compareSet(real: RealSystemd, prepared: Prepared): Promise
 export function whyNoSystemd(): string | null {
   const reason = whyNoLab();
   if (reason !== null) return reason;
-  return hasProgram("systemd-nspawn") ? null : "there is no systemd-nspawn here";
+  return hasProgram("nsenter") ? null : "there is no nsenter here: apt-get install util-linux";
 }
 
 /** Holds the model against a real systemd on generated sets of units. */
 export async function systemdOracle(
-  sets: number,
-  seed: number,
+  { sets, files, seed, only }: SystemdRun,
   say: (line: string) => void,
-  only: number | null = null,
 ): Promise<SystemdReport> {
   const started = performance.now();
   const tally = { units: 0, jobs: 0, equal: 0, again: 0, ambiguous: 0, tight: 0 };
   const differences: SetDifference[] = [];
+  let compared: FilesReport = { files: 0, bad: 0, findings: 0, equal: 0, differences: [] };
   const skipped = whyNoSystemd();
   const report = (witness: string): SystemdReport => ({
     oracle: "systemd",
@@ -122,6 +135,8 @@ export async function systemdOracle(
     ...tally,
     milliseconds: Math.round(performance.now() - started),
     differences,
+    files: compared,
+    difference: differences[0] ?? (compared.differences.length > 0 ? compared : null),
     skipped,
   });
   if (skipped !== null) return report("none");
@@ -130,7 +145,10 @@ export async function systemdOracle(
   const waiting = numbers.map((number) => prepareSet(seed, number));
   say(`${waiting.length} sets prepared in ${Math.round(performance.now() - started)} ms`);
   const container = await bootContainer(say);
-  const real = await RealSystemd.over(container);
+  const real = await RealSystemd.over(container).catch(async (error: unknown) => {
+    await container.close();
+    throw error;
+  });
   const different: { prepared: Prepared; found: string }[] = [];
   const worker = async (): Promise<void> => {
     for (let prepared = waiting.shift(); prepared !== undefined; prepared = waiting.shift()) {
@@ -160,6 +178,7 @@ export async function systemdOracle(
           : { set: prepared.set, found: still };
       differences.push({ number, set: describeSet(shrunk.set), difference: shrunk.found });
     }
+    compared = compareFiles(container, seed, files);
     return report(`systemd ${container.version}`);
   } finally {
     real.close();
@@ -192,8 +211,14 @@ export function describeSystemdReport(report: SystemdReport): string {
       `${equal} sets equal, ${sets - equal} different`,
     `${again} equal when run again alone; ${ambiguous} with more than one outcome allowed; ${tight} left out for hanging on milliseconds`,
   ];
+  const { files } = report;
+  lines.push(
+    `${files.files} unit files, ${files.bad} of them bad, ${files.findings} complaints of systemd-analyze verify: ` +
+      `${files.equal} files equal, ${files.files - files.equal} different`,
+  );
   for (const { number, set, difference: found } of report.differences) {
     lines.push(`set ${number}, shrunk:`, set, found);
   }
+  lines.push(...files.differences.slice(0, SHRUNK_MAX));
   return lines.join("\n");
 }

@@ -20,6 +20,7 @@ import { type Row, rowsSince } from "./mvcc.js";
 import { compactMvcc } from "./mvcc-compact.js";
 import { takePending } from "./propose.js";
 import { type EtcdOut, reply, v2Answer } from "./reply.js";
+import { feelScars, isLost, noteCompaction, noteMoment } from "./scars.js";
 import type { Asker, EtcdState, Running } from "./state.js";
 import { applyV2Command } from "./v2-request.js";
 import type { V2Notice } from "./v2-watch.js";
@@ -40,6 +41,17 @@ export function applyEntry(
   out: EtcdOut,
 ): void {
   noteApplied(run, entry);
+  applyContent(state, run, entry, now, out);
+  if (state.disk.durable.scars.length > 0) feelScars(state, run, entry.index);
+}
+
+function applyContent(
+  state: EtcdState,
+  run: Running,
+  entry: Entry<LogData>,
+  now: Micros,
+  out: EtcdOut,
+): void {
   if (entry.type === "EntryNormal") {
     if (entry.data === null) beginTerm(state, run, now, out);
     else applyData(state, run, entry.data, entry.index, now, out);
@@ -110,6 +122,8 @@ function applyData(
       return;
     }
     case "v3": {
+      if (state.disk.durable.scars.length > 0 && isLost(state, index)) return;
+      noteMoment(state, run, index, now);
       const place = { index, isNews: index > run.replayUntil, now };
       const heard = { ...data, write: writeHeard(state, run, data, place.isNews) };
       const result = applyChecked(state, run, heard, (write) =>
@@ -198,6 +212,7 @@ function applyV3(
       const refusal = compactMvcc(mvcc, write.revision, state.config.profile);
       if (refusal !== null) return KV_ERROR[refusal];
       recountRows(backend, rowsSince(mvcc, 0));
+      if (state.config.bugs.compactionUnfinished) noteCompaction(run, place.index, now);
       return { op: "kv-compact" };
     }
     case "lease-grant":

@@ -1,7 +1,7 @@
 import type { Micros } from "../kernel/index.js";
-import type { AuthHeader, Permission } from "./auth-api.js";
+import type { AuthHeader } from "./auth-api.js";
 import { permitsRange } from "./auth-range.js";
-import { AUTH_ERROR, type AuthStore, type AuthUser, hasRootRole, ROOT } from "./auth-store.js";
+import { AUTH_ERROR, type AuthStore, hasRootRole, permissionsOf, ROOT } from "./auth-store.js";
 import { indexOfToken, userOfToken } from "./auth-token.js";
 import type { LeaseId } from "./client.js";
 import type { EtcdProfile } from "./profile.js";
@@ -90,11 +90,6 @@ function rangeRefusal(
   if (hasRootRole(user)) return null;
   const permitted = permitsRange(permissionsOf(auth, user), type, key, rangeEnd);
   return permitted ? null : AUTH_ERROR.permissionDenied;
-}
-
-/** Of all roles that are there: a user may have been given one, root, that was never made. */
-function permissionsOf(auth: AuthStore, user: AuthUser): Permission[] {
-  return user.roles.flatMap((role) => auth.roles.get(role)?.permissions ?? []);
 }
 
 /** Why someone may not do one put, delete, range or transaction; null if they may. */

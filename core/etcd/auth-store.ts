@@ -70,6 +70,8 @@ export interface AuthStore {
   revision: number;
   users: Map<string, AuthUser>;
   roles: Map<string, AuthRole>;
+  /** Permissions by user that count until the next change, whatever roles say; null but for a defect. */
+  stale: ReadonlyMap<string, readonly Permission[]> | null;
 }
 
 /** The store as snapshots carry it: by name, ascending. */
@@ -81,7 +83,7 @@ export interface AuthImage {
 }
 
 export function createAuthStore(): AuthStore {
-  return { enabled: false, revision: 1, users: new Map(), roles: new Map() };
+  return { enabled: false, revision: 1, users: new Map(), roles: new Map(), stale: null };
 }
 
 export function imageOfAuth({ enabled, revision, users, roles }: AuthStore): AuthImage {
@@ -94,7 +96,20 @@ export function authStoreOf({ enabled, revision, users, roles }: AuthImage): Aut
     revision,
     users: new Map(users.map((user) => [user.name, user])),
     roles: new Map(roles.map((role) => [role.name, role])),
+    stale: null,
   };
+}
+
+/** Permissions of all of a user's roles that are there: one, root, may never have been made. */
+export function permissionsOf(auth: AuthStore, user: AuthUser): readonly Permission[] {
+  if (auth.stale !== null) return auth.stale.get(user.name) ?? [];
+  return user.roles.flatMap((role) => auth.roles.get(role)?.permissions ?? []);
+}
+
+/** Keeps the permissions of another store in force until the next change. */
+export function keepPermissions(auth: AuthStore, before: AuthStore): void {
+  const users = [...before.users.values()];
+  auth.stale = new Map(users.map((user) => [user.name, permissionsOf(before, user)]));
 }
 
 function byName<T extends { readonly name: string }>(items: ReadonlyMap<string, T>): T[] {
@@ -125,6 +140,16 @@ export function passwordRefusal(profile: EtcdProfile, password: string): V3Failu
 
 /** Makes a change of users and roles, or says why not. Equal on every member. */
 export function changeAuth(
+  store: AuthStore,
+  write: AuthWrite,
+  profile: EtcdProfile,
+): AuthResult | V3Failure {
+  const result = makeChange(store, write, profile);
+  if (!("ok" in result) && write.op !== "auth-role-add") store.stale = null;
+  return result;
+}
+
+function makeChange(
   store: AuthStore,
   write: AuthWrite,
   profile: EtcdProfile,

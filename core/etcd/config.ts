@@ -15,6 +15,23 @@ export interface EtcdBugs {
   readonly voteNotPersisted?: boolean;
   /** Goes on as if a write were on disk as soon as it was asked for (etcd #14370 is of this kind). */
   readonly ackBeforeSync?: boolean;
+  /**
+   * Commits the index of the entry it is applying before what the entry changes: a crash within 100 ms loses
+   * that entry, here alone (etcd #13766, 3.5.0 to 3.5.2).
+   */
+  readonly indexBeforeData?: boolean;
+  /**
+   * Defragmenting commits the index, and not what was applied in the 100 ms before: a crash within 100 ms loses
+   * those entries, here alone (etcd #14685).
+   */
+  readonly defragLosesData?: boolean;
+  /**
+   * A crash within 100 ms of a compaction that leaves nothing of the newest revision takes the revision back to
+   * that of the newest row (etcd #17780).
+   */
+  readonly compactionUnfinished?: boolean;
+  /** Goes on with the permissions it knew before its leader sent it a snapshot (etcd #14571). */
+  readonly permissionsNotRestored?: boolean;
 }
 
 /** Settings of one etcd process, with etcd's names. Absent options have etcd 3.4's defaults. */
@@ -124,6 +141,10 @@ export function resolveEtcdConfig(config: EtcdConfig): ResolvedEtcdConfig {
     bugs: {
       voteNotPersisted: config.bugs?.voteNotPersisted ?? false,
       ackBeforeSync: config.bugs?.ackBeforeSync ?? false,
+      indexBeforeData: config.bugs?.indexBeforeData ?? false,
+      defragLosesData: config.bugs?.defragLosesData ?? false,
+      compactionUnfinished: config.bugs?.compactionUnfinished ?? false,
+      permissionsNotRestored: config.bugs?.permissionsNotRestored ?? false,
     },
     trace: config.trace ?? false,
   };

@@ -13,6 +13,7 @@ import {
   setHardState,
 } from "../raft/index.js";
 import type { LogData } from "./log-data.js";
+import type { Scar } from "./scars.js";
 import type { StoreImage } from "./snapshot.js";
 
 /** Who wrote the WAL: its first record. Ids in hex. */
@@ -28,13 +29,24 @@ export type DiskRecord =
   | { readonly kind: "hard-state"; readonly hardState: HardState }
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot<StoreImage> };
 
-/** What a crash leaves: the WAL since the snapshot, the hard state, the snapshot file. */
+/**
+ * What a crash leaves: the WAL since the snapshot, the hard state, the snapshot file.
+ *
+ * There is no database beside them. A real member has one, bbolt, that it commits every 100 ms or 10,000
+ * writes together with the index of the last entry it holds (the consistent index). After a crash it plays the
+ * log again from its last snapshot, and passes over the entries that the database holds already. Applying is a
+ * function of the stores and the entry, so a member that has no database, and plays every entry again, comes to
+ * the same stores: when the database was committed last is immaterial. It matters only with a defect that
+ * commits the index without the data, or the reverse. What those do is kept as scars.
+ */
 export interface Durable {
   identity: DiskIdentity | null;
   hardState: HardState;
   snapshot: Snapshot<StoreImage> | null;
   /** Consecutive; the first follows the snapshot. */
   entries: Entry<LogData>[];
+  /** What crashes did to the database, of the entries that no snapshot covers. */
+  scars: Scar[];
 }
 
 /**
@@ -52,7 +64,13 @@ export interface Disk {
 
 export function createDisk(): Disk {
   return {
-    durable: { identity: null, hardState: EMPTY_HARD_STATE, snapshot: null, entries: [] },
+    durable: {
+      identity: null,
+      hardState: EMPTY_HARD_STATE,
+      snapshot: null,
+      entries: [],
+      scars: [],
+    },
     pending: [],
     written: 0,
     synced: 0,
@@ -161,6 +179,9 @@ function settleSnapshot(durable: Durable, snapshot: Snapshot<StoreImage>): void 
   if (last !== undefined && last.term === snapshot.term) durable.entries.splice(0, covered);
   else durable.entries = [];
   durable.snapshot = snapshot;
+  if (durable.scars.length > 0) {
+    durable.scars = durable.scars.filter(({ index }) => index > snapshot.index);
+  }
 }
 
 /** What raft starts from: a storage of its own over what is durable. */

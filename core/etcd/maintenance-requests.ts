@@ -32,6 +32,7 @@ export function takeMaintenance(
       return;
     case "defragment":
       defragment(run.stores.backend);
+      run.moments.defragmentedAt = now;
       reply(asker, bareAnswer({ op: "defragment" }), true, out);
       return;
     case "hash-kv": {

@@ -17,6 +17,7 @@ import { ApplyPanic } from "./mvcc.js";
 import { diskSynced, pump } from "./ready.js";
 import { type EtcdOut, reply } from "./reply.js";
 import { cancelRequest, resumeRequests, takeRequest } from "./requests.js";
+import { scarsOf } from "./scars.js";
 import { startMember, TICK_TIMER } from "./start.js";
 import {
   type Asker,
@@ -95,6 +96,7 @@ function hear(state: EtcdState, stimulus: EtcdStimulus, now: Micros, out: EtcdOu
       return;
     case "crash":
       loseUnsynced(state.disk, stimulus.surviving);
+      leaveScars(state, run, true, now);
       state.run = null;
       out.facts.push({ kind: "etcd.stopped", reason: "crashed" });
       return;
@@ -212,10 +214,16 @@ function advance(state: EtcdState, run: Running, now: Micros, out: EtcdOut): voi
   armWatches(run, now, out);
 }
 
+function leaveScars(state: EtcdState, run: Running, crashed: boolean, now: Micros): void {
+  const scars = scarsOf(state, run, crashed, now);
+  if (scars.length > 0) state.disk.durable.scars.push(...scars);
+}
+
 /** The process ends; what it wrote reaches the disk. Connections close without a word. */
 function end(state: EtcdState, reason: string, out: EtcdOut): void {
   const { run } = state;
   sync(state.disk, state.disk.written);
+  if (state.run !== null) leaveScars(state, state.run, false, 0);
   state.run = null;
   out.effects.push({ kind: "cancel-timer", timer: TICK_TIMER });
   if (run !== null && run.watches.timerAt !== null) {

@@ -15,6 +15,7 @@ import {
 } from "../raft/index.js";
 import { applierFor } from "./alarm.js";
 import { applyEntry } from "./apply.js";
+import { keepPermissions } from "./auth-store.js";
 import { enableTokens } from "./auth-token.js";
 import { type DiskRecord, recordBytes, sync, write } from "./disk.js";
 import { demoteLessor } from "./lease.js";
@@ -148,7 +149,9 @@ function restore(
   out: EtcdOut,
 ): void {
   if (image === null) return;
+  const before = run.stores.auth;
   restoreStores(run.stores, image);
+  if (state.config.bugs.permissionsNotRestored) keepPermissions(run.stores.auth, before);
   run.snapshotIndex = index;
   run.removed = new Set(image.membership.removed.map(raftIdOf));
   run.applier = applierFor(run.stores.alarms);

@@ -11,6 +11,7 @@ import { clusterIdOf, type Member, memberIdOf, raftIdOf } from "./membership.js"
 import { REQUESTS_PER_START } from "./propose.js";
 import type { EtcdOut } from "./reply.js";
 import { restoredDisk } from "./restore.js";
+import { createMoments } from "./scars.js";
 import { createStores, restoreStores, type StoreImage } from "./snapshot.js";
 import type { EtcdState, Running } from "./state.js";
 import { createWatchHub } from "./watch.js";
@@ -135,6 +136,7 @@ function newRunning(state: EtcdState, identity: DiskIdentity, now: Micros, out: 
     reads: { current: null, next: [] },
     caughtUp: [],
     waiting: [],
+    moments: createMoments(),
     tokens: createTokens(),
     tokenLetters: createGenerator(config.seed, `etcd/${config.name}/${disk.starts}/token`),
     applier: applierFor(stores.alarms),

@@ -11,6 +11,7 @@ import type { EtcdRole, EtcdStimulus } from "./events.js";
 import type { LeaseCalls } from "./lease-calls.js";
 import type { LogData } from "./log-data.js";
 import type { MaintenanceRequest } from "./maintenance-api.js";
+import type { Moments } from "./scars.js";
 import type { StoreImage, Stores } from "./snapshot.js";
 import type { RangeRequest, TxnRequest, V3Failure, V3Request } from "./v3-api.js";
 import type { WatchHub } from "./watch.js";
@@ -116,6 +117,8 @@ export interface Running {
   caughtUp: { readonly asker: Asker; readonly request: HeldRequest }[];
   /** Requests with a token of an entry that is not applied here yet. */
   waiting: { readonly asker: Asker; readonly request: V3Request }[];
+  /** What only a defect needs to know. */
+  moments: Moments;
   tokens: Tokens;
   /** Draws the letters of tokens. */
   tokenLetters: Generator;

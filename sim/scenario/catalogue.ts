@@ -5,6 +5,14 @@ export const BUGS = {
   "raft-vote-not-persisted": "a vote is answered without being synced, so a crash forgets it",
   "etcd-14370":
     "writes count as on disk before they are synced, so a crash loses what was answered",
+  "etcd-13766":
+    "the database says an entry was applied before it holds what the entry changes, so a crash loses it on one member",
+  "etcd-14685":
+    "a crash soon after a defragmentation loses on one member what was applied before it",
+  "etcd-17780":
+    "a crash soon after a compaction that leaves nothing of the newest revision takes the revision back",
+  "etcd-14571":
+    "a member that catches up by a snapshot goes on with the permissions it knew before",
   "etcd-stale-read": "a linearizable read is answered from the member's own store",
   "etcd-watch-lost-event": "one event in 64 does not reach a watch",
 } as const;

@@ -39,6 +39,10 @@ export function hostConfig(
       bugs: {
         voteNotPersisted: scenario.bugs.includes("raft-vote-not-persisted"),
         ackBeforeSync: scenario.bugs.includes("etcd-14370"),
+        indexBeforeData: scenario.bugs.includes("etcd-13766"),
+        defragLosesData: scenario.bugs.includes("etcd-14685"),
+        compactionUnfinished: scenario.bugs.includes("etcd-17780"),
+        permissionsNotRestored: scenario.bugs.includes("etcd-14571"),
         staleReads: scenario.bugs.includes("etcd-stale-read"),
         lostEvents: scenario.bugs.includes("etcd-watch-lost-event"),
       },

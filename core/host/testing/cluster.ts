@@ -66,6 +66,10 @@ export function hostConfigOf(index: NodeIndex, changes: Partial<HostConfig> = {}
       bugs: {
         voteNotPersisted: false,
         ackBeforeSync: false,
+        indexBeforeData: false,
+        defragLosesData: false,
+        compactionUnfinished: false,
+        permissionsNotRestored: false,
         staleReads: false,
         lostEvents: false,
       },

@@ -85,9 +85,6 @@ export function storeModel(told: ToldChanges): Model<StoreState, StoreRequest, S
 /** What changed at a revision, by `changeName`: all of it; undefined where nobody was told of all keys. */
 export type ToldChanges = (revision: Revision) => ReadonlySet<string> | undefined;
 
-/** Of a history without watches. */
-export const NOTHING_TOLD: ToldChanges = () => undefined;
-
 /** `put /k1` or `delete /k1`. */
 export function changeName(key: string, isPut: boolean): string {
   return `${isPut ? "put" : "delete"} ${key}`;

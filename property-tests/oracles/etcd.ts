@@ -88,7 +88,10 @@ function flavorOf(release: Release, episode: number): Flavor {
 }
 
 async function replay(release: Release, flavor: Flavor, steps: readonly Step[]): Promise<Played> {
-  const pair = await Pair.start(release, flavor.members, 1, flavor.membership);
+  const pair = await Pair.start(release, {
+    members: flavor.members,
+    healthy: flavor.membership,
+  });
   try {
     return await pair.play(steps);
   } finally {
@@ -122,6 +125,8 @@ function commandOf(step: Step): string {
       return step.request.op;
     case "watch":
       return `watch-${step.message.type}`;
+    case "expire":
+      return "lease-expiry";
     case "v2":
       return `v2-${step.step.request.op}`;
   }

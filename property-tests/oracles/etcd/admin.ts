@@ -281,7 +281,7 @@ export async function compareAdmin(
 ): Promise<AdminDifference | null> {
   const cluster = await RealCluster.start(release, ["default"]);
   try {
-    const model = new ModelCluster(release, cluster, seed);
+    const model = new ModelCluster(release.version, cluster);
     const self = model.ids(cluster)[0] ?? "";
     // The names of both requests are those of one step.
     const real = new Side(

@@ -18,30 +18,44 @@ export type Aliases = ReadonlyMap<string, string>;
 /** Bytes of values are shown up to this length. */
 const SHOWN = 64;
 
-/** Fields of a status that tell of the machine and not of what was asked. */
-const STATUS_OWN = ["dbSize", "dbSizeInUse", "raftIndex", "raftAppliedIndex", "raftTerm"];
+/** Fields of a status that tell of the machine, or of when it last looked, and not of what was asked. */
+const STATUS_OWN = [
+  "dbSize",
+  "dbSizeInUse",
+  "raftIndex",
+  "raftAppliedIndex",
+  "raftTerm",
+  "storageVersion",
+];
+
+/** Lists whose order has no meaning, or is that of ids that the sides choose for themselves. */
+const UNORDERED: Partial<Record<CallName, readonly string[]>> = {
+  // etcd sorts by the time left, which only the leader knows, and not to the millisecond.
+  "lease-list": ["leases"],
+  // Out of a Go map.
+  "lease-time-to-live": ["keys"],
+  alarm: ["alarms"],
+  status: ["errors"],
+  // By id, and that of an added member is of the time when it was added.
+  "member-list": ["members"],
+  "member-add": ["members"],
+  "member-remove": ["members"],
+  "member-update": ["members"],
+  "member-promote": ["members"],
+};
 
 /** An answer in the form in which both sides are compared. */
 export function canonical(name: CallName, answer: Answer, aliases: Aliases): Plain {
   if (!answer.ok) return { code: answer.code, message: answer.message };
   const plain = plainOf(answer.message, aliases);
   const fields = Object.entries(isFields(plain) ? plain : {});
-  switch (name) {
-    case "status":
-      return Object.fromEntries(fields.filter(([field]) => !STATUS_OWN.includes(field)));
-    case "lease-list":
-      // etcd sorts by the time left, which only the leader knows, and not to the millisecond.
-      return Object.fromEntries(
-        fields.map(([field, value]) => [field, field === "leases" ? sorted(value) : value]),
-      );
-    case "lease-time-to-live":
-      // Keys of a lease come out of a Go map.
-      return Object.fromEntries(
-        fields.map(([field, value]) => [field, field === "keys" ? sorted(value) : value]),
-      );
-    default:
-      return Object.fromEntries(fields);
-  }
+  const without = name === "status" ? STATUS_OWN : [];
+  const unordered = UNORDERED[name] ?? [];
+  return Object.fromEntries(
+    fields
+      .filter(([field]) => !without.includes(field))
+      .map(([field, value]) => [field, unordered.includes(field) ? sorted(value) : value]),
+  );
 }
 
 function isFields(plain: Plain): plain is { readonly [field: string]: Plain } {

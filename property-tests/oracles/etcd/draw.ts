@@ -65,7 +65,11 @@ export class Draw {
   }
 
   key(): string {
-    return this.oneIn(60) ? "" : this.pick(KEYS);
+    return this.oneIn(60) ? "" : this.someKey();
+  }
+
+  someKey(): string {
+    return this.pick(KEYS);
   }
 
   rangeEnd(): string {

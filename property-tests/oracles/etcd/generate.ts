@@ -35,7 +35,10 @@ export function generateSteps(
     [60, () => call(draw, flavor, keyRequest(draw))],
     [12, () => call(draw, flavor, leaseRequest(draw))],
     [6, () => call(draw, flavor, storeRequest(draw))],
+    [2, () => call(draw, flavor, authRequest(draw))],
+    [1, () => (draw.oneIn(12) ? expiry(draw, flavor) : call(draw, flavor, alarmRequest(draw)))],
   ];
+  if (flavor.members > 1) kinds.push([1, () => call(draw, flavor, moveLeader(draw))]);
   if (flavor.watches) kinds.push([8, () => watchStep(draw, flavor)]);
   if (flavor.membership) kinds.push([8, () => call(draw, flavor, memberRequest(draw))]);
   if (flavor.v2) {
@@ -177,6 +180,60 @@ function storeRequest(draw: Draw): CallDraft {
     [1, () => ({ op: "defragment" })],
     [1, () => ({ op: "status" })],
     [1, () => ({ op: "member-list" })],
+  ]);
+}
+
+function expiry(draw: Draw, flavor: Flavor): Step {
+  return {
+    kind: "expire",
+    member: draw.below(flavor.members),
+    lease: draw.lease(),
+    keys: draw.list(draw.below(4), () => draw.someKey()),
+  };
+}
+
+/** Alarms are taken back more often than raised, because they stop all the rest. */
+function alarmRequest(draw: Draw): CallDraft {
+  return {
+    op: "alarm",
+    action: draw.pick(["get", "activate", "deactivate", "deactivate", "deactivate"] as const),
+    member: draw.pick(["", "@self-0"]),
+    alarm: draw.pick(["nospace", "nospace", "none", "corrupt"] as const),
+  };
+}
+
+function moveLeader(draw: Draw): CallDraft {
+  return { op: "move-leader", to: draw.pick(["@self-0", "@self-1", "@self-2", "@nobody"]) };
+}
+
+/** Users and roles, without turning on that they count. */
+function authRequest(draw: Draw): CallDraft {
+  const user = draw.pick(["u", "v", "root", ""]);
+  const role = draw.pick(["r", "s", "root", ""]);
+  const range = { key: draw.key(), rangeEnd: draw.rangeEnd() };
+  return draw.weighted<CallDraft>([
+    [2, () => ({ op: "auth-user-add", name: user, password: "p", noPassword: draw.oneIn(2) })],
+    [1, () => ({ op: "auth-user-get", name: user })],
+    [1, () => ({ op: "auth-user-list" })],
+    [1, () => ({ op: "auth-user-delete", name: user })],
+    [2, () => ({ op: "auth-user-grant-role", user, role })],
+    [1, () => ({ op: "auth-user-revoke-role", name: user, role })],
+    [2, () => ({ op: "auth-role-add", name: role })],
+    [2, () => ({ op: "auth-role-get", role })],
+    [1, () => ({ op: "auth-role-list" })],
+    [1, () => ({ op: "auth-role-delete", role })],
+    [
+      3,
+      () => ({
+        op: "auth-role-grant-permission",
+        name: role,
+        permission: { type: draw.pick(["read", "write", "read-write"] as const), ...range },
+      }),
+    ],
+    [2, () => ({ op: "auth-role-revoke-permission", role, ...range })],
+    [1, () => ({ op: "auth-disable" })],
+    [1, () => ({ op: "auth-status" })],
+    [1, () => ({ op: "authenticate", name: user, password: "p" })],
   ]);
 }
 

@@ -25,7 +25,7 @@ import {
   stateOf,
   type TestCluster,
 } from "../../../core/etcd/testing/cluster.js";
-import { type Answer, ENDED, overTheWire, type RealCluster, type Release } from "./real.js";
+import { type Answer, ENDED, overTheWire, type RealCluster } from "./real.js";
 
 /** The model of a real cluster: the same names, addresses, ids, leader and time. */
 export class ModelCluster {
@@ -34,15 +34,14 @@ export class ModelCluster {
   /** How far the model's clock is ahead of the real one. */
   readonly #ahead: number;
 
-  constructor(release: Release, real: RealCluster, seed: number) {
+  constructor(version: string, real: RealCluster) {
     const { servers } = real;
     this.#names = servers.map(({ name }) => name);
     this.#cluster = startCluster({
       names: this.#names,
-      seed,
       epoch: Date.now() * 1000,
       peerUrls: Object.fromEntries(servers.map(({ name, peerUrl }) => [name, peerUrl])),
-      config: { version: release.version },
+      config: { version },
       // Faster than any real machine, so that it is never ahead of one.
       delays: { network: [50, 150], disk: [50, 200] },
       clientUrls: Object.fromEntries(servers.map(({ name, url }) => [name, [url]])),

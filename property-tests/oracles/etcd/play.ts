@@ -3,7 +3,7 @@ import type { V3Failure, WatchMessage } from "../../../core/etcd/index.js";
 import { agree, canonical, type Plain } from "./canonical.js";
 import { ModelCluster } from "./model.js";
 import { type Answer, ENDED, RealCluster, type Release } from "./real.js";
-import { type Known, resolve, type Step } from "./steps.js";
+import { type CallDraft, type Known, resolve, type Step } from "./steps.js";
 import { V2Pair } from "./v2.js";
 import { WatchPair } from "./watches.js";
 
@@ -33,7 +33,18 @@ const SYNC_MS = 130;
 /** Members with whom a leader has talked for so long count as healthy. */
 const HEALTH_MS = 5_500;
 
+/** The shortest lease runs 2 s; leaders look every 500 ms, and revoke through the log. */
+const EXPIRE_MS = 4_000;
+
 const NAMES = ["one", "two", "three"];
+
+export interface PairOptions {
+  readonly members: number;
+  /** Waits until membership may be changed. */
+  readonly healthy?: boolean;
+  /** The version that the model has; default: that of the release. */
+  readonly modelled?: string;
+}
 
 /** A real cluster and its model, in step. */
 export class Pair {
@@ -53,16 +64,11 @@ export class Pair {
     this.#v2 = new V2Pair(real, model);
   }
 
-  /** Starts both. With `healthy`, waits until membership may be changed. */
-  static async start(
-    release: Release,
-    members: number,
-    seed: number,
-    healthy: boolean,
-  ): Promise<Pair> {
+  static async start(release: Release, options: PairOptions): Promise<Pair> {
+    const { members, healthy = false, modelled = release.version } = options;
     const real = await RealCluster.start(release, NAMES.slice(0, members));
     try {
-      const model = new ModelCluster(release, real, seed);
+      const model = new ModelCluster(modelled, real);
       const pair = new Pair(real, model);
       for (const [i, id] of model.ids(real).entries()) pair.#name(`@self-${i}`, id, id);
       await pair.#alignLead();
@@ -100,6 +106,8 @@ export class Pair {
         return this.#call(step);
       case "watch":
         return this.#watch(step);
+      case "expire":
+        return this.#expire(step);
       case "v2":
         await this.real.catchUp(step.member);
         return this.#v2.step(step.member, step.step);
@@ -120,6 +128,23 @@ export class Pair {
     const expected = canonical(name, real, this.#realAliases);
     const actual = canonical(name, model, this.#modelAliases);
     return agree(expected, actual) ? null : { expected, actual };
+  }
+
+  /** A lease is granted, gets keys and runs out, with nothing else in between. */
+  async #expire(step: Extract<Step, { readonly kind: "expire" }>): Promise<Apart | null> {
+    const { member, lease, keys } = step;
+    const requests: CallDraft[] = [
+      { op: "lease-grant", ttl: 1, id: lease },
+      ...keys.map((key): CallDraft => ({ op: "kv-put", key, value: "leased", lease })),
+    ];
+    for (const request of requests) {
+      const apart = await this.#call({ kind: "call", member, request });
+      if (apart !== null) return apart;
+    }
+    await pause(EXPIRE_MS);
+    this.model.keepUp();
+    await this.#catchUpAll();
+    return this.#call({ kind: "call", member, request: { op: "lease-time-to-live", id: lease } });
   }
 
   async #realCall(member: number, name: CallName, request: CallRequest<CallName>): Promise<Answer> {

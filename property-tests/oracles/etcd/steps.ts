@@ -29,7 +29,14 @@ export type Step =
       readonly stream: number;
       readonly message: Draft<WatchMessage>;
     }
-  | { readonly kind: "v2"; readonly member: number; readonly step: V2Step };
+  | { readonly kind: "v2"; readonly member: number; readonly step: V2Step }
+  /** A short lease with keys, until it has run out. */
+  | {
+      readonly kind: "expire";
+      readonly member: number;
+      readonly lease: string;
+      readonly keys: readonly string[];
+    };
 
 export type CallDraft = { [Name in CallName]: Draft<CallRequest<Name>> }[CallName];
 
@@ -79,6 +86,8 @@ export function describeStep(step: Step): string {
     }
     case "watch":
       return `member ${step.member}, watch stream ${step.stream}: ${JSON.stringify(step.message)}`;
+    case "expire":
+      return `member ${step.member}: lease ${step.lease} on ${JSON.stringify(step.keys)} runs out`;
     case "v2":
       return `member ${step.member}: v2 ${JSON.stringify(step.step)}`;
   }

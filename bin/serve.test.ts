@@ -362,6 +362,7 @@ describe("a served cluster", () => {
     simulation.advance(records.at(-1)?.at ?? 0);
     expect(records.length).toBeGreaterThan(300);
     expect(again.slice(0, records.length)).toEqual(records);
+    expect(simulation.stateHash()).toBe(served.cluster.world.simulation.stateHash());
   }, 60_000);
 });
 

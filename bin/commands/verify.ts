@@ -67,11 +67,12 @@ function verifyRun(path: string, reader: LogReader): void {
       simulation.stop();
     },
   });
-  if (reader.header.origin.program === "serve") bringVisitors(simulation, reader, path);
+  const served = reader.header.origin.program === "serve";
+  if (served) bringVisitors(simulation, reader, path);
   else simulation.advance(origin.scenario.duration);
   simulation.finish();
   const left = divergence === null && !exhausted ? expected.next() : null;
-  report(path, compared, divergence, left?.done === false ? left.value : null);
+  report(path, compared, divergence, left?.done === false ? left.value : null, !served);
 }
 
 /** What came from outside comes again when it came, and the run ends when it ended. */
@@ -100,11 +101,13 @@ function report(
   compared: number,
   divergence: Divergence | null,
   left: LogRecord | null,
+  mayGoOn: boolean,
 ): void {
   if (divergence !== null) {
     const { recorded, executed } = divergence;
-    // An interrupted run ends where it was stopped; executing it again simply goes on.
-    if (recorded.type === "end" && isStopped(recorded)) {
+    // An interrupted run ends where it was stopped; executing it again simply goes on. A served one
+    // is stopped again where it was.
+    if (mayGoOn && recorded.type === "end" && isStopped(recorded)) {
       console.log(`${path}: ${compared - 1} records are the same; the run was stopped there`);
       return;
     }

@@ -58,7 +58,13 @@ export type HostStimulus =
   /** Whoever sets a host up puts a file on its disk; the host may be off. */
   | { readonly kind: "install-file"; readonly path: string; readonly text: string }
   /** An operator at the host: systemctl reboot, update_engine_client -update. */
-  | { readonly kind: "operator"; readonly action: "reboot" | "attempt-update" };
+  | { readonly kind: "operator"; readonly action: "reboot" | "attempt-update" }
+  /** `systemctl --no-block` at the host. */
+  | {
+      readonly kind: "systemctl";
+      readonly verb: "start" | "stop" | "restart";
+      readonly unit: string;
+    };
 
 /** What a host asks of its world. */
 export type HostEffect =

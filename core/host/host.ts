@@ -240,6 +240,16 @@ function receive(step: HostStep, stimulus: HostStimulus): void {
       if (at >= 0) step.host.held.splice(at, 1);
       return;
     }
+    case "systemctl": {
+      const { verb, unit } = stimulus;
+      const request = { call: verb, unit, mode: "replace" } as const;
+      // Negative, as fleetd numbers its own calls from 1; nobody hears of the answer.
+      const id = -step.host.nextCall++;
+      if (step.host.power === "up") {
+        step.inbox.push({ to: "systemd", stimulus: { kind: "systemd-call", id, request } });
+      }
+      return;
+    }
     case "operator":
       if (stimulus.action === "reboot") shutDown(step, "operator");
       else step.inbox.push({ to: "update", stimulus: { kind: "attempt-update" } });

@@ -1,3 +1,4 @@
+import type { Span } from "../faults/plan.js";
 import type { Path, SourceDocument } from "./document.js";
 import type { Names } from "./names.js";
 import { readDuration, readSpan, writeDuration } from "./quantity.js";
@@ -15,16 +16,21 @@ const SUBJECTS = [
   "terms",
   "led",
   "outage",
+  "facts",
+  "keys",
   "invariant",
 ] as const;
 
 /** What is measured over an interval. */
 const MEASURES = ["terms", "led", "outage"] as const;
 
+/** What may be asked of `unit`: one of these. */
+const OF_UNITS = ["active", "copies", "spread"] as const;
+
 /** Which other keys go with a subject, besides those of time. */
 const COMPANIONS: Readonly<Record<(typeof SUBJECTS)[number], readonly string[]>> = {
   leader: [],
-  unit: ["active"],
+  unit: [...OF_UNITS, "on"],
   hosts_on: ["count"],
   hosts_down: [],
   members: [],
@@ -33,6 +39,8 @@ const COMPANIONS: Readonly<Record<(typeof SUBJECTS)[number], readonly string[]>>
   terms: [],
   led: [],
   outage: [],
+  facts: ["count", "of"],
+  keys: ["count", "value"],
   invariant: ["is"],
 };
 const MOMENTS = ["by", "at", "during", "within"] as const;
@@ -82,7 +90,7 @@ function resolveKind(
     );
     return null;
   }
-  for (const key of ["active", "count", "is"] as const) {
+  for (const key of [...OF_UNITS, "on", "count", "value", "of", "is"] as const) {
     if (entry[key] === undefined || COMPANIONS[subject].includes(key)) continue;
     const found = `${key} with ${subject}`;
     source.report([...path, key], "E_SCENARIO_UNKNOWN_KEY", found, "no such key", "", "key");
@@ -96,9 +104,17 @@ function resolveKind(
     names.unknown([...path, "leader"], "leader", entry.leader, known);
     return null;
   }
-  if (entry.unit !== undefined) {
-    if (entry.active === undefined) return missing(source, path, "active", "how many: active: 3");
-    return { kind: "unit-active", unit: entry.unit, count: entry.active };
+  if (entry.unit !== undefined) return resolveUnit(source, path, entry, entry.unit, names);
+  if (entry.keys !== undefined) {
+    const count = counted(source, path, entry);
+    return count && { kind: "keys", keys: entry.keys, holding: entry.value ?? null, count };
+  }
+  if (entry.facts !== undefined) {
+    if (entry.during === undefined) {
+      return missing(source, path, "during", "the interval to count in: during: 2m..7m");
+    }
+    const value = counted(source, path, entry);
+    return value && { kind: "facts", fact: entry.facts, of: entry.of ?? null, value };
   }
   if (entry.hosts_on !== undefined) {
     const version = names.release([...path, "hosts_on"], entry.hosts_on);
@@ -127,6 +143,38 @@ function resolveKind(
   }
   if (entry.is === undefined) return missing(source, path, "is", "held or violated");
   return { kind: "invariant", name, is: entry.is };
+}
+
+/** What is expected of units: one of `active`, `copies` and `spread`. */
+function resolveUnit(
+  source: SourceDocument,
+  path: Path,
+  entry: RawExpectation,
+  unit: string,
+  names: Names,
+): ExpectationKind | null {
+  const asked = OF_UNITS.filter((key) => entry[key] !== undefined);
+  if (asked.length > 1) {
+    const found = asked.join(" and ");
+    source.report(path, "E_SCENARIO_VALUE", found, `one of ${OF_UNITS.join(", ")}`, "Keep one.");
+    return null;
+  }
+  if (entry.on !== undefined && entry.active === undefined) {
+    return missing(source, path, "active", "how many on these hosts: active: 1");
+  }
+  if (entry.copies !== undefined) return { kind: "unit-copies", unit, count: entry.copies };
+  if (entry.spread !== undefined) return { kind: "unit-spread", unit, count: entry.spread };
+  if (entry.active === undefined) return missing(source, path, "active", "how many: active: 3");
+  const on = entry.on === undefined ? null : names.hostList([...path, "on"], entry.on);
+  return { kind: "unit-active", unit, count: entry.active, on };
+}
+
+/** A `count` that is not `all`. */
+function counted(source: SourceDocument, path: Path, entry: RawExpectation): Span | null {
+  if (entry.count === undefined) return missing(source, path, "count", "how many: count: 3");
+  if (entry.count !== "all") return entry.count;
+  source.report([...path, "count"], "E_SCENARIO_VALUE", "all", "a count such as 3 or 1..", "");
+  return null;
 }
 
 function missing(source: SourceDocument, path: Path, key: string, expected: string): null {

@@ -113,7 +113,7 @@ function addGroup(
       group: name,
       zone,
       address: address(group.address, zone, n, index),
-      machineId: machineId(hostName),
+      machineId: group.machine_id ?? machineId(hostName),
       present: group.present,
       member,
       osVersion: group.os.version,

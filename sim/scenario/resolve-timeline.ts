@@ -57,6 +57,29 @@ function resolveAction(
       };
     case "move-leader":
       return { kind: "move-leader", to: names.host([...path, "to"], entry.to) };
+    case "systemctl":
+      return {
+        kind: "systemctl",
+        verb: entry.verb,
+        unit: entry.unit,
+        hosts: names.hostList([...path, "hosts"], entry.hosts),
+      };
+    case "fleet-metadata":
+      return {
+        kind: "fleet-metadata",
+        host: names.host([...path, "host"], entry.host),
+        set: entry.set,
+        via: via(names, path, entry.via),
+      };
+    case "etcd-set":
+      return {
+        kind: "etcd-set",
+        key: entry.key,
+        value: entry.value,
+        via: via(names, path, entry.via),
+      };
+    case "etcd-delete":
+      return { kind: "etcd-delete", key: entry.key, via: via(names, path, entry.via) };
     case "set-max":
       return { kind: "set-max", max: entry.max, via: via(names, path, entry.via) };
     case "power-off":

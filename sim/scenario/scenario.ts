@@ -154,7 +154,7 @@ export interface HostSpec {
   readonly zone: number;
   /** Private IPv4 address, unique. */
   readonly address: string;
-  /** 32 lowercase hex digits, unique. */
+  /** 32 lowercase hex digits; unique, unless the scenario gives a group one for all its hosts. */
   readonly machineId: string;
   /** False: not there until `add-host`. */
   readonly present: boolean;
@@ -319,6 +319,29 @@ export type Action =
       readonly kind: "power-on" | "reboot" | "terminate" | "add-host";
       readonly hosts: readonly NodeIndex[];
     }
+  /** `systemctl` at these hosts. */
+  | {
+      readonly kind: "systemctl";
+      readonly verb: SystemctlVerb;
+      readonly unit: string;
+      readonly hosts: readonly NodeIndex[];
+    }
+  /** A machine's dynamic metadata, as a PATCH of fleet's `/machines` writes it; "" takes a key away. */
+  | {
+      readonly kind: "fleet-metadata";
+      readonly host: NodeIndex;
+      readonly set: Readonly<Record<string, string>>;
+      readonly via: NodeIndex | null;
+    }
+  /** A key of etcd's v2 store, past whatever keeps it in order. */
+  | {
+      readonly kind: "etcd-set";
+      readonly key: string;
+      readonly value: string;
+      readonly via: NodeIndex | null;
+    }
+  /** A directory goes with all that is in it. */
+  | { readonly kind: "etcd-delete"; readonly key: string; readonly via: NodeIndex | null }
   /** etcdctl move-leader, asked of whoever leads. */
   | { readonly kind: "move-leader"; readonly to: NodeIndex }
   /** etcdctl member add / remove; the host keeps its own idea of the cluster. */
@@ -356,6 +379,8 @@ export type Action =
   /** A named point in the log. */
   | { readonly kind: "mark"; readonly label: string };
 
+export type SystemctlVerb = "start" | "stop" | "restart";
+
 export type PolicyChange = { readonly [K in keyof RolloutPolicy]: RolloutPolicy[K] | null };
 
 /** Where a run's faults come from. */
@@ -389,7 +414,24 @@ export type ExpectationKind =
   /** This member leads a quorum, and no other does. */
   | { readonly kind: "leads"; readonly host: NodeIndex }
   /** Pairs of a unit (glob) and a host on which it is active. `all`: on every host of the cluster. */
-  | { readonly kind: "unit-active"; readonly unit: string; readonly count: Span | "all" }
+  | {
+      readonly kind: "unit-active";
+      readonly unit: string;
+      readonly count: Span | "all";
+      /** Hosts that count; null: all. */
+      readonly on: readonly NodeIndex[] | null;
+    }
+  /** Hosts on which one and the same unit (glob) is active: the most there are of any. */
+  | { readonly kind: "unit-copies"; readonly unit: string; readonly count: Span }
+  /** Hosts on which any unit of the glob is active. */
+  | { readonly kind: "unit-spread"; readonly unit: string; readonly count: Span }
+  /** Keys of etcd's v2 store (glob) that hold such a value (glob; null: any), as the most advanced member has them. */
+  | {
+      readonly kind: "keys";
+      readonly keys: string;
+      readonly holding: string | null;
+      readonly count: Span;
+    }
   /** Hosts that run this version. */
   | { readonly kind: "hosts-on"; readonly version: string; readonly count: Span | "all" }
   /** Hosts that are not up. */
@@ -410,7 +452,14 @@ export type MeasureKind =
   /** Share of the time in which some member led a quorum, in parts per million. */
   | { readonly kind: "led"; readonly value: Span }
   /** Longest time in which no write of the probe was answered, µs. */
-  | { readonly kind: "outage"; readonly value: Span };
+  | { readonly kind: "outage"; readonly value: Span }
+  /** Facts of this kind; `of`: only those about such a unit (glob). */
+  | {
+      readonly kind: "facts";
+      readonly fact: string;
+      readonly of: string | null;
+      readonly value: Span;
+    };
 
 /** The link from one node to another. */
 export function linkBetween(scenario: Scenario, from: NodeIndex, to: NodeIndex): LinkSpec {

@@ -18,6 +18,7 @@ import { hosts } from "./schema-faults.js";
 
 const at = { at: duration };
 const via = { via: text.optional() };
+const etcdKey = z.string().regex(/^(\/[^/\s]+)+$/, "a key such as /a/b");
 
 /** Fields of the update group's policy that an operator may change. */
 export const policyFields = {
@@ -61,6 +62,28 @@ export const timelineSchema = z.discriminatedUnion("do", [
   keys({ ...at, do: z.literal("move-leader"), to: text }),
   keys({
     ...at,
+    do: z.literal("systemctl"),
+    verb: z.enum(["start", "stop", "restart"]),
+    unit: text,
+    hosts,
+  }),
+  keys({
+    ...at,
+    do: z.literal("fleet-metadata"),
+    host: text,
+    set: z.record(text, z.string().max(4_096)),
+    ...via,
+  }),
+  keys({
+    ...at,
+    do: z.literal("etcd-set"),
+    key: etcdKey,
+    value: z.string().max(64 * 1024),
+    ...via,
+  }),
+  keys({ ...at, do: z.literal("etcd-delete"), key: etcdKey, ...via }),
+  keys({
+    ...at,
     do: z.literal("replace-host"),
     host: text,
     by: text,
@@ -86,6 +109,13 @@ export const expectSchema = keys({
   leader: text.optional(),
   unit: text.optional(),
   active: countOrAll.optional(),
+  copies: countSpan.optional(),
+  spread: countSpan.optional(),
+  on: hosts.optional(),
+  keys: text.optional(),
+  value: z.string().max(4_096).optional(),
+  facts: text.optional(),
+  of: text.optional(),
   hosts_on: version.optional(),
   count: countOrAll.optional(),
   hosts_down: countSpan.optional(),

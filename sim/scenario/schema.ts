@@ -31,6 +31,10 @@ const hostGroupSchema = keys({
   count: positiveCount.optional(),
   zones: oneOrMore(name).optional(),
   address: ipv4.optional(),
+  machine_id: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/, "32 lowercase hex digits")
+    .optional(),
   present: z.boolean().default(true),
   member: z.boolean().optional(),
   os: keys({ version }),

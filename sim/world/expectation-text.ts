@@ -4,6 +4,8 @@ import type { Expectation, MeasureKind, Scenario } from "../scenario/scenario.js
 /** Where an open end of a count stands. */
 const COUNT_MAX = 1_000_000;
 
+type Counted = Extract<Expectation, { readonly count: unknown }>;
+
 /** An expectation in words. */
 export function describe(expectation: Expectation, scenario: Scenario): string {
   const moment = momentOf(expectation, scenario);
@@ -16,37 +18,62 @@ export function describe(expectation: Expectation, scenario: Scenario): string {
       return `${scenario.hosts[expectation.host]?.name ?? ""} leads ${moment}`;
     case "terms":
     case "led":
-    case "outage": {
+    case "outage":
+    case "facts": {
       const { low, high } = expectation.value;
       const show = (value: number) => showValue(expectation.kind, value);
-      const most = { terms: COUNT_MAX, led: COUNT_MAX, outage: DURATION_MAX }[expectation.kind];
-      return `${MEASURES[expectation.kind]} ${range(low, high, most, show)} ${moment}`;
+      const most = expectation.kind === "outage" ? DURATION_MAX : COUNT_MAX;
+      return `${measureName(expectation)} ${range(low, high, most, show)} ${moment}`;
     }
     default: {
       const { count } = expectation;
       const wanted =
         count === "all" ? "all" : range(count.low, count.high, COUNT_MAX, (value) => `${value}`);
-      const what =
-        expectation.kind === "unit-active"
-          ? `active ${expectation.unit}`
-          : expectation.kind === "hosts-on"
-            ? `hosts on ${expectation.version}`
-            : expectation.kind.replace("-", " ");
-      return `${wanted} ${what} ${moment}`;
+      return `${wanted} ${whatIsCounted(expectation, scenario)} ${moment}`;
     }
   }
 }
 
-const MEASURES: Readonly<Record<MeasureKind["kind"], string>> = {
-  terms: "terms begun",
-  led: "time with a leader",
-  outage: "longest time without a write",
-};
+function whatIsCounted(expectation: Counted, scenario: Scenario): string {
+  switch (expectation.kind) {
+    case "unit-active": {
+      const { unit, on } = expectation;
+      const hosts = on?.map((host) => scenario.hosts[host]?.name ?? "").join(", ");
+      return `active ${unit}${hosts === undefined ? "" : ` on ${hosts}`}`;
+    }
+    case "unit-copies":
+      return `copies of one ${expectation.unit}`;
+    case "unit-spread":
+      return `hosts with ${expectation.unit}`;
+    case "keys": {
+      const { keys, holding } = expectation;
+      return `keys ${keys}${holding === null ? "" : ` = ${holding}`}`;
+    }
+    case "hosts-on":
+      return `hosts on ${expectation.version}`;
+    default:
+      return expectation.kind.replace("-", " ");
+  }
+}
+
+function measureName(measure: MeasureKind): string {
+  switch (measure.kind) {
+    case "terms":
+      return "terms begun";
+    case "led":
+      return "time with a leader";
+    case "outage":
+      return "longest time without a write";
+    case "facts":
+      return `facts ${measure.fact}${measure.of === null ? "" : ` of ${measure.of}`}`;
+  }
+}
 
 /** A measured value in its unit. */
 export function showValue(kind: MeasureKind["kind"], value: number): string {
   switch (kind) {
     case "terms":
+    case "facts":
       return `${value}`;
     case "led":
       return `${value / 10_000} %`;

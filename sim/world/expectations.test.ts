@@ -145,6 +145,7 @@ test("active units are counted by glob and host, and those of a host that went d
         kind: "unit-active",
         unit: "web@*.service",
         count: wanted === "all" ? wanted : exactly(wanted),
+        on: null,
       },
       { kind: "at", time: 0 },
     );
@@ -152,27 +153,61 @@ test("active units are counted by glob and host, and those of a host that went d
     return verdictAt(0);
   };
   const spread = (monitor: ExpectationMonitor) => {
-    monitor.note(0, unit("web@1.service", "active"));
-    monitor.note(1, unit("web@1.service", "active"));
-    monitor.note(1, unit("web@1.service", "active"));
-    monitor.note(2, unit("web@2.service", "active"));
-    monitor.note(2, unit("other.service", "active"));
+    monitor.note(0, unit("web@1.service", "active"), 0);
+    monitor.note(1, unit("web@1.service", "active"), 0);
+    monitor.note(1, unit("web@1.service", "active"), 0);
+    monitor.note(2, unit("web@2.service", "active"), 0);
+    monitor.note(2, unit("other.service", "active"), 0);
   };
   expect(count(3, spread)).toBe("met");
   expect(count("all", spread)).toBe("met");
   const left = (monitor: ExpectationMonitor) => {
     spread(monitor);
-    monitor.note(0, unit("web@1.service", "inactive"));
-    monitor.note(2, { kind: "host.down", reason: "panic" });
+    monitor.note(0, unit("web@1.service", "inactive"), 0);
+    monitor.note(2, { kind: "host.down", reason: "panic" }, 0);
   };
   expect(count(1, left)).toBe("met");
+});
+
+// Would have caught copies of two different units being taken for two of one.
+test("copies are those of one unit, hosts are counted once, and only those asked for", () => {
+  const found = (kind: ExpectationKind) => {
+    const { monitor, verdictAt } = watching(kind, { kind: "at", time: 0 });
+    for (const host of [0, 1]) monitor.note(host, unit("web@1.service", "active"), 0);
+    for (const host of [1, 2]) monitor.note(host, unit("web@2.service", "active"), 0);
+    return verdictAt(0);
+  };
+  const web = { unit: "web@*" };
+  expect(found({ kind: "unit-copies", ...web, count: exactly(2) })).toBe("met");
+  expect(found({ kind: "unit-spread", ...web, count: exactly(3) })).toBe("met");
+  expect(found({ kind: "unit-active", ...web, count: exactly(2), on: [1] })).toBe("met");
+  expect(found({ kind: "unit-active", ...web, count: exactly(3), on: [0, 1] })).toBe("met");
+});
+
+test("facts are counted by kind and unit, from the first moment of the interval to its last", () => {
+  const count = (of: string | null, wanted: number) => {
+    const kind: ExpectationKind = {
+      kind: "facts",
+      fact: "systemd.unit",
+      of,
+      value: exactly(wanted),
+    };
+    const { monitor, verdictAt } = watching(kind, { kind: "throughout", from: 10, until: 20 });
+    for (const at of [9, 10, 20, 21]) monitor.note(0, unit("web@1.service", "active"), at);
+    monitor.note(0, unit("other.service", "active"), 15);
+    monitor.note(0, { kind: "host.down", reason: "panic" }, 15);
+    return verdictAt(20);
+  };
+  expect(count(null, 3)).toBe("met");
+  expect(count("web@*", 2)).toBe("met");
+  expect(count("web@*", 3)).toBe("failed");
 });
 
 test("holders of the lock are those of the semaphore written last", () => {
   const kind: ExpectationKind = { kind: "lock-holders", count: exactly(1) };
   const { monitor, verdictAt } = watching(kind, { kind: "at", time: 0 });
-  monitor.note(0, { kind: "lock.semaphore", semaphore: 1, max: 2, holders: ["a", "b"] });
-  monitor.note(0, { kind: "lock.semaphore", semaphore: 0, max: 2, holders: ["b"] });
+  monitor.note(0, { kind: "lock.semaphore", semaphore: 1, max: 2, holders: ["a", "b"] }, 0);
+  monitor.note(0, { kind: "lock.semaphore", semaphore: 0, max: 2, holders: ["b"] }, 0);
   expect(verdictAt(0)).toBe("met");
 });
 

@@ -1,4 +1,5 @@
 import type { Violation } from "../../core/cluster/index.js";
+import type { V2Store } from "../../core/etcd/index.js";
 import type { HostFact, HostState } from "../../core/host/index.js";
 import type { Micros } from "../../core/kernel/index.js";
 import { globMatches } from "../../core/kernel/index.js";
@@ -26,6 +27,7 @@ type Counted = Exclude<
   Expectation,
   { readonly kind: "quorum" | "invariant" | "leads" } | MeasureKind
 >;
+type Tallied = Expectation & { readonly kind: "facts" };
 
 type Verdict = "open" | "met" | "failed";
 
@@ -36,6 +38,8 @@ export class ExpectationMonitor {
   readonly #network: Network;
   readonly #probe: { readonly writtenAt: Micros } | null;
   readonly #measures: ReadonlyMap<Expectation, Measure>;
+  readonly #tallies: readonly (readonly [Tallied, Measure])[];
+  readonly #keys = new Map<Expectation, { store: V2Store; index: number; count: number }>();
   readonly #verdicts: Verdict[];
   readonly #units = new Map<string, Set<number>>();
   readonly #holders: Set<string> = new Set();
@@ -58,6 +62,9 @@ export class ExpectationMonitor {
           ? [[expectation, new Measure(expectation.kind, expectation.when)]]
           : [],
       ),
+    );
+    this.#tallies = [...this.#measures].flatMap(([expectation, measure]) =>
+      expectation.kind === "facts" ? [[expectation, measure] as const] : [],
     );
     this.#verdicts = scenario.expect.map((): Verdict => "open");
   }
@@ -82,8 +89,11 @@ export class ExpectationMonitor {
     return this.#scenario.expect.flatMap(({ when }) => momentsOf(when));
   }
 
-  /** Takes note of a fact that the hosts' states do not show. */
-  note(node: number, fact: HostFact): void {
+  /** Takes note of a fact that the hosts' states do not show, at true time `at`. */
+  note(node: number, fact: HostFact, at: Micros): void {
+    for (const [expectation, measure] of this.#tallies) {
+      if (isAbout(fact, expectation)) measure.count(at);
+    }
     switch (fact.kind) {
       case "systemd.unit": {
         const hosts = this.#units.get(fact.unit) ?? new Set<number>();
@@ -199,7 +209,8 @@ export class ExpectationMonitor {
       }
       case "terms":
       case "led":
-      case "outage": {
+      case "outage":
+      case "facts": {
         const { low, high } = expectation.value;
         const measured = this.#measured(expectation);
         return measured >= low && measured <= high;
@@ -236,6 +247,7 @@ export class ExpectationMonitor {
       case "terms":
       case "led":
       case "outage":
+      case "facts":
         return showValue(expectation.kind, this.#measured(expectation));
       default:
         return String(this.#count(expectation));
@@ -247,12 +259,18 @@ export class ExpectationMonitor {
       case "leaders":
         return this.#leaders().length;
       case "unit-active": {
-        let count = 0;
-        for (const [unit, hosts] of this.#units) {
-          if (globMatches(expectation.unit, unit)) count += hosts.size;
-        }
-        return count;
+        const { on } = expectation;
+        return this.#activeOn(expectation.unit).reduce(
+          (count, hosts) => count + (on?.filter((host) => hosts.has(host)).length ?? hosts.size),
+          0,
+        );
       }
+      case "unit-copies":
+        return Math.max(0, ...this.#activeOn(expectation.unit).map(({ size }) => size));
+      case "unit-spread":
+        return new Set(this.#activeOn(expectation.unit).flatMap((hosts) => [...hosts])).size;
+      case "keys":
+        return this.#countKeys(expectation);
       case "hosts-on":
         return this.#hosts.filter(
           (host) =>
@@ -267,6 +285,26 @@ export class ExpectationMonitor {
       case "lock-holders":
         return this.#holders.size;
     }
+  }
+
+  /** Where each unit that matches is active. */
+  #activeOn(glob: string): readonly ReadonlySet<number>[] {
+    return [...this.#units].flatMap(([unit, hosts]) => (globMatches(glob, unit) ? [hosts] : []));
+  }
+
+  /** Walks the store of the most advanced member only if it has changed. */
+  #countKeys(expectation: Expectation & { readonly kind: "keys" }): number {
+    const store = this.#hosts[this.#mostAdvanced()]?.member?.run?.stores.v2;
+    if (store === undefined) return 0;
+    const known = this.#keys.get(expectation);
+    if (known?.store === store && known.index === store.index) return known.count;
+    const { keys, holding } = expectation;
+    const count = countNodes(store.root, ({ shown }) => {
+      if (shown.dir === true || !globMatches(keys, shown.key)) return false;
+      return holding === null || globMatches(holding, shown.value ?? "");
+    });
+    this.#keys.set(expectation, { store, index: store.index, count });
+    return count;
   }
 
   /** Nodes that lead a quorum of the voters they know: they reach them, and none is in a later term. */
@@ -303,6 +341,12 @@ export class ExpectationMonitor {
 
   /** Voters as the most advanced member knows them. */
   #voters(): readonly number[] {
+    const best = this.#mostAdvanced();
+    return best < 0 ? [] : this.#membersOf(best).voters;
+  }
+
+  /** The serving member that has applied most; -1: there is none. */
+  #mostAdvanced(): number {
     let best = -1;
     let applied = -1;
     for (const [node, host] of this.#hosts.entries()) {
@@ -313,7 +357,7 @@ export class ExpectationMonitor {
         applied = index;
       }
     }
-    return best < 0 ? [] : this.#membersOf(best).voters;
+    return best;
   }
 
   /** Nodes of the voters one member knows; a voter without a host counts as node -1. */
@@ -323,6 +367,18 @@ export class ExpectationMonitor {
     const voters = ids.map((id) => this.#hosts.findIndex((host) => host.member?.run?.id === id));
     return { voters };
   }
+}
+
+/** Whether a fact is one of those that are counted. */
+function isAbout(fact: HostFact, { fact: kind, of }: Tallied): boolean {
+  if (fact.kind !== kind) return false;
+  return of === null || ("unit" in fact && globMatches(of, fact.unit));
+}
+
+function countNodes(node: V2Store["root"], matches: (node: V2Store["root"]) => boolean): number {
+  let count = matches(node) ? 1 : 0;
+  for (const child of node.children?.values() ?? []) count += countNodes(child, matches);
+  return count;
 }
 
 function isMeasured(expectation: Expectation): expectation is Measured {

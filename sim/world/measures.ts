@@ -6,7 +6,7 @@ export interface Measurement {
   /** Line of the expectation in the scenario's file. */
   readonly line: number;
   readonly kind: MeasureKind["kind"];
-  /** Terms, parts per million, or µs. */
+  /** Terms, parts per million, µs, or facts. */
   readonly value: number;
 }
 
@@ -33,6 +33,7 @@ export class Measure {
   #last: { readonly at: Micros; readonly reading: Reading } | null = null;
   #termAtFrom = 0;
   #ledFor: Micros = 0;
+  #counted = 0;
   #outage: Micros = 0;
 
   constructor(kind: MeasureKind["kind"], when: Interval) {
@@ -52,7 +53,12 @@ export class Measure {
     this.#last = { at, reading };
   }
 
-  /** What was measured so far: terms, parts per million of the interval, or µs. */
+  /** One more of what is counted. */
+  count(at: Micros): void {
+    if (at >= this.#from && at <= this.#until) this.#counted++;
+  }
+
+  /** What was measured so far: terms, parts per million of the interval, µs, or facts. */
   value(): number {
     switch (this.#kind) {
       case "terms":
@@ -61,6 +67,8 @@ export class Measure {
         return Math.round((this.#ledFor * 1_000_000) / (this.#until - this.#from));
       case "outage":
         return this.#outage;
+      case "facts":
+        return this.#counted;
     }
   }
 }

@@ -284,3 +284,24 @@ test("a probe finds how long nobody answers a write, and does not disturb", () =
     measured: { line: expect.any(Number), kind: "outage", value: expect.any(Number) },
   });
 });
+
+test("keys written past fleet, metadata and systemctl at a host reach what they are for", () => {
+  const { results, of } = run({
+    timeline: `  - {at: 20s, do: etcd-set, key: /a/b, value: two words}
+  - {at: 20s, do: fleet-metadata, host: core-2, set: {role: db}}
+  - {at: 40s, do: etcd-delete, key: /a}
+  - {at: 40s, do: etcd-delete, key: /none}
+  - {at: 40s, do: systemctl, verb: stop, unit: fleet.service, hosts: core-3}
+`,
+    expect: `  - {keys: "/a/*", value: "two *", count: 1, at: 30s}
+  - {keys: "/a/*", count: 0, at: 45s}
+  - {keys: "*/metadata/role", value: db, count: 1, at: 30s}
+  - {keys: "*/machines/*/object", count: 3, at: 39s}
+  - {keys: "*/machines/*/object", count: 2, at: 45s}
+  - {facts: fleet.exited, count: 1, during: 40s..50s}
+`,
+  });
+  expect(results).toContainEqual({ what: "etcdctl rm /none", result: "Key not found" });
+  expect(of("expectation.failed").map((r) => r.data)).toEqual([]);
+  expect(of("expectation.met")).toHaveLength(6);
+});

@@ -1,5 +1,5 @@
-import type { ClientReply, ClientRequest, Member } from "../../core/etcd/index.js";
-import { type FleetctlCommand, fleetctl } from "../../core/fleet/index.js";
+import type { ClientReply, ClientRequest, Member, V2Request } from "../../core/etcd/index.js";
+import { type FleetctlCommand, fleetctl, writeMachineMetadata } from "../../core/fleet/index.js";
 import { type Packet, packetBytes } from "../../core/host/index.js";
 import { type Micros, type NodeIndex, SECOND, unreachable } from "../../core/kernel/index.js";
 import {
@@ -16,6 +16,9 @@ const PATIENCE: Micros = 2 * SECOND;
 
 /** Attempts before the operator gives up an action. */
 const ATTEMPTS_MAX = 60;
+
+/** Where fleet keeps its keys unless told otherwise. */
+const FLEET_PREFIX = "/_coreos.com/fleet";
 
 /** Read after the drop-in that a cloud-config makes of its `etcd2` section. */
 const JOIN_DROP_IN = "/etc/systemd/system/etcd2.service.d/30-member-add.conf";
@@ -101,6 +104,31 @@ export class Operator {
           world.deliver(host, { kind: "operator", action: action.kind }, -1);
         }
         return;
+      case "systemctl":
+        for (const host of action.hosts) {
+          const { verb, unit } = action;
+          world.deliver(host, { kind: "systemctl", verb, unit }, -1);
+        }
+        return;
+      case "fleet-metadata": {
+        const machine = world.scenario.hosts[action.host]?.machineId ?? "";
+        const writes = Object.entries(action.set).map(([key, value]) =>
+          writeMachineMetadata(FLEET_PREFIX, machine, key, value),
+        );
+        this.#run(keysSession(writes), action.via, "PATCH /machines");
+        return;
+      }
+      case "etcd-set": {
+        const { key, value } = action;
+        this.#run(keysSession([{ op: "put", key, value }]), action.via, `etcdctl set ${key}`);
+        return;
+      }
+      case "etcd-delete": {
+        const { key } = action;
+        const request = { op: "delete", key, recursive: true } as const;
+        this.#run(keysSession([request]), action.via, `etcdctl rm ${key}`);
+        return;
+      }
       case "move-leader":
         this.#run(moveLeader(this.#peerUrl(action.to)), null, "move-leader");
         return;
@@ -143,11 +171,10 @@ export class Operator {
 
   #fleet(action: Extract<Action, { readonly units: readonly string[] }>): void {
     const { scenario } = this.#world;
-    const prefix = "/_coreos.com/fleet";
     for (const unit of action.units) {
       const command = action.kind.slice("fleet-".length) as FleetctlCommand;
       const text = unitText(scenario, unit);
-      this.#run(fleetctl(prefix, command, unit, text), action.via, `${command} ${unit}`);
+      this.#run(fleetctl(FLEET_PREFIX, command, unit, text), action.via, `${command} ${unit}`);
     }
   }
 
@@ -391,6 +418,15 @@ function* locksmithSession(command: LocksmithctlCommand): Session {
   if (next.request === null) return next.output;
   const written = yield next.request;
   return written.ok ? "done" : "compare failed";
+}
+
+/** Writes of the v2 keys API, one after the other, until one fails. */
+function* keysSession(writes: readonly V2Request[]): Session {
+  for (const write of writes) {
+    const reply = yield write;
+    if (!reply.ok) return "message" in reply ? reply.message : "failed";
+  }
+  return "done";
 }
 
 type V2Reply = Extract<ClientReply, { readonly errorCode: number } | { readonly node: unknown }>;

@@ -525,7 +525,7 @@ export class Simulation implements World {
       const { kind, ...data } = fact;
       this.#emit({ seq: this.#seq++, at: this.#at, host, type: "fact", kind, data, cause });
       this.invariants.observe(node, fact, this.#at, this.#seq - 1);
-      this.expectations.note(node, fact);
+      this.expectations.note(node, fact, this.#at);
       this.#faults.observe(node, fact);
     }
     this.#observeExpectations();

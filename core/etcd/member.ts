@@ -1,6 +1,13 @@
 import type { Machine, Micros } from "../kernel/index.js";
 import { unreachable } from "../kernel/index.js";
-import { RaftPanic, reportSnapshot, reportUnreachable, step, tick } from "../raft/index.js";
+import {
+  type RaftId,
+  RaftPanic,
+  reportSnapshot,
+  reportUnreachable,
+  step,
+  tick,
+} from "../raft/index.js";
 import type { EtcdConfig } from "./config.js";
 import { loseUnsynced, sync } from "./disk.js";
 import { tendDue } from "./due.js";
@@ -82,6 +89,7 @@ function hear(state: EtcdState, stimulus: EtcdStimulus, now: Micros, out: EtcdOu
       return;
     case "peer-unreachable":
       run.connections.delete(stimulus.peer);
+      countFailure(run, stimulus.peer);
       reportUnreachable(run.node, stimulus.peer, out.facts);
       peerLost(run, stimulus.peer, now);
       break;
@@ -187,6 +195,7 @@ function onPeerMessage(
       return;
     }
     default:
+      if (message.type === "MsgApp") run.stats.appendsReceived++;
       step(run.node, message, out.facts);
   }
   settle(state, run, now, out);
@@ -212,6 +221,11 @@ function advance(state: EtcdState, run: Running, now: Micros, out: EtcdOut): voi
     pump(state, run, now, out);
   }
   armWatches(run, now, out);
+}
+
+function countFailure(run: Running, peer: RaftId): void {
+  const known = run.stats.peers.get(peer);
+  if (known !== undefined) known.failed++;
 }
 
 function leaveScars(state: EtcdState, run: Running, crashed: boolean, now: Micros): void {

@@ -27,7 +27,15 @@ export function sendMessages(
     if (message.type === "MsgAppResp" && supersededAfter(messages, i)) continue;
     if (message.type === "MsgSnap") sendSnapshot(run, message, now, out);
     else sendMessage(message, out);
+    if (message.type === "MsgApp") countAppend(run, message.to);
   }
+}
+
+function countAppend(run: Running, to: RaftId): void {
+  run.stats.appendsSent++;
+  const peer = run.stats.peers.get(to);
+  if (peer === undefined) run.stats.peers.set(to, { sent: 1, failed: 0 });
+  else peer.sent++;
 }
 
 function supersededAfter(messages: readonly RaftMessage[], position: number): boolean {

@@ -211,6 +211,7 @@ function noteRole(run: Running, now: Micros, out: EtcdOut): void {
   run.toldLead = node.lead;
   out.facts.push({ kind: "etcd.role", role, term: node.term, lead: nameOf(run, node.lead) });
   if (!newLead || node.lead === 0) return;
+  run.stats.leaderSince = now;
   const { transfer } = run;
   if (transfer !== null && node.lead === transfer.target) {
     run.transfer = null;

@@ -165,6 +165,13 @@ function newRunning(state: EtcdState, identity: DiskIdentity, now: Micros, out: 
     snapshotsSent: new Map(),
     connections: new Map(),
     versionCheckAt: now,
+    stats: {
+      startedAt: now,
+      leaderSince: null,
+      appendsReceived: 0,
+      appendsSent: 0,
+      peers: new Map(),
+    },
     linkHeartbeatAt: now,
     removed: new Set([...stores.membership.removed].map(raftIdOf)),
     stopsAt: null,

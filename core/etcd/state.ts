@@ -152,6 +152,7 @@ export interface Running {
   connections: Map<RaftId, { readonly since: Micros; heard: Micros }>;
   /** When a leader looks at the version of the cluster again. */
   versionCheckAt: Micros;
+  stats: ServerStats;
   /** When to tell peers again that the connection stands. */
   linkHeartbeatAt: Micros;
   /** Raft ids of removed members. */
@@ -162,6 +163,18 @@ export interface Running {
   nextDue: Micros;
   /** What every tick asks for again. */
   readonly tickTimer: ArmTimer;
+}
+
+/** What `/v2/stats/self` and `/v2/stats/leader` tell: since this process began. */
+export interface ServerStats {
+  readonly startedAt: Micros;
+  /** Since when the leader is who it is; null while none was ever known. */
+  leaderSince: Micros | null;
+  /** Append requests heard, and sent. */
+  appendsReceived: number;
+  appendsSent: number;
+  /** Append requests by peer: sent, and known not to have got through. */
+  peers: Map<RaftId, { sent: number; failed: number }>;
 }
 
 /** One etcd process and the disk under it. */

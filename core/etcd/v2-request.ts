@@ -2,6 +2,7 @@ import { type Micros, SECOND, type Sink, unreachable } from "../kernel/index.js"
 import type { Revision, V2Request, V2Response } from "./client.js";
 import { type V2Failure, v2Failure } from "./v2-error.js";
 import { cleanKey } from "./v2-path.js";
+import { countV2 } from "./v2-stats.js";
 import type { V2Notice } from "./v2-watch.js";
 import {
   type V2Comparison,
@@ -145,6 +146,17 @@ function deadline(ttl: number | "" | undefined, now: Micros): Micros | null {
 
 /** Does what a command says. `now` is the clock of the member that applies it: it only shows in `ttl`. */
 export function applyV2Command(
+  store: V2Store,
+  command: V2Command,
+  now: Micros,
+  notices: Sink<V2Notice>,
+): V2Response {
+  const response = perform(store, command, now, notices);
+  countV2(store.stats, command.op, response.ok);
+  return response;
+}
+
+function perform(
   store: V2Store,
   command: V2Command,
   now: Micros,

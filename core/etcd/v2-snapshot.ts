@@ -10,6 +10,7 @@ import type { Revision } from "./client.js";
 import { setDeadline } from "./v2-expiry.js";
 import type { V2Event } from "./v2-history.js";
 import { keyName, parentKey } from "./v2-path.js";
+import { copyOfV2Stats, type V2Stats } from "./v2-stats.js";
 import { directoryNode, fileNode, findNode, isFailure, type V2TreeNode } from "./v2-tree.js";
 import { createV2Store, type V2Store } from "./v2store.js";
 
@@ -28,13 +29,19 @@ export interface V2Image {
   /** Parents before children, siblings in their order. */
   readonly nodes: readonly NodeImage[];
   readonly history: readonly (V2Event | null)[];
+  readonly stats: Readonly<V2Stats>;
 }
 
 /** A copy of the store that nothing changes. */
 export function imageOfV2(store: V2Store): V2Image {
   const nodes: NodeImage[] = [];
   for (const child of store.root.children?.values() ?? []) collect(child, nodes);
-  return { index: store.index, nodes, history: [...store.history] };
+  return {
+    index: store.index,
+    nodes,
+    history: [...store.history],
+    stats: copyOfV2Stats(store.stats),
+  };
 }
 
 function collect(node: V2TreeNode, nodes: NodeImage[]): void {
@@ -65,6 +72,7 @@ export function restoreV2(store: V2Store, image: V2Image): void {
   store.expiry = fresh.expiry;
   store.index = image.index;
   store.history = [...image.history];
+  store.stats = copyOfV2Stats(image.stats);
 }
 
 /**

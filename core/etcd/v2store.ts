@@ -10,6 +10,7 @@ import {
 } from "./v2-expiry.js";
 import { remember, scanHistory, type V2Event, type V2History } from "./v2-history.js";
 import { childKey, keyName } from "./v2-path.js";
+import { createV2Stats, type V2Stats } from "./v2-stats.js";
 import type { V2TreeNode } from "./v2-tree.js";
 import { directoryNode, fileNode, findNode, isFailure, listNode, showNode } from "./v2-tree.js";
 import {
@@ -34,6 +35,7 @@ export interface V2Store {
   history: V2History;
   expiry: V2Expiry;
   watchers: V2Watchers;
+  stats: V2Stats;
 }
 
 /** What a write says about the life of its node. */
@@ -57,6 +59,7 @@ export function createV2Store(): V2Store {
     history: [],
     expiry: createExpiry(),
     watchers: createWatchers(),
+    stats: createV2Stats(),
   };
 }
 
@@ -210,6 +213,7 @@ export function v2Expire(
   for (;;) {
     const node = firstToExpire(store.expiry, store.root, cutoff);
     if (node === null) return;
+    store.stats.expired++;
     remove(store, "expire", node, now, notices);
   }
 }

@@ -36,7 +36,8 @@ export function generateService(g: Generator, theme: Theme, name: string): strin
   }
   if (percent(g, 25)) lines.push(`ExecReload=${shortProgram(g, theme)}`);
   lines.push(...restartSettings(g, theme, type), ...timeoutSettings(g, theme, lines));
-  return lines;
+  // An instance says how long its program runs.
+  return name.includes("@") ? lines.map((line) => line.replace(/ run=\d+/, " run=%i00")) : lines;
 }
 
 const dash = (g: Generator, parts: number): string => (percent(g, parts) ? "-" : "");

@@ -37,7 +37,8 @@ export function generateSet(
   const prefix = `o${number}x${attempt}`;
   const names = Array.from({ length: count }, (_, index) => {
     const type = theme === "triggers" && index > 0 ? "service" : typeOf(g, theme);
-    return `${prefix}${String.fromCharCode(97 + index)}.${type}`;
+    const instance = type === "service" && percent(g, 6) ? `@${nextBetween(g, 1, 6)}` : "";
+    return `${prefix}${String.fromCharCode(97 + index)}${instance}.${type}`;
   });
   if (theme === "triggers") addTriggers(g, names, prefix);
   const units = names.map((name) => generateUnit(g, theme, name, names));
@@ -45,7 +46,8 @@ export function generateSet(
 }
 
 function typeOf(g: Generator, theme: Theme): string {
-  if (theme === "everything" && percent(g, 12)) return pick(g, ["timer", "path", "socket"]);
+  if (theme === "everything" && percent(g, 12))
+    return pick(g, ["timer", "path", "socket", "mount"]);
   return percent(g, 15) ? "target" : "service";
 }
 
@@ -73,6 +75,11 @@ function generateUnit(g: Generator, theme: Theme, name: string, names: readonly 
       return { name, lines: [...lines, "[Path]", ...pathSettings(g, name)] };
     case "socket":
       return { name, lines: [...lines, "[Socket]", `ListenFIFO=${fifoOf(name)}`] };
+    case "mount": {
+      const type = percent(g, 85) ? "tmpfs" : "nosuchfs";
+      const where = `/${name.split(".")[0]}`;
+      return { name, lines: [...lines, "[Mount]", "What=none", `Where=${where}`, `Type=${type}`] };
+    }
     default:
       return { name, lines };
   }
@@ -221,6 +228,7 @@ function generateAction(g: Generator, theme: Theme, names: readonly string[]) {
   const socket = names.find((name) => name.endsWith(".socket"));
   if (socket !== undefined && percent(g, 40)) return { kind: "traffic", unit: socket } as const;
   if (percent(g, 4)) return { kind: "reset-failed", unit } as const;
+  if (percent(g, 4)) return { kind: "daemon-reload" } as const;
   const odd = percent(g, theme === "modes" ? 60 : 12);
   const call = pick(g, CALLS);
   return { kind: "job", call, unit, mode: odd ? pick(g, MODES) : "replace" } as const;

@@ -6,7 +6,7 @@ import {
   systemd,
 } from "../../../core/systemd/index.js";
 import { type Outcome, outcomeOf, type Told } from "./outcome.js";
-import { type Action, textOf, type UnitSet } from "./unit-set.js";
+import { type Action, fileOf, textOf, type UnitSet } from "./unit-set.js";
 import { Programs } from "./world.js";
 
 /** Where the unit files of sets lie. */
@@ -86,8 +86,9 @@ class Run {
     this.#send({ kind: "boot", defaultTarget: "multi-user.target", bootId: "b", vendorUnits: [] });
     this.#send({ kind: "file-changed", path: "/etc/passwd", text: "root" });
     for (const unit of this.#set.units) {
-      if (unit.masked === true) this.#call({ call: "mask", unit: unit.name, runtime: true });
-      else this.#call({ call: "write-unit", unit: unit.name, text: textOf(unit) });
+      const file = fileOf(unit);
+      if (unit.masked === true) this.#call({ call: "mask", unit: file, runtime: true });
+      else this.#call({ call: "write-unit", unit: file, text: textOf(unit) });
     }
     const names = this.#set.units.map(({ name }) => name);
     this.#call({ call: "list-units", units: names });

@@ -45,11 +45,13 @@ export interface SystemdReport {
   readonly units: number;
   readonly jobs: number;
   readonly equal: number;
+  /** How often each state and job result was told by systemd. */
+  readonly told: Readonly<Record<string, number>>;
   /** Sets that were equal only when run again, with the machine less busy. */
   readonly again: number;
   /** Sets of which the model allows more than one outcome. */
   readonly ambiguous: number;
-  /** Generated sets that were left out because they hang on milliseconds. */
+  /** Generated sets that were left out because they hang on milliseconds or do not come to rest. */
   readonly tight: number;
   readonly milliseconds: number;
   readonly differences: readonly SetDifference[];
@@ -99,8 +101,15 @@ export function prepare(set: UnitSet, number: number): Prepared | null {
 }
 
 /** How systemd's outcome differs from all that the model allows; null when it is one of them. */
-export async function compareSet(real: RealSystemd, prepared: Prepared): Promise<string | null> {
+export async function compareSet(
+  real: RealSystemd,
+  prepared: Prepared,
+  told: Map<string, number> = new Map(),
+): Promise<string | null> {
   const outcome = await real.run(prepared.set, prepared.end);
+  for (const what of Object.values(outcome.units).flat()) {
+    told.set(what, (told.get(what) ?? 0) + 1);
+  }
   let first: string | null = null;
   for (const allowed of prepared.outcomes) {
     const found = difference(outcome, allowed);
@@ -125,6 +134,7 @@ export async function systemdOracle(
   const started = performance.now();
   const tally = { units: 0, jobs: 0, equal: 0, again: 0, ambiguous: 0, tight: 0 };
   const differences: SetDifference[] = [];
+  const told = new Map<string, number>();
   let compared: FilesReport = { files: 0, bad: 0, findings: 0, equal: 0, differences: [] };
   const skipped = whyNoSystemd();
   const report = (witness: string): SystemdReport => ({
@@ -133,6 +143,7 @@ export async function systemdOracle(
     witness,
     sets: only === null ? sets : 1,
     ...tally,
+    told: Object.fromEntries([...told].sort()),
     milliseconds: Math.round(performance.now() - started),
     differences,
     files: compared,
@@ -156,7 +167,7 @@ export async function systemdOracle(
       tally.units += prepared.set.units.length;
       tally.jobs += prepared.set.actions.length;
       if (prepared.outcomes.length > 1) tally.ambiguous++;
-      const found = await compareSet(real, prepared);
+      const found = await compareSet(real, prepared, told);
       if (found === null) tally.equal++;
       else different.push({ prepared, found });
     }
@@ -209,9 +220,14 @@ export function describeSystemdReport(report: SystemdReport): string {
   const lines = [
     `${report.witness}: ${sets} sets of ${units} units and ${jobs} actions, seed ${seed}, ${(milliseconds / 1000).toFixed(1)} s: ` +
       `${equal} sets equal, ${sets - equal} different`,
-    `${again} equal when run again alone; ${ambiguous} with more than one outcome allowed; ${tight} left out for hanging on milliseconds`,
+    `${again} equal when run again alone; ${ambiguous} with more than one outcome allowed; ${tight} left out for hanging on milliseconds or coming to no rest`,
   ];
-  const { files } = report;
+  const { files, told } = report;
+  const results = Object.entries(told).filter(([what]) => what.startsWith("job "));
+  lines.push(
+    `told: ${Object.keys(told).length - results.length} states, ` +
+      results.map(([what, count]) => `${what.slice(4)} ${count}`).join(", "),
+  );
   lines.push(
     `${files.files} unit files, ${files.bad} of them bad, ${files.findings} complaints of systemd-analyze verify: ` +
       `${files.equal} files equal, ${files.files - files.equal} different`,

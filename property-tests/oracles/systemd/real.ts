@@ -12,7 +12,7 @@ import { BusError, type BusSignal } from "../../../adapters/systemd/index.js";
 import { type Container, callManager, DESTINATION, getProperty, MANAGER } from "./container.js";
 import { orderedPairs, UNIT_DIRECTORY } from "./model.js";
 import { type Outcome, outcomeOf, type Told } from "./outcome.js";
-import { type Action, fifoOf, textOf, type UnitSet } from "./unit-set.js";
+import { type Action, fifoOf, fileOf, textOf, type UnitSet } from "./unit-set.js";
 
 /**
  * How often systemd is woken, in milliseconds. Its event loop lets timers be late by up to 250 ms to
@@ -86,7 +86,7 @@ export class RealSystemd {
 
   #place(set: UnitSet): void {
     for (const unit of set.units) {
-      const path = this.#container.path(`${UNIT_DIRECTORY}/${unit.name}`);
+      const path = this.#container.path(`${UNIT_DIRECTORY}/${fileOf(unit)}`);
       if (unit.masked === true) symlinkSync("/dev/null", path);
       else writeFileSync(path, textOf(unit));
     }
@@ -185,10 +185,10 @@ export class RealSystemd {
       await this.#manager("KillUnit", "ssi", [name, "all", 9]).catch(() => {});
       await this.#manager("StopUnit", "ss", [name, "replace"]).catch(() => {});
     }
-    for (const { name } of set.units) {
-      await this.#manager("ResetFailedUnit", "s", [name]).catch(() => {});
-      await this.#manager("UnrefUnit", "s", [name]).catch(() => {});
-      rmSync(this.#container.path(`${UNIT_DIRECTORY}/${name}`), { force: true });
+    for (const unit of set.units) {
+      await this.#manager("ResetFailedUnit", "s", [unit.name]).catch(() => {});
+      await this.#manager("UnrefUnit", "s", [unit.name]).catch(() => {});
+      rmSync(this.#container.path(`${UNIT_DIRECTORY}/${fileOf(unit)}`), { force: true });
     }
   }
 

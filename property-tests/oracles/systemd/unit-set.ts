@@ -47,6 +47,9 @@ export interface UnitSet {
 /** Text of a unit file. */
 export const textOf = (unit: SetUnit): string => `${unit.lines.join("\n")}\n`;
 
+/** Name of the file a unit is read from: an instance is read from its template. */
+export const fileOf = (unit: SetUnit): string => unit.name.replace(/@[^.]*\./, "@.");
+
 /** Where the files of a set lie that its units look for. */
 export const FILES = "/run/oracle";
 

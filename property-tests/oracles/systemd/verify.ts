@@ -71,11 +71,7 @@ function verify(
 ): Map<string, Diagnosis> {
   for (const { name, text } of files) writeFileSync(`${folder}/${name}`, text);
   const paths = files.map(({ name }) => `${FOLDER}/${name}`);
-  const { stderr } = container.run("systemd-analyze", [
-    "verify",
-    "--man=no",
-    ...paths,
-  ]);
+  const { stderr } = container.run("systemd-analyze", ["verify", "--man=no", ...paths]);
   for (const { name } of files) rmSync(`${folder}/${name}`);
   const said = new Map<string, { load: string; findings: string[] }>();
   const of = (name: string) => {

@@ -43,8 +43,9 @@ export class Programs {
     const behaviour = behaviourOf(argv);
     this.#add(pid, unit, behaviour);
     this.#schedule(this.#delay("begin"), () => {
-      if (behaviour === null) this.#end(pid, argv[0]?.startsWith("/usr/bin/") === true ? 0 : 203);
-      else this.#begin(pid, behaviour);
+      if (behaviour !== null) this.#begin(pid, behaviour);
+      // mount(8) and umount(8), of which the first knows no nosuchfs.
+      else this.#end(pid, argv.includes("nosuchfs") ? 32 : 0);
     });
   }
 

@@ -7,3 +7,4 @@ export * from "./process.js";
 export type { Job, ServiceRuntime, ServiceState, SystemdState, Unit } from "./state.js";
 export * from "./types.js";
 export { parseUnitFile, type UnitFile, type UnitOption } from "./unitfile.js";
+export { type UnitView, viewUnit } from "./view.js";

@@ -92,7 +92,7 @@ export class TestHost {
     if (row === undefined) return "unloaded";
     const result = this.state.units.get(unit)?.service?.result;
     const state = `${row.activeState}/${row.subState}`;
-    return row.activeState === "failed" ? `${state}/${result}` : state;
+    return row.activeState === "failed" && result !== undefined ? `${state}/${result}` : state;
   }
 
   /** How the unit's jobs ended, in order: `start done`. */
@@ -123,4 +123,4 @@ export function service(name: string, ...lines: string[]): string {
 }
 
 const UNIT_KEYS =
-  /^(Requires|Requisite|Wants|BindsTo|PartOf|Conflicts|Before|After|On\w+|StartLimit\w+|Default\w+|Condition\w+|Assert\w+|Refuse\w+|Job\w+|Description|Propagates\w+)=/;
+  /^(Requires|Requisite|Wants|BindsTo|PartOf|Conflicts|Before|After|On\w+|StartLimit\w+|Default\w+|Condition\w+|Assert\w+|Refuse\w+|Job\w+|Description|Propagates\w+|Upholds|Stop\w+From|StopWhenUnneeded)=/;

@@ -1,0 +1,48 @@
+import { expect, test } from "vitest";
+import { diagnoseUnit } from "./diagnose.js";
+
+const diagnose = (name: string, ...lines: string[]) => {
+  const found = diagnoseUnit(name, `${lines.join("\n")}\n`);
+  return {
+    load: found?.load,
+    said: found?.findings.map(({ endLine, fault }) => `${endLine} ${fault}`),
+  };
+};
+
+test("each complaint names the line and what is wrong with it", () => {
+  const lines = ["early", "[Unit]", "Colour=red", "no equals", "[Odd]", "x", "[Service]"];
+  expect(diagnose("a.service", ...lines, "ExecStart=/bin/true", "Type=simpel", "=x")).toEqual({
+    load: "loaded",
+    said: [
+      "1 outside-section",
+      "3 unknown-key",
+      "4 no-equals",
+      "5 unknown-section",
+      "9 value",
+      "10 no-key",
+    ],
+  });
+});
+
+test("a value that goes on is complained about where it ends", () => {
+  const lines = ["[Unit]", "After=a.service \\", "  nonsense", "[Service]", "ExecStart=/bin/true"];
+  expect(diagnose("a.service", ...lines).said).toEqual(["3 value"]);
+});
+
+test("a command that cannot be run costs the unit, and what follows is not read", () => {
+  const lines = ["[Service]", "ExecStart=bin/true", "Type=simpel"];
+  expect(diagnose("a.service", ...lines)).toEqual({ load: "bad-setting", said: ["2 value"] });
+  expect(diagnose("a.service", "[Service]", "ExecStart=/bin/true", "ExecStop=-x/y").load).toBe(
+    "loaded",
+  );
+});
+
+test("a unit without what its type needs cannot be started", () => {
+  expect(diagnose("a.timer", "[Timer]").load).toBe("bad-setting");
+  expect(diagnose("a.socket", "[Socket]").load).toBe("bad-setting");
+  expect(diagnose("a.target", "[Unit]").load).toBe("loaded");
+});
+
+test("a broken section header costs the file", () => {
+  expect(diagnose("a.service", "[Service", "ExecStart=/bin/true").load).toBe("error");
+});

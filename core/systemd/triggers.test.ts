@@ -1,0 +1,136 @@
+import { expect, test } from "vitest";
+import { service, TestHost } from "./testing/host.js";
+
+const file = (host: TestHost, path: string, text: string | null) =>
+  host.send({ kind: "file-changed", path, text });
+
+test("a path unit starts its service when the path comes to exist", () => {
+  const host = new TestHost({
+    "a.path": "[Path]\nPathExists=/run/flag\n",
+    "a.service": service("a"),
+  });
+  host.start("a.path");
+  expect(host.is("a.path")).toBe("active/waiting");
+  file(host, "/run/flag", "");
+  expect(host.is("a.path")).toBe("active/running");
+  expect(host.is("a.service")).toBe("active/running");
+});
+
+test("a path that is still there when its service ends starts it again, up to the start limit", () => {
+  // A path unit without something that takes the file away is a loop, which ends both units failed.
+  const host = new TestHost({
+    "a.path": "[Path]\nPathExists=/run/flag\n",
+    "a.service": service("a", "StartLimitBurst=2"),
+  });
+  file(host, "/run/flag", "");
+  host.start("a.path");
+  host.exit("a.service", 0);
+  expect(host.ran()).toEqual(["a", "a"]);
+  host.exit("a.service", 0);
+  expect(host.is("a.service")).toBe("failed/failed/start-limit-hit");
+  expect(host.is("a.path")).toBe("failed/failed");
+});
+
+test("PathChanged waits for a change, not for what is there", () => {
+  const host = new TestHost({
+    "a.path": "[Path]\nPathChanged=/etc/conf\n",
+    "a.service": service("a"),
+  });
+  file(host, "/etc/conf", "1");
+  host.start("a.path");
+  expect(host.is("a.path")).toBe("active/waiting");
+  file(host, "/etc/conf", "2");
+  expect(host.is("a.service")).toBe("active/running");
+});
+
+test("traffic on a socket starts its service, and what it leaves there starts it again", () => {
+  const host = new TestHost({
+    "a.socket": "[Socket]\nListenStream=/run/a\n",
+    "a.service": service("a"),
+  });
+  host.start("a.socket");
+  expect(host.is("a.socket")).toBe("active/listening");
+  host.send({ kind: "socket-traffic", unit: "a.socket" });
+  expect(host.is("a.socket")).toBe("active/running");
+  host.exit("a.service", 0);
+  expect(host.ran()).toEqual(["a", "a"]);
+  host.send({ kind: "socket-drained", service: "a.service" });
+  host.exit("a.service", 0);
+  expect(host.is("a.socket")).toBe("active/listening");
+});
+
+test("a socket does not start while its service runs without it", () => {
+  const host = new TestHost({
+    "a.socket": "[Socket]\nListenStream=/run/a\n",
+    "a.service": service("a"),
+  });
+  host.start("a.service");
+  host.start("a.socket");
+  expect(host.jobs("a.socket")).toEqual(["start failed"]);
+});
+
+test("a mount is up once mount(8) has ended, and fails with it", () => {
+  const unit = "[Mount]\nWhat=/dev/vdb\nWhere=/var/lib/x\n";
+  const host = new TestHost({ "var-lib-x.mount": unit });
+  host.start("var-lib-x.mount");
+  expect(host.is("var-lib-x.mount")).toBe("activating/mounting");
+  host.exit("var-lib-x.mount", 0, "mount");
+  expect(host.is("var-lib-x.mount")).toBe("active/mounted");
+  host.stop("var-lib-x.mount");
+  host.exit("var-lib-x.mount", 0, "unmount");
+  host.start("var-lib-x.mount");
+  host.exit("var-lib-x.mount", 32, "mount");
+  expect(host.jobs("var-lib-x.mount")).toEqual(["start done", "stop done", "start failed"]);
+});
+
+test("a mount whose name does not say where it mounts is refused", () => {
+  const host = new TestHost({ "data.mount": "[Mount]\nWhat=/dev/vdb\nWhere=/other\n" });
+  const reply = host.start("data.mount");
+  expect(reply.ok ? "" : reply.error).toBe("org.freedesktop.systemd1.BadUnitSetting");
+});
+
+test("a unit that is upheld is started again whenever it ends", () => {
+  const host = new TestHost({
+    "a.service": service("a", "Upholds=b.service"),
+    "b.service": service("b"),
+  });
+  host.start("a.service");
+  host.exit("b.service", 0);
+  expect(host.ran()).toEqual(["a", "b", "b"]);
+  host.stop("a.service");
+  host.exit("a.service", 0);
+  host.exit("b.service", 0);
+  expect(host.is("b.service")).toBe("inactive/dead");
+});
+
+test("a unit that nobody needs any more is stopped if it says so", () => {
+  const host = new TestHost({
+    "a.service": service("a", "Requires=b.service"),
+    "b.service": service("b", "StopWhenUnneeded=yes"),
+  });
+  host.start("a.service");
+  host.exit("a.service", 0);
+  expect(host.is("b.service")).toBe("deactivating/stop-sigterm");
+});
+
+test("units that start each other for ever do not hold up the one who asks", () => {
+  // d fails for want of f and names f in OnFailure=, which pulls in d: systemd is busy with it for ever.
+  const host = new TestHost({
+    "d.service": service("d", "Requisite=x.service", "After=x.service", "OnFailure=f.service"),
+    "f.service": service("f", "BindsTo=d.service", "After=d.service"),
+    "x.service": service("x"),
+  });
+  expect(host.start("f.service").ok).toBe(true);
+  expect(host.is("f.service")).toBe("inactive/dead");
+});
+
+test("a service that forks leaves its only child as the main process", () => {
+  const host = new TestHost({ "a.service": service("a", "Type=forking") });
+  host.start("a.service");
+  const { pid } = host.process("a.service");
+  host.send({ kind: "process-forked", pid, child: 1_000_000 });
+  host.send({ kind: "process-exited", pid, code: 0, signal: null });
+  expect(host.is("a.service")).toBe("active/running");
+  host.send({ kind: "process-exited", pid: 1_000_000, code: 3, signal: null });
+  expect(host.is("a.service")).toBe("failed/failed/exit-code");
+});

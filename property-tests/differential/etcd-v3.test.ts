@@ -54,7 +54,7 @@ test.skipIf(missing)(
     const again = async (fewer: readonly Step[]) => (await play(1, fewer, "3.6.16")).difference;
     const difference = await again(steps);
     if (difference === null) throw new Error("a hash of 3.6 tells its revision");
-    const shrunk = await shrink({ steps, difference }, again, 20);
+    const shrunk = await shrink({ steps, difference }, again, 60);
     expect(shrunk.steps.map(describeStep)).toEqual([
       'member 0: kv-put {"key":"a","value":"1"}',
       'member 0: hash-kv {"revision":2}',

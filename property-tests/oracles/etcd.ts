@@ -8,8 +8,8 @@ import { describeStep, type Step } from "./etcd/steps.js";
 /** Steps on one pair of clusters. */
 const EPISODE = 500;
 
-/** Replays that shrinking may take. */
-const ATTEMPTS = 120;
+/** How long shrinking may take. */
+const SHRINK_SECONDS = 180;
 
 /** What is not compared byte for byte. */
 const EXCEPTIONS: readonly string[] = [
@@ -38,11 +38,16 @@ export interface EtcdReport {
   readonly skipped: string | null;
 }
 
-/** Holds a model cluster of three members against a real one on random requests, up to the first difference. */
+/**
+ * Holds a model cluster of three members against a real one on random requests, up to the first difference.
+ *
+ * @param news - hears of a difference before it is shrunk, which takes its time
+ */
 export async function etcdOracle(
   operations: number,
   seed: number,
   line: Release["line"],
+  news: (line: string) => void,
 ): Promise<EtcdReport> {
   const started = performance.now();
   const release = findRelease(line);
@@ -70,6 +75,8 @@ export async function etcdOracle(
     for (const step of steps.slice(0, taken)) count1(commands, commandOf(step));
     played += taken;
     if (difference !== null) {
+      const step = steps[difference.at];
+      news(`episode ${episode}, step ${difference.at} differs: ${step && describeStep(step)}`);
       const failing = await smallest(release, flavor, { steps, difference });
       return report(episode + 1, { ...failing, episode });
     }
@@ -105,7 +112,7 @@ async function smallest(release: Release, flavor: Flavor, failing: Failing) {
   const again = async (steps: readonly Step[]) =>
     (await replay(release, use.flavor, steps)).difference;
   return {
-    ...(await shrink(use.failing, again, ATTEMPTS)),
+    ...(await shrink(use.failing, again, SHRINK_SECONDS)),
     members: use.flavor.members,
   };
 }

@@ -33,7 +33,8 @@ const ORACLES = {
   raft: async ({ scripts, seed }) => told(await raftOracle(scripts, seed), describeReport),
   "raft-trace": async ({ scripts, seed }) =>
     told(await raftOracle(scripts, seed, "raft-trace"), describeReport),
-  etcd: async ({ ops, seed, version }) => told(await etcdOracle(ops, seed, version), describeEtcd),
+  etcd: async ({ ops, seed, version }) =>
+    told(await etcdOracle(ops, seed, version, (line) => console.error(line)), describeEtcd),
   systemd: async (chosen) =>
     told(await systemdOracle(chosen, (line) => console.error(line)), describeSystemdReport),
 } as const satisfies Readonly<Record<string, Ask>>;

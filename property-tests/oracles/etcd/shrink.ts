@@ -12,15 +12,15 @@ export type Replay = (steps: readonly Step[]) => Promise<Difference | null>;
 
 /**
  * Leaves steps out while the sides still differ: half of them at once, then fewer, down to one. Ends
- * after `attempts` replays, with the best found until then.
+ * after so many seconds, with the best found until then.
  */
-export async function shrink(failing: Failing, replay: Replay, attempts: number): Promise<Failing> {
+export async function shrink(failing: Failing, replay: Replay, seconds: number): Promise<Failing> {
+  const end = performance.now() + seconds * 1_000;
+  const isOver = (): boolean => performance.now() > end;
   let best = cut(failing);
-  let left = attempts;
-  for (let size = Math.ceil((best.steps.length - 1) / 2); size >= 1 && left > 0; ) {
+  for (let size = Math.ceil((best.steps.length - 1) / 2); size >= 1 && !isOver(); ) {
     let smaller: Failing | null = null;
-    for (let from = best.steps.length - 1 - size; from > -size && left > 0; from -= size) {
-      left--;
+    for (let from = best.steps.length - 1 - size; from > -size && !isOver(); from -= size) {
       const steps = without(best.steps, Math.max(0, from), from + size);
       const difference = await replay(steps);
       if (difference === null) continue;

@@ -1,5 +1,6 @@
 export * from "./drive/index.js";
 export * from "./etcd/index.js";
+export * from "./fleet/index.js";
 export * from "./live/index.js";
 export * from "./logfile/index.js";
 export * from "./observe/index.js";

@@ -47,6 +47,9 @@ export class FleetPerformer {
         // Go walks its maps in an order nobody chose; a recording keeps the one drawn here.
         answer({ kind: "ordered", id: effect.id, orders: effect.counts.map(shuffled) });
         return;
+      case "http-response":
+        // Nobody asks a driven fleetd: it opens no port.
+        return;
       case "exit":
         this.#exited(effect.code);
         return;

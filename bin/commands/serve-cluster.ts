@@ -1,7 +1,9 @@
 import { createServer } from "node:net";
+import { FleetFront } from "../../adapters/fleet/index.js";
 import { MemberFront } from "../../adapters/serve/index.js";
 import type { NodeIndex } from "../../core/kernel/index.js";
 import { DURATION_MAX, type FaultPlan, type RunObserver, type Scenario } from "../../sim/index.js";
+import { statusAnswer } from "./serve-fleet.js";
 import { ServedWorld } from "./serve-world.js";
 
 export interface ServedClusterOptions {
@@ -11,6 +13,12 @@ export interface ServedClusterOptions {
   readonly speed: number;
   /** Of each host's member, by its index. */
   readonly ports: readonly number[];
+  /** First host's fleet API, the next `PORT_STEP` further; 0 for any. By default any that is free will do. */
+  readonly fleetPort?: number;
+  /** A host's fleet API has no port: the one that was asked for is taken. */
+  readonly fleetFailed?: (error: unknown) => void;
+  /** A host's fleet API can be reached for the first time. */
+  readonly fleetOpened?: (node: NodeIndex, address: string) => void;
   readonly observer?: RunObserver;
   readonly failed: (error: unknown) => void;
 }
@@ -25,6 +33,8 @@ export class ServedCluster {
   readonly world: ServedWorld;
   readonly #ports: readonly number[];
   readonly #doors: readonly Door[];
+  readonly #fleets: readonly FleetFront[];
+  readonly #fleetDoors: readonly Door[];
 
   constructor(options: ServedClusterOptions) {
     const { ports, scenario } = options;
@@ -33,7 +43,26 @@ export class ServedCluster {
       ...options,
       urlOf: (node) => `http://${this.addressOf(node)}`,
       changed: (node, serving) => void this.#doors[node]?.set(serving),
+      fleetChanged: (node, running) => void fleetDoors[node]?.set(running),
     });
+    this.#fleets = scenario.hosts.map(({ index }) => {
+      const { fleetPort } = options;
+      const first = fleetPort ?? FLEET_PORT;
+      const port = {
+        ask: this.world.askFleet.bind(this.world, index),
+        extension: statusAnswer.bind(null, this.world.simulation.hosts),
+      };
+      const wanted = first === 0 ? 0 : first + index * PORT_STEP;
+      return new FleetFront(port, wanted, fleetPort !== undefined);
+    });
+    const fleetDoors = this.#fleets.map(
+      (front, index) =>
+        new Door(
+          announced(front, index, options.fleetOpened),
+          options.fleetFailed ?? options.failed,
+        ),
+    );
+    this.#fleetDoors = fleetDoors;
     this.#doors = scenario.hosts.map(({ index }) => {
       const place = { host: "127.0.0.1", port: ports[index] ?? 0 } as const;
       return new Door(new MemberFront(this.world.member(index), place), options.failed);
@@ -45,6 +74,11 @@ export class ServedCluster {
     return `127.0.0.1:${this.#ports[node] ?? 0}`;
   }
 
+  /** Where a host's fleet API is, or was while its fleetd ran; null if it never did. */
+  fleetAddressOf(node: NodeIndex): string | null {
+    return this.#fleets[node]?.address ?? null;
+  }
+
   start(): void {
     this.world.start();
   }
@@ -52,17 +86,44 @@ export class ServedCluster {
   /** Time stands still, and every port is closed. */
   async stop(): Promise<void> {
     this.world.stop();
-    await Promise.all(this.#doors.map((door) => door.set(false)));
+    await Promise.all([...this.#doors, ...this.#fleetDoors].map((door) => door.set(false)));
   }
+}
+
+/** Hosts' ports are so far apart, as 2380 is where one expects peers. */
+export const PORT_STEP = 10;
+
+/** The port that fleet's documents open for its API. */
+const FLEET_PORT = 49_153;
+
+/** What a door opens and closes. */
+interface Front {
+  open(): Promise<void>;
+  close(): Promise<void>;
+}
+
+function announced(
+  front: FleetFront,
+  node: NodeIndex,
+  opened: ServedClusterOptions["fleetOpened"],
+): Front {
+  return {
+    close: () => front.close(),
+    open: async () => {
+      const known = front.address !== null;
+      await front.open();
+      if (!known && front.address !== null) opened?.(node, front.address);
+    },
+  };
 }
 
 /** A port that opens and closes, one change after the other. */
 class Door {
-  readonly #front: MemberFront;
+  readonly #front: Front;
   readonly #failed: (error: unknown) => void;
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(front: MemberFront, failed: (error: unknown) => void) {
+  constructor(front: Front, failed: (error: unknown) => void) {
     this.#front = front;
     this.#failed = failed;
   }

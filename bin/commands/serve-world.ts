@@ -1,5 +1,6 @@
 import type { AskOptions, Conversation, MemberPort } from "../../adapters/serve/index.js";
 import type { ClientReply, ClientRequest } from "../../core/etcd/index.js";
+import type { FleetHttpRequest, FleetHttpResponse } from "../../core/fleet/index.js";
 import type { HostState, Packet } from "../../core/host/index.js";
 import type { Micros, NodeIndex } from "../../core/kernel/index.js";
 import {
@@ -25,6 +26,8 @@ export interface ServedWorldOptions extends Omit<SimulationOptions, "outside"> {
   readonly urlOf: (node: NodeIndex) => string;
   /** A host's etcd process has begun, ended, or begun anew. */
   readonly changed: (node: NodeIndex, serving: boolean) => void;
+  /** A host's fleetd has begun, ended, or begun anew. */
+  readonly fleetChanged: (node: NodeIndex, running: boolean) => void;
   /** The world cannot go on: a defect of ours. */
   readonly failed: (error: unknown) => void;
 }
@@ -35,6 +38,12 @@ interface Talk {
   /** More than one reply may come. */
   readonly stream: boolean;
   readonly heard: (reply: ClientReply) => void;
+}
+
+/** A client of a host's fleetd that waits for an answer. */
+interface FleetTalk {
+  readonly node: NodeIndex;
+  readonly heard: (response: FleetHttpResponse) => void;
 }
 
 /** What waits for the client's side of a cut to heal: TCP would send it again. */
@@ -50,8 +59,10 @@ export class ServedWorld {
   readonly simulation: Simulation;
   readonly #options: ServedWorldOptions;
   readonly #talks = new Map<number, Talk>();
+  readonly #fleetTalks = new Map<number, FleetTalk>();
   readonly #replies: (() => void)[] = [];
   readonly #processes: string[] = [];
+  readonly #fleets: string[] = [];
   readonly #cutOff = new Map<NodeIndex, Held[]>();
   readonly #looks = new Set<{ at: Micros; readonly span: Micros; readonly task: () => void }>();
   #speed: number;
@@ -70,6 +81,7 @@ export class ServedWorld {
       ...options,
       outside: (node, packet) => {
         if (packet.kind === "etcd-response") this.#heard(node, packet);
+        else if (packet.kind === "fleet-response") this.#fleetHeard(node, packet);
       },
     });
   }
@@ -123,17 +135,29 @@ export class ServedWorld {
 
   /** Cuts the clients off from a host, or lets them reach it again; what was on its way then arrives. */
   cutClients(node: NodeIndex, cut: boolean): void {
+    if (cut === this.#cutOff.has(node)) return;
     if (cut) {
-      if (!this.#cutOff.has(node)) this.#cutOff.set(node, []);
+      // Nobody acknowledges what the member sends: TCP's window closes.
+      this.#stream(node, true);
+      this.#cutOff.set(node, []);
       return;
     }
     const held = this.#cutOff.get(node) ?? [];
     this.#cutOff.delete(node);
+    this.#stream(node, false);
     for (const one of held) {
       if (one.to === "host") this.#toHost(node, one.packet);
       else this.#replies.push(one.heard);
     }
     this.#pumpSoon();
+  }
+
+  #stream(node: NodeIndex, blocked: boolean): void {
+    for (const [call, talk] of this.#talks) {
+      if (talk.node === node && talk.stream) {
+        this.#toHost(node, { kind: "etcd-flow", call, blocked });
+      }
+    }
   }
 
   areClientsCut(node: NodeIndex): boolean {
@@ -157,6 +181,22 @@ export class ServedWorld {
         return { stop: () => void this.#looks.delete(look) };
       },
     };
+  }
+
+  /** Hands a host's fleetd a request; `heard` is called once, and never while this runs. */
+  askFleet(
+    node: NodeIndex,
+    request: FleetHttpRequest,
+    heard: (response: FleetHttpResponse) => void,
+  ): void {
+    if (isFleetRunning(this.simulation.hosts[node])) {
+      const call = ++this.#calls;
+      this.#fleetTalks.set(call, { node, heard });
+      this.#toHost(node, { kind: "fleet-request", call, request });
+    } else {
+      this.#replies.push(() => heard({ kind: "refused" }));
+      this.#pumpSoon();
+    }
   }
 
   #reachable(url: string): string {
@@ -196,7 +236,7 @@ export class ServedWorld {
   #toHost(node: NodeIndex, packet: Packet): void {
     const held = this.#cutOff.get(node);
     if (held !== undefined) held.push({ to: "host", packet });
-    else if (isServing(this.simulation.hosts[node])) {
+    else if (isThere(this.simulation.hosts[node], packet)) {
       this.intervene({ kind: "packet", host: node, packet });
     }
   }
@@ -210,6 +250,19 @@ export class ServedWorld {
       if (!talk.stream || !reply.ok) this.#talks.delete(call);
       talk.heard(reply);
     };
+    this.#toClient(node, heard);
+  }
+
+  #fleetHeard(node: NodeIndex, packet: Packet & { readonly kind: "fleet-response" }): void {
+    const { call, response } = packet;
+    this.#toClient(node, () => {
+      const talk = this.#fleetTalks.get(call);
+      this.#fleetTalks.delete(call);
+      talk?.heard(response);
+    });
+  }
+
+  #toClient(node: NodeIndex, heard: () => void): void {
     const held = this.#cutOff.get(node);
     if (held === undefined) this.#replies.push(heard);
     else held.push({ to: "client", heard });
@@ -276,9 +329,29 @@ export class ServedWorld {
     else this.#timer = setTimeout(() => this.#pump(), wait);
   }
 
+  /** Connections to a fleetd that is gone are closed. */
+  #noticeFleet(host: HostState): void {
+    const node = host.config.index;
+    const daemon = [...host.daemons.values()].find(({ name }) => name === "fleetd");
+    const process = isFleetRunning(host) ? `${host.boots}:${daemon?.pid ?? 0}` : "";
+    const before = this.#fleets[node] ?? "";
+    if (process === before) return;
+    this.#fleets[node] = process;
+    if (before !== "") {
+      for (const [call, talk] of this.#fleetTalks) {
+        if (talk.node !== node) continue;
+        this.#fleetTalks.delete(call);
+        this.#replies.push(() => talk.heard({ kind: "dropped" }));
+      }
+      this.#options.fleetChanged(node, false);
+    }
+    if (process !== "") this.#options.fleetChanged(node, true);
+  }
+
   /** Tells of processes that have come or gone; connections to one that is gone are forgotten. */
   #noticeProcesses(): void {
     for (const host of this.simulation.hosts) {
+      this.#noticeFleet(host);
       const node = host.config.index;
       const process = isServing(host) ? `${host.boots}:${host.etcd?.pid ?? 0}` : "";
       const before = this.#processes[node] ?? "";
@@ -293,6 +366,16 @@ export class ServedWorld {
       if (process !== "") this.#options.changed(node, true);
     }
   }
+}
+
+/** Whether a host's fleetd is there, so that its port is open. */
+export function isFleetRunning(host: HostState | undefined): boolean {
+  return host?.power === "up" && host.fleet !== null;
+}
+
+/** Whether the process that a packet is for is there. */
+function isThere(host: HostState | undefined, { kind }: Packet): boolean {
+  return kind === "fleet-request" ? isFleetRunning(host) : isServing(host);
 }
 
 /** Whether a host's etcd process is there and a member, so that its port is open. */

@@ -7,7 +7,7 @@ import { formatDiagnostic, type LogHeader, type LogRecord } from "../../core/ker
 import type { FaultPlan, Scenario } from "../../sim/index.js";
 import { formatTime } from "../../viz/index.js";
 import { CONTROL_FOLDER, CONTROL_SOCKET, listenForControl } from "./control-socket.js";
-import { PortTaken, reservePorts, ServedCluster, withoutEnd } from "./serve-cluster.js";
+import { PORT_STEP, PortTaken, reservePorts, ServedCluster, withoutEnd } from "./serve-cluster.js";
 import { Control, SPEED_MAX } from "./serve-control.js";
 import {
   accept,
@@ -25,14 +25,12 @@ interface ServeFlags extends ScenarioFlags, PlanFlags {
   readonly seed: number;
   readonly speed: number;
   readonly port: number;
+  readonly fleetPort?: number;
   readonly control?: string;
   readonly out?: string;
   readonly overwrite?: true;
   readonly quiet?: true;
 }
-
-/** Ports of members are so far apart, as 2380 is where one expects peers. */
-const PORT_STEP = 10;
 
 /** `orrery serve SCENARIO`: a simulated cluster that real clients can use. */
 export function serveCommand(): Command {
@@ -46,6 +44,11 @@ export function serveCommand(): Command {
       "first member's port, the next 10 further; 0: any free ones",
       wholeNumber(0, 65_535),
       2379,
+    )
+    .option(
+      "--fleet-port <n>",
+      "first host's fleet API, the next 10 further; 0: any free ones (default: 49153, or any)",
+      wholeNumber(0, 65_535),
     )
     .option(
       "--control <path>",
@@ -89,6 +92,14 @@ async function serve(path: string, flags: ServeFlags): Promise<void> {
     plan,
     speed: flags.speed,
     ports,
+    ...(flags.fleetPort === undefined ? {} : { fleetPort: flags.fleetPort }),
+    fleetFailed: (error) => {
+      const { message } = error instanceof Error ? error : new Error(String(error));
+      console.error(`fleet's API: ${message}; choose another --fleet-port, or --fleet-port 0`);
+      void stop(EXIT.badInput);
+    },
+    fleetOpened: (node, address) =>
+      console.log(`  ${scenario.hosts[node]?.name ?? ""}  fleet http://${address}`),
     observer: {
       record: (record) => {
         if ((log?.write(record) ?? null) !== null) void stop(EXIT.badInput);

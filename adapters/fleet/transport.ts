@@ -1,0 +1,146 @@
+import { request as httpRequest, type RequestOptions } from "node:http";
+import {
+  beginRequest,
+  type FleetHttpRequest,
+  type FleetHttpResponse,
+  nextStep,
+} from "../../core/fleet/index.js";
+import type { Micros } from "../../core/kernel/index.js";
+import type { EtcdV2Client } from "../etcd/index.js";
+
+/** The way to a fleet: to its API, to its etcd, or to a simulated one. */
+export interface FleetTransport {
+  /** Where it leads, as users wrote it. */
+  readonly name: string;
+  /** Carries one request out. Rejects with `Unreachable` when there is no answer. */
+  exchange(request: FleetHttpRequest): Promise<FleetHttpResponse>;
+  /** Lets time pass there; rejects with `Unreachable` when there is none left. */
+  sleep(ms: number): Promise<void>;
+  close(): void;
+}
+
+/** There is no answer, and why. */
+export class Unreachable extends Error {}
+
+/** An answer above this is not read to its end, bytes. */
+const BODY_MAX = 64 << 20;
+
+/** Where an API listens. */
+export type FleetEndpoint =
+  | { readonly kind: "unix"; readonly path: string }
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number };
+
+/** `unix:///var/run/fleet.sock` or `http://HOST:PORT`; null for anything else. */
+export function readFleetEndpoint(text: string): FleetEndpoint | null {
+  const unix = /^(?:unix|file):\/\/(\/.+)$/.exec(text)?.[1];
+  if (unix !== undefined) return { kind: "unix", path: unix };
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || url.protocol !== "http:" || url.pathname !== "/") return null;
+  return { kind: "tcp", host: url.hostname, port: Number(url.port || "80") };
+}
+
+/** fleet's API over HTTP, on a socket or a port; a request has `timeoutMs`. */
+export function httpTransport(
+  name: string,
+  endpoint: FleetEndpoint,
+  timeoutMs: number,
+): FleetTransport {
+  const place: RequestOptions =
+    endpoint.kind === "unix"
+      ? { socketPath: endpoint.path, host: "domain-sock" }
+      : { host: endpoint.host, port: endpoint.port };
+  return {
+    name,
+    exchange: (request) => exchange(name, place, request, timeoutMs),
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    close: () => {},
+  };
+}
+
+function exchange(
+  name: string,
+  place: RequestOptions,
+  { method, target, contentTypes, body }: FleetHttpRequest,
+  timeoutMs: number,
+): Promise<FleetHttpResponse> {
+  return new Promise((resolve, reject) => {
+    const bytes = Buffer.from(body, "latin1");
+    const type = contentTypes.length === 0 ? {} : { "Content-Type": contentTypes.join(", ") };
+    const headers = { ...type, "Content-Length": bytes.length };
+    const failed = (why: string): void => reject(new Unreachable(`${name}: ${why}`));
+    const sent = httpRequest({ ...place, method, path: target, headers, agent: false });
+    const timer = setTimeout(() => {
+      sent.destroy();
+      failed(`no answer within ${timeoutMs} ms`);
+    }, timeoutMs);
+    sent.on("error", (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
+      failed(reasonOf(error));
+    });
+    sent.on("response", (response) => {
+      const parts: Buffer[] = [];
+      let size = 0;
+      response.on("data", (part: Buffer) => {
+        size += part.length;
+        if (size > BODY_MAX) response.destroy(new Error("the answer is too large"));
+        else parts.push(part);
+      });
+      response.on("error", (error) => failed(error.message));
+      response.on("end", () => {
+        clearTimeout(timer);
+        resolve({
+          kind: "answer",
+          status: response.statusCode ?? 0,
+          headers: {},
+          body: Buffer.concat(parts).toString("utf8"),
+        });
+      });
+    });
+    sent.end(bytes);
+  });
+}
+
+function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case "ECONNREFUSED":
+      return "connection refused: nobody listens there";
+    case "ENOENT":
+      return "there is no such socket";
+    case "EACCES":
+      return "not allowed to use the socket";
+    case "ECONNRESET":
+      return "the connection was closed without an answer";
+    default:
+      return message;
+  }
+}
+
+/**
+ * A fleet by way of its etcd, as fleetctl's driver `etcd` reaches it: what the API server would do is
+ * done here. `timeout` is that of one request to etcd.
+ */
+export function etcdTransport(
+  name: string,
+  etcd: EtcdV2Client,
+  keyPrefix: string,
+  timeout: Micros,
+): FleetTransport {
+  return {
+    name,
+    exchange: async (request) => {
+      const begun = beginRequest(request, true);
+      if (begun.run === null) return begun.response;
+      for (;;) {
+        const step = nextStep({ keyPrefix, profile: "fixed" }, begun.run);
+        if (step.call === null) return step.response;
+        const reply = await etcd.ask(step.call, timeout);
+        if (!reply.ok && "unreachable" in reply) {
+          throw new Unreachable(`etcd at ${name}: ${reply.unreachable}`);
+        }
+        begun.run.replies.push(reply);
+      }
+    },
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    close: () => etcd.close(),
+  };
+}

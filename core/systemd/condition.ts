@@ -1,25 +1,7 @@
+import type { Condition } from "./condition-config.js";
 import type { Dispatch } from "./context.js";
 import { directoryHasEntries, isDirectory, pathExists, pathMatches } from "./files.js";
 import type { Unit } from "./state.js";
-
-/** What a Condition…= or Assert…= of the filesystem asks. */
-export const CONDITION_KINDS = [
-  "PathExists",
-  "PathExistsGlob",
-  "PathIsDirectory",
-  "DirectoryNotEmpty",
-  "FileNotEmpty",
-] as const;
-
-/** A Condition…= or Assert…= on a path. */
-export interface Condition {
-  readonly kind: (typeof CONDITION_KINDS)[number];
-  readonly path: string;
-  readonly negated: boolean;
-  /** With `|`: one of these suffices. */
-  readonly trigger: boolean;
-  readonly assert: boolean;
-}
 
 /** Conditions hold when all plain ones do, and one of those marked `|` if there are any. */
 export function conditionsHold(dispatch: Dispatch, unit: Unit, assert: boolean): boolean {

@@ -1,6 +1,6 @@
 import type { Micros } from "../kernel/index.js";
 import type { JobMode } from "./client.js";
-import { CONDITION_KINDS, type Condition } from "./condition.js";
+import { CONDITION_KINDS, type Condition } from "./condition-config.js";
 import type { Dependency } from "./dependency.js";
 import { type MountConfig, readMount, zeroMount } from "./mount-config.js";
 import { parseUnitName, type SpecifierContext, type UnitName, type UnitType } from "./names.js";

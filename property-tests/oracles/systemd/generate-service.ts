@@ -1,9 +1,7 @@
-import { chance, type Generator, nextBetween, pick } from "../../../core/kernel/index.js";
+import { type Generator, nextBetween, pick } from "../../../core/kernel/index.js";
 import { PROGRAM } from "./behaviour.js";
-import type { Theme } from "./generate.js";
+import { percent, type Theme } from "./themes.js";
 import { FILES } from "./unit-set.js";
-
-const percent = (g: Generator, parts: number): boolean => chance(g, parts * 10_000);
 
 const TYPES = [
   "simple",

@@ -1,5 +1,4 @@
 import {
-  chance,
   createGenerator,
   type Generator,
   nextBetween,
@@ -7,23 +6,8 @@ import {
   pick,
 } from "../../../core/kernel/index.js";
 import { generateService } from "./generate-service.js";
+import { percent, THEMES, type Theme } from "./themes.js";
 import { FILES, fifoOf, type JobAction, type SetUnit, type UnitSet } from "./unit-set.js";
-
-const percent = (g: Generator, parts: number): boolean => chance(g, parts * 10_000);
-
-/** What a set is mostly about. */
-export const THEMES = [
-  "dependencies",
-  "failures",
-  "restarts",
-  "timeouts",
-  "modes",
-  "triggers",
-  "cycles",
-  "everything",
-] as const;
-
-export type Theme = (typeof THEMES)[number];
 
 /** Set `number` of a seed. Of sets that turn out to hang on time, the next `attempt` is taken. */
 export function generateSet(

@@ -1,4 +1,4 @@
-import { compareSet, type Prepared, prepare } from "./oracle.js";
+import { compareSet, type Prepared, prepare } from "./prepare.js";
 import type { RealSystemd } from "./real.js";
 import type { SetUnit, UnitSet } from "./unit-set.js";
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { generateSet } from "./generate.js";
 import { runOnModel } from "./model.js";
-import { prepareSet } from "./oracle.js";
 import { common, difference, outcomeOf, type Told } from "./outcome.js";
+import { prepareSet } from "./prepare.js";
 import { generateUnitFile } from "./unit-files.js";
 import type { UnitSet } from "./unit-set.js";
 

@@ -1,18 +1,11 @@
-import {
-  chance,
-  createGenerator,
-  type Generator,
-  nextBetween,
-  pick,
-} from "../../../core/kernel/index.js";
+import { createGenerator, type Generator, nextBetween, pick } from "../../../core/kernel/index.js";
+import { percent } from "./themes.js";
 
 /** A unit file, good or bad. */
 export interface GeneratedFile {
   readonly name: string;
   readonly text: string;
 }
-
-const percent = (g: Generator, parts: number): boolean => chance(g, parts * 10_000);
 
 const TYPES = [
   "service",

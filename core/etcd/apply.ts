@@ -250,6 +250,9 @@ function applyMembership(
   const asker = settle(run, context.origin);
   if (asker === null) return;
   const id = wanted.change === "add" ? wanted.member.id : wanted.id;
+  // A member that passed a promotion on does not know this refusal, and asks again until its time is up.
+  const isFinal = wanted.change !== "promote" || !membership.removed.has(id);
+  if (asker.peer !== 0 && !isFinal) return;
   const answer = refusal ?? clusterAnswer(run, OP_OF_CHANGE[wanted.change], id);
   reply(asker, answer, true, out);
 }

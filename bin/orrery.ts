@@ -31,10 +31,12 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   replay: async () => (await import("./commands/replay.js")).replayCommand(),
   log: async () => (await import("./commands/log.js")).logCommand(),
   verify: async () => (await import("./commands/verify.js")).verifyCommand(),
+  lint: async () => (await import("./commands/lint.js")).lintCommand(),
   observe: async () => (await import("./commands/observe.js")).observeCommand(),
   drive: async () => (await import("./commands/drive.js")).driveCommand(),
   serve: async () => (await import("./commands/serve.js")).serveCommand(),
   ctl: async () => (await import("./commands/ctl.js")).ctlCommand(),
+  fleet: async () => (await import("./commands/fleet.js")).fleetCommand(),
 };
 
 // Loading all of them takes longer than most runs do, so only the one that is asked for is loaded.

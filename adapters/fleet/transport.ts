@@ -1,4 +1,5 @@
 import { request as httpRequest, type RequestOptions } from "node:http";
+import type { EtcdReply, V2Request } from "../../core/etcd/client.js";
 import {
   beginRequest,
   type FleetHttpRequest,
@@ -14,6 +15,8 @@ export interface FleetTransport {
   readonly name: string;
   /** Carries one request out. Rejects with `Unreachable` when there is no answer. */
   exchange(request: FleetHttpRequest): Promise<FleetHttpResponse>;
+  /** Asks the fleet's etcd; null where there is no way to it. */
+  readonly etcd: ((request: V2Request) => Promise<EtcdReply>) | null;
   /** Lets time pass there; rejects with `Unreachable` when there is none left. */
   sleep(ms: number): Promise<void>;
   close(): void;
@@ -51,6 +54,7 @@ export function httpTransport(
       : { host: endpoint.host, port: endpoint.port };
   return {
     name,
+    etcd: null,
     exchange: (request) => exchange(name, place, request, timeoutMs),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     close: () => {},
@@ -115,6 +119,12 @@ function reasonOf({ code, message }: NodeJS.ErrnoException): string {
   }
 }
 
+const UNREACHABLE = {
+  refused: "connection refused: nobody listens there",
+  closed: "the connection was closed without an answer",
+  timeout: "no answer in time",
+} as const;
+
 /**
  * A fleet by way of its etcd, as fleetctl's driver `etcd` reaches it: what the API server would do is
  * done here. `timeout` is that of one request to etcd.
@@ -125,19 +135,21 @@ export function etcdTransport(
   keyPrefix: string,
   timeout: Micros,
 ): FleetTransport {
+  const ask = async (request: V2Request): Promise<EtcdReply> => {
+    const reply = await etcd.ask(request, timeout);
+    if (reply.ok || !("unreachable" in reply)) return reply;
+    throw new Unreachable(`etcd at ${name}: ${UNREACHABLE[reply.unreachable]}`);
+  };
   return {
     name,
+    etcd: ask,
     exchange: async (request) => {
       const begun = beginRequest(request, true);
       if (begun.run === null) return begun.response;
       for (;;) {
         const step = nextStep({ keyPrefix, profile: "fixed" }, begun.run);
         if (step.call === null) return step.response;
-        const reply = await etcd.ask(step.call, timeout);
-        if (!reply.ok && "unreachable" in reply) {
-          throw new Unreachable(`etcd at ${name}: ${reply.unreachable}`);
-        }
-        begun.run.replies.push(reply);
+        begun.run.replies.push(await ask(step.call));
       }
     },
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),

@@ -209,7 +209,8 @@ function allUnits(config: CloudConfig): Unit[] {
 
 const NETWORK_TYPES = new Set(["network", "netdev", "link"]);
 
-const isNetwork = (name: string) =>
+/** Whether a unit is networkd's: its file goes elsewhere, and it takes no command and no `enable`. */
+export const isNetwork = (name: string): boolean =>
   NETWORK_TYPES.has(name.slice(name.lastIndexOf(".") + 1)) && name.includes(".");
 
 /** @throws ApplyFailure on a command that systemd does not have, once it is reached */

@@ -11,6 +11,14 @@ export {
   type Variable,
   variableValues,
 } from "./substitute.js";
+export {
+  type EmbeddedUnit,
+  embeddedUnits,
+  findTraps,
+  TRAPS,
+  type Trap,
+  type TrapFinding,
+} from "./traps.js";
 export { checkUpdate, renderUpdateConf } from "./update-conf.js";
 export {
   classifyUserData,

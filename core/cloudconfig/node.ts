@@ -21,6 +21,14 @@ export interface Node {
   readonly leaf: Leaf;
 }
 
+/** The node that is not there. */
+export const NOTHING: Node = { name: "", line: 0, children: [], leaf: null };
+
+/** A node's child by name, or `NOTHING`. */
+export function child(node: Node, name: string): Node {
+  return node.children.find((candidate) => candidate.name === name) ?? NOTHING;
+}
+
 /**
  * Where the lines of a text could be keys or list items. The original looks for a key line by line
  * from the line of its parent on, by text alone; this does the same with indexes.

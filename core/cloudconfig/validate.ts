@@ -1,10 +1,12 @@
 import { decodeContent } from "./content.js";
 import { decodeStrong, decodeWeak } from "./decode.js";
 import {
+  child,
   coerce,
   isCompatible,
   type Leaf,
   Lines,
+  NOTHING,
   type Node,
   reflectString,
   weakNode,
@@ -12,7 +14,7 @@ import {
 import { formatFloat, quote } from "./scalar.js";
 import { CLOUD_CONFIG, type Field, humanType, type Schema } from "./schema.js";
 import { isRequestUri } from "./uri.js";
-import { readYaml, YamlError, type YamlTree } from "./yaml.js";
+import { readYaml, YamlError } from "./yaml.js";
 
 /** One line of the validator's report. */
 export interface Entry {
@@ -95,20 +97,26 @@ export function validateCloudConfig(text: string): Report {
   }
 }
 
-const NOTHING: Node = { name: "", line: 0, children: [], leaf: null };
-
 function parse(text: string, entries: Entry[]): Node {
-  let tree: YamlTree;
   try {
-    tree = readYaml(text);
-    const weak = weakNode(decodeWeak(tree), new Lines(text));
-    return coerce(weak, decodeStrong(tree, CLOUD_CONFIG), CLOUD_CONFIG);
+    return configNodes(text);
   } catch (error) {
     if (!(error instanceof YamlError)) throw error;
     const { line, message } = error;
     entries.push({ line, severity: "error", message, syntax: true });
     return NOTHING;
   }
+}
+
+/**
+ * A cloud-config as nodes that know their lines.
+ *
+ * @throws YamlError when the text is not YAML
+ */
+export function configNodes(text: string): Node {
+  const tree = readYaml(text);
+  const weak = weakNode(decodeWeak(tree), new Lines(text));
+  return coerce(weak, decodeStrong(tree, CLOUD_CONFIG), CLOUD_CONFIG);
 }
 
 class Reporter {
@@ -131,9 +139,6 @@ class Reporter {
 }
 
 type Rule = (root: Node, report: Reporter) => void;
-
-const child = (node: Node, name: string): Node =>
-  node.children.find((candidate) => candidate.name === name) ?? NOTHING;
 
 const checkDiscoveryUrl: Rule = (root, report) => {
   const node = child(child(child(root, "coreos"), "etcd"), "discovery");

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
-import type { Parsed } from "../../core/kernel/index.js";
+import type { Diagnostic, Parsed } from "../../core/kernel/index.js";
 import type { ReadFile } from "./include.js";
 import { parseScenario } from "./parse.js";
 import type { Scenario } from "./scenario.js";
@@ -14,28 +14,28 @@ export function loadScenario(
   path: string,
   options: { readonly invariants?: readonly string[] } = {},
 ): Parsed<Scenario> {
-  const read = readBounded(path);
-  if (!read.ok) {
-    const position = { file: path, line: 1, column: 1 };
-    const advice = "Check the path and its permissions.";
-    const expected = "a readable scenario file";
-    return {
-      ok: false,
-      diagnostics: [
-        {
-          code: "E_FILE_UNREADABLE",
-          severity: "error",
-          position,
-          found: read.reason,
-          expected,
-          advice,
-        },
-      ],
-    };
-  }
-  const text = decodeText(read.bytes, path);
+  const text = readText(path, "a readable scenario file");
   if (!text.ok) return text;
   return parseScenario(text.value, { ...options, file: path, readFile: readBeside(path) });
+}
+
+/** The text of a file that somebody named, within the limits of `decodeText`. */
+export function readText(path: string, expected = "a readable file"): Parsed<string> {
+  const read = readBounded(path);
+  if (read.ok) return decodeText(read.bytes, path);
+  return { ok: false, diagnostics: [unreadable(path, read.reason, expected)] };
+}
+
+/** A file or folder that cannot be had, for a reason in words or as an exception. */
+export function unreadable(path: string, why: unknown, expected: string): Diagnostic {
+  return {
+    code: "E_FILE_UNREADABLE",
+    severity: "error",
+    position: { file: path, line: 1, column: 1 },
+    found: typeof why === "string" ? why : reasonOf(why),
+    expected,
+    advice: "Check the path and its permissions.",
+  };
 }
 
 /** Reads files in the folder of `path`, for `parseScenario`. */

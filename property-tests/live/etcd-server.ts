@@ -88,6 +88,13 @@ export class EtcdServer {
   async start(): Promise<void> {
     const child = spawn(this.#program, this.#arguments, { stdio: "ignore" });
     this.#child = child;
+    // Whatever ends this process, etcd does not stay behind.
+    const end = (): void => {
+      child.kill("SIGKILL");
+      rmSync(this.#folder, { recursive: true, force: true });
+    };
+    process.once("exit", end);
+    child.once("exit", () => process.off("exit", end));
     let failure: string | null = null;
     child.once("error", (error) => {
       failure = error.message;

@@ -106,4 +106,7 @@ async function main(): Promise<number> {
   return report.difference === null ? 0 : 1;
 }
 
+// Programs that an oracle has started end with it.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
 process.exitCode = await main();

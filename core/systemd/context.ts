@@ -118,6 +118,8 @@ export function activeState(unit: Unit): ActiveState {
     case "mounting":
     case "mounting-done":
       return "activating";
+    case "remounting":
+      return "reloading";
     case "unmounting":
       return "deactivating";
     default:

@@ -50,7 +50,10 @@ function stub(name: UnitName): Unit {
       name.type === "socket"
         ? { state: "dead", result: "success", traffic: false, limit: newLimit() }
         : null,
-    mount: name.type === "mount" ? { state: "dead", result: "success", controlPid: 0 } : null,
+    mount:
+      name.type === "mount"
+        ? { state: "dead", result: "success", reloadFailed: false, controlPid: 0 }
+        : null,
     active: false,
     startLimit: newLimit(),
     startLimitHit: false,

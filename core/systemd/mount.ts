@@ -9,7 +9,8 @@ function setMountState(dispatch: Dispatch, unit: Unit, state: MountRuntime["stat
   const before = activeState(unit);
   unit.mount.state = state;
   announce(dispatch, unit);
-  dispatch.changed(unit, before, { reloadFailed: false, willRestart: false });
+  const { reloadFailed } = unit.mount;
+  dispatch.changed(unit, before, { reloadFailed, willRestart: false });
 }
 
 /** mount_start: runs mount(8). */
@@ -23,8 +24,22 @@ export function startMount(dispatch: Dispatch, unit: Unit): StartOutcome {
   if (type !== "") argv.push("-t", type);
   if (options !== "") argv.push("-o", options);
   mount.result = "success";
+  mount.reloadFailed = false;
   mount.controlPid = spawnProcess(dispatch, unit, "mount", argv, {});
   setMountState(dispatch, unit, "mounting");
+  return "started";
+}
+
+/** mount_reload: mounts again with the unit's options. */
+export function reloadMount(dispatch: Dispatch, unit: Unit): StartOutcome {
+  const { mount, config } = unit;
+  if (mount === null || config.mount === null) return "failed";
+  const { what, where, type, options } = config.mount;
+  const again = options === "" ? "remount" : `remount,${options}`;
+  const argv = ["/usr/bin/mount", what, where, ...(type === "" ? [] : ["-t", type]), "-o", again];
+  mount.controlPid = spawnProcess(dispatch, unit, "mount", argv, {});
+  mount.reloadFailed = false;
+  setMountState(dispatch, unit, "remounting");
   return "started";
 }
 
@@ -33,7 +48,7 @@ export function stopMount(dispatch: Dispatch, unit: Unit): StartOutcome {
   const { mount, config } = unit;
   if (mount === null) return "failed";
   if (mount.state === "unmounting") return "started";
-  if (mount.state === "mounting") {
+  if (mount.state === "mounting" || mount.state === "remounting") {
     dispatch.out.effects.push({ kind: "kill", pid: mount.controlPid, signal: "SIGTERM" });
     return "started";
   }
@@ -54,6 +69,11 @@ export function mountExited(
   if (mount === null || pid !== mount.controlPid) return;
   mount.controlPid = 0;
   const result: UnitResult = code === 0 ? "success" : code === null ? "signal" : "exit-code";
+  if (mount.state === "remounting") {
+    mount.reloadFailed = result !== "success";
+    setMountState(dispatch, unit, "mounted");
+    return;
+  }
   if (mount.result === "success") mount.result = result;
   if (mount.state === "mounting") {
     if (result !== "success") setMountState(dispatch, unit, "failed");

@@ -84,8 +84,10 @@ export interface SocketRuntime {
 
 /** What a mount unit does at run time. mount and umount are control processes of the unit. */
 export interface MountRuntime {
-  state: "dead" | "mounting" | "mounting-done" | "mounted" | "unmounting" | "failed";
+  state: "dead" | "mounting" | "mounting-done" | "mounted" | "remounting" | "unmounting" | "failed";
   result: UnitResult;
+  /** The last reload did not work; the mount stays as it was. */
+  reloadFailed: boolean;
   controlPid: number;
 }
 

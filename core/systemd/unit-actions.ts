@@ -9,7 +9,7 @@ import {
   isAfter,
   isInactiveOrFailed,
 } from "./context.js";
-import { startMount, stopMount } from "./mount.js";
+import { reloadMount, startMount, stopMount } from "./mount.js";
 import type { StartOutcome } from "./outcome.js";
 import { enterPathDead, startPath } from "./path.js";
 import { mayStartService, reloadService, serviceOf, startService, stopService } from "./service.js";
@@ -86,6 +86,7 @@ export function reloadUnit(dispatch: Dispatch, unit: Unit): StartOutcome {
   if (state !== "active") return "invalid";
   const service = serviceOf(dispatch, unit);
   if (service !== null) return reloadService(service);
+  if (unit.mount !== null) return reloadMount(dispatch, unit);
   // Nothing of its own to reload, but others to pass it on to: that was done with the job.
   dispatch.changed(unit, state, { reloadFailed: false, willRestart: false });
   return "started";
@@ -94,6 +95,7 @@ export function reloadUnit(dispatch: Dispatch, unit: Unit): StartOutcome {
 /** Whether a reload has something to do: a service's own, any other unit's for those it passes it on to. */
 export function canReload(unit: Unit): boolean {
   if (unit.service !== null) return (unit.config.service?.commands.ExecReload.length ?? 0) > 0;
+  if (unit.mount !== null) return true;
   return (unit.edges.get("propagatesReloadTo")?.size ?? 0) > 0;
 }
 

@@ -40,6 +40,9 @@ export async function bootContainer(say: (line: string) => void): Promise<Contai
     network: "10.79.0",
   };
   await labDown(settings);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => void labDown(settings).finally(() => process.exit(1)));
+  }
   try {
     const [host] = await labUp(settings, 1, say);
     if (host === undefined) throw new Error("the lab booted no host");

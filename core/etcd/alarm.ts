@@ -1,7 +1,6 @@
 import { RaftPanic } from "../raft/index.js";
 import type { Alarm, AlarmRequest, AlarmType } from "./maintenance-api.js";
 import type { EtcdProfile } from "./profile.js";
-import type { Running } from "./state.js";
 
 /** Alarms that members raised, under `alarm/member`; replicated. Source: etcd etcdserver/api/v3alarm. */
 export type AlarmStore = Map<string, Alarm>;
@@ -14,6 +13,12 @@ export interface Applier {
   capped: boolean;
   /** Nothing at all. */
   corrupt: boolean;
+}
+
+/** What alarms change of a member. */
+interface Guarded {
+  readonly stores: { readonly alarms: AlarmStore };
+  applier: Applier;
 }
 
 /** The id that stands for no member. */
@@ -43,7 +48,7 @@ export function applierFor(alarms: AlarmStore): Applier {
  * @throws RaftPanic where etcd 3.4 ends, now and at every start: on an alarm of no type and no member
  */
 export function applyAlarm(
-  run: Pick<Running, "stores" | "applier">,
+  run: Guarded,
   profile: EtcdProfile,
   { action, member, alarm }: AlarmRequest,
 ): Alarm[] {
@@ -74,7 +79,7 @@ export function applyAlarm(
  * and brings all of that back when the last alarm of a type goes, whatever other alarms there are.
  */
 function switchApplier(
-  run: Pick<Running, "applier">,
+  run: Guarded,
   alarm: Exclude<AlarmType, "none">,
   before: number,
   after: number,

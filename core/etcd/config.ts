@@ -1,7 +1,12 @@
 import { type Bytes, MILLISECOND, MINUTE, type Micros } from "../kernel/index.js";
 import type { BackendContent } from "./backend-rows.js";
 import { type EtcdProfile, profileOf } from "./profile.js";
-import { QUOTA_BYTES, REQUEST_BYTES_MAX } from "./quota.js";
+
+/** --quota-backend-bytes unless told otherwise; a negative one switches the quota off. */
+const QUOTA_BYTES: Bytes = 2 * 1024 * 1024 * 1024;
+
+/** --max-request-bytes unless told otherwise. */
+const REQUEST_BYTES_MAX: Bytes = 1.5 * 1024 * 1024;
 
 /** A member that a cluster begins with. */
 export interface InitialMember {

@@ -13,7 +13,7 @@ import {
   setHardState,
 } from "../raft/index.js";
 import type { LogData } from "./log-data.js";
-import type { Scar } from "./scars.js";
+import type { Scar } from "./moments.js";
 import type { StoreImage } from "./snapshot.js";
 
 /** Who wrote the WAL: its first record. Ids in hex. */

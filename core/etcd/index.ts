@@ -29,7 +29,7 @@ export { V2_ERROR_MESSAGE, type V2ErrorCode, v2Failure } from "./v2-error.js";
 export { applyV2Command, parseV2Request, type V2Command, type V2Parsed } from "./v2-request.js";
 export { v2Digest } from "./v2-snapshot.js";
 export type { V2Count, V2Counted, V2Stats } from "./v2-stats.js";
-export type { V2Notice } from "./v2-watch.js";
+export { removeWatcher, type V2Notice } from "./v2-watch.js";
 export * from "./v2store.js";
 export type * from "./v3-api.js";
 export * from "./view.js";

@@ -13,12 +13,6 @@ export const LIMIT_ERROR = {
   corrupt: v3Failure("DataLoss", "etcdserver: corrupt cluster"),
 } as const;
 
-/** --quota-backend-bytes unless told otherwise; a negative one switches the quota off. */
-export const QUOTA_BYTES: Bytes = 2 * 1024 * 1024 * 1024;
-
-/** --max-request-bytes unless told otherwise. */
-export const REQUEST_BYTES_MAX: Bytes = 1.5 * 1024 * 1024;
-
 /** How far applying may lag behind committing before requests are refused. */
 export const APPLY_LAG_MAX = 5000;
 

@@ -1,8 +1,6 @@
-import type { Micros, Out } from "../kernel/index.js";
+import type { Out } from "../kernel/index.js";
 import type { V2Response } from "./client.js";
 import type { ClientReply, EtcdEffect, EtcdFact } from "./events.js";
-import { raftIdOf } from "./membership.js";
-import { connectedSince } from "./messages.js";
 import type { Asker, PendingRequest, Running } from "./state.js";
 import { v2Failure } from "./v2-error.js";
 import {
@@ -82,28 +80,4 @@ export function failRequest(
 ): void {
   if (purpose === "v2") reply(asker, v2Failure(300, error, 0), true, out);
   else reply(asker, v3Failure("Unavailable", error), true, out);
-}
-
-/**
- * Why a request timed out, as far as etcd tells: a leader elected after it began is the suspect, or a connection
- * to the leader, or of the leader to a quorum, that has not stood all the time.
- */
-export function timeoutText(
-  run: Running,
-  since: Micros,
-  electionTimeout: Micros,
-  now: Micros,
-): string {
-  const { electedAt } = run;
-  if (electedAt !== null && since < electedAt && since > electedAt - 2 * electionTimeout) {
-    return SERVER_ERROR.timeoutLeaderFail;
-  }
-  const { lead } = run.node;
-  if (lead === 0) return SERVER_ERROR.timeout;
-  const members = [...run.stores.membership.members.keys()].map(raftIdOf);
-  const isConnected =
-    lead === run.id
-      ? connectedSince(run, members, since, now) > Math.floor(members.length / 2)
-      : connectedSince(run, [lead], since, now) === 1;
-  return isConnected ? SERVER_ERROR.timeout : SERVER_ERROR.timeoutConnectionLost;
 }

@@ -11,7 +11,7 @@ import type { EtcdRole, EtcdStimulus } from "./events.js";
 import type { LeaseCalls } from "./lease-calls.js";
 import type { LogData } from "./log-data.js";
 import type { MaintenanceRequest } from "./maintenance-api.js";
-import type { Moments } from "./scars.js";
+import type { Moments } from "./moments.js";
 import type { StoreImage, Stores } from "./snapshot.js";
 import type { RangeRequest, TxnRequest, V3Failure, V3Request } from "./v3-api.js";
 import type { WatchHub } from "./watch.js";

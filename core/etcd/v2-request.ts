@@ -2,7 +2,7 @@ import { type Micros, SECOND, type Sink, unreachable } from "../kernel/index.js"
 import type { Revision, V2Request, V2Response } from "./client.js";
 import { type V2Failure, v2Failure } from "./v2-error.js";
 import { cleanKey } from "./v2-path.js";
-import { countV2 } from "./v2-stats.js";
+import { countV2, type V2Counted } from "./v2-stats.js";
 import type { V2Notice } from "./v2-watch.js";
 import {
   type V2Comparison,
@@ -152,9 +152,21 @@ export function applyV2Command(
   notices: Sink<V2Notice>,
 ): V2Response {
   const response = perform(store, command, now, notices);
-  countV2(store.stats, command.op, response.ok);
+  countV2(store.stats, COUNTED[command.op], response.ok);
   return response;
 }
+
+/** What requests count as. */
+const COUNTED = {
+  get: "get",
+  set: "set",
+  create: "create",
+  "create-in-order": "create",
+  update: "update",
+  delete: "delete",
+  "compare-and-swap": "compareAndSwap",
+  "compare-and-delete": "compareAndDelete",
+} as const satisfies Record<V2Command["op"], V2Counted>;
 
 function perform(
   store: V2Store,

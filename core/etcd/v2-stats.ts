@@ -1,5 +1,3 @@
-import type { V2Command } from "./v2-request.js";
-
 /** How often a kind of request on the v2 keys was granted and refused. */
 export interface V2Count {
   success: number;
@@ -50,20 +48,9 @@ export function copyOfV2Stats({ counts, expired }: V2Stats): V2Stats {
   return { ...copy, expired };
 }
 
-const COUNTED = {
-  get: "get",
-  set: "set",
-  create: "create",
-  "create-in-order": "create",
-  update: "update",
-  delete: "delete",
-  "compare-and-swap": "compareAndSwap",
-  "compare-and-delete": "compareAndDelete",
-} as const satisfies Record<V2Command["op"], V2Counted>;
-
 /** Counts a request that was answered. */
-export function countV2(stats: V2Stats, op: V2Command["op"], ok: boolean): void {
-  const count = stats.counts[COUNTED[op]];
+export function countV2(stats: V2Stats, counted: V2Counted, ok: boolean): void {
+  const count = stats.counts[counted];
   if (ok) count.success++;
   else count.fail++;
 }

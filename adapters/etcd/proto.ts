@@ -90,8 +90,12 @@ const SERVICES: Readonly<Record<string, Readonly<Record<string, MethodSpec>>>> =
   },
 };
 
-/** Loads the definition. 64-bit integers become decimal strings: a JavaScript number cannot hold all of them. */
-export function etcdPackage(): PackageDefinition {
+/**
+ * Loads the definition. 64-bit integers become decimal strings: a JavaScript number cannot hold all of them.
+ *
+ * @param defaults - whether fields that are not on the wire are there with their zeros
+ */
+export function etcdPackage(defaults = true): PackageDefinition {
   const packages = new Map<string, Record<string, object>>();
   for (const [name, messages] of Object.entries(MESSAGES)) packages.set(name, { ...messages });
   for (const [service, methods] of Object.entries(SERVICES)) {
@@ -103,17 +107,20 @@ export function etcdPackage(): PackageDefinition {
   for (const [name, contents] of packages) nest(nested, name.split("."), contents);
   return fromJSON(
     { nested },
-    { keepCase: true, longs: String, enums: String, defaults: true, oneofs: true },
+    { keepCase: true, longs: String, enums: String, defaults, oneofs: true },
   );
 }
 
 let loaded: ReadonlyMap<string, MethodDefinition<object, object>> | null = null;
 
-/** Every method by its path, such as `/etcdserverpb.KV/Range`. Loaded when first asked for. */
+/**
+ * Every method by its path, such as `/etcdserverpb.KV/Range`, without defaults: etcd tells an empty field that is
+ * there from one that is not. Loaded when first asked for.
+ */
 export function etcdMethods(): ReadonlyMap<string, MethodDefinition<object, object>> {
   if (loaded !== null) return loaded;
   const methods = new Map<string, MethodDefinition<object, object>>();
-  for (const service of Object.values(etcdPackage())) {
+  for (const service of Object.values(etcdPackage(false))) {
     if ("format" in service) continue;
     for (const method of Object.values(service)) methods.set(method.path, method);
   }

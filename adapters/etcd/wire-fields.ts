@@ -2,7 +2,7 @@ import type { ResponseHeader } from "../../core/etcd/v3-api.js";
 
 /**
  * A protobuf message as the loader of proto.ts reads and writes it: field names as in the proto, bytes
- * as Buffers, 64-bit integers as decimal texts, enumerations by name, absent messages null or missing.
+ * as Buffers, 64-bit integers as decimal texts, enumerations by name. What is not on the wire is missing.
  * The readers below take a field's zero for whatever else stands there, so no message can break them.
  */
 export type Wire = Readonly<Record<string, unknown>>;

@@ -29,7 +29,7 @@ const range: Call<"kv-range"> = {
   path: "/etcdserverpb.KV/Range",
   writeRequest: (request) => ({
     key: bytes(request.key),
-    range_end: bytes(request.rangeEnd ?? ""),
+    ...rangeEndMessage(request.rangeEnd),
     limit: String(request.limit ?? 0),
     revision: String(request.revision ?? 0),
     sort_order: (request.sortOrder ?? "none").toUpperCase(),
@@ -42,11 +42,7 @@ const range: Call<"kv-range"> = {
     min_create_revision: String(request.minCreateRevision ?? 0),
     max_create_revision: String(request.maxCreateRevision ?? 0),
   }),
-  readRequest: (message) => ({
-    op: "kv-range",
-    key: bytesAt(message, "key"),
-    ...rangeOptions(message),
-  }),
+  readRequest: (message) => readRange(message, false),
   writeResult: (result) => ({
     kvs: result.kvs.map(keyValueMessage),
     more: result.more,
@@ -59,6 +55,21 @@ const range: Call<"kv-range"> = {
     count: intAt(message, "count"),
   }),
 };
+
+/**
+ * Left out when there is none: etcd takes an end that is there and empty for "\0", everything from the
+ * key on, as long as the request does not go through the log, which drops what is empty.
+ */
+function rangeEndMessage(rangeEnd = ""): Wire {
+  return rangeEnd === "" ? {} : { range_end: bytes(rangeEnd) };
+}
+
+function readRangeEnd(message: Wire, logged: boolean): string {
+  const given = message.range_end;
+  return !logged && given instanceof Uint8Array && given.length === 0
+    ? "\0"
+    : bytesAt(message, "range_end");
+}
 
 /** A number without a name sorts as if it were not given, as in etcd 3.4. */
 const SORT_ORDERS = {
@@ -75,12 +86,17 @@ const SORT_TARGETS = {
   VALUE: "value",
 } as const satisfies Record<string, SortTarget>;
 
-function rangeOptions(message: Wire): Omit<RangeRequest, "op" | "key"> {
+/** @param logged - it is part of a transaction that writes, and so goes through the log */
+function readRange(message: Wire, logged: boolean): RangeRequest {
+  return { op: "kv-range", key: bytesAt(message, "key"), ...rangeOptions(message, logged) };
+}
+
+function rangeOptions(message: Wire, logged: boolean): Omit<RangeRequest, "op" | "key"> {
   const order = choiceAt<SortOrder>(message, "sort_order", SORT_ORDERS, "none");
   const target = choiceAt<SortTarget>(message, "sort_target", SORT_TARGETS, "key");
   return {
     ...present({
-      rangeEnd: bytesAt(message, "range_end"),
+      rangeEnd: readRangeEnd(message, logged),
       limit: intAt(message, "limit"),
       revision: intAt(message, "revision"),
       serializable: flagAt(message, "serializable"),
@@ -128,7 +144,7 @@ const deleteRange: Call<"kv-delete-range"> = {
   path: "/etcdserverpb.KV/DeleteRange",
   writeRequest: (request) => ({
     key: bytes(request.key),
-    range_end: bytes(request.rangeEnd ?? ""),
+    ...rangeEndMessage(request.rangeEnd),
     prev_kv: request.prevKv === true,
   }),
   readRequest: (message) => ({
@@ -167,11 +183,20 @@ function txnMessage(request: TxnRequest): Wire {
 }
 
 function readTxn(message: Wire): TxnRequest {
+  const ops = [...messagesAt(message, "success"), ...messagesAt(message, "failure")];
+  return readTxnPart(
+    message,
+    ops.some((op) => messageAt(op, "request_range") === null),
+  );
+}
+
+function readTxnPart(message: Wire, logged: boolean): TxnRequest {
+  const read = (op: Wire): RequestOp => readRequestOp(op, logged);
   return {
     op: "kv-txn",
-    compare: messagesAt(message, "compare").map(readCompare),
-    success: messagesAt(message, "success").map(readRequestOp),
-    failure: messagesAt(message, "failure").map(readRequestOp),
+    compare: messagesAt(message, "compare").map((compare) => readCompare(compare, logged)),
+    success: messagesAt(message, "success").map(read),
+    failure: messagesAt(message, "failure").map(read),
   };
 }
 
@@ -188,15 +213,15 @@ function requestOpMessage(op: RequestOp): Wire {
   }
 }
 
-function readRequestOp(message: Wire): RequestOp {
+function readRequestOp(message: Wire, logged: boolean): RequestOp {
   const ranged = messageAt(message, "request_range");
-  if (ranged !== null) return range.readRequest(ranged);
+  if (ranged !== null) return readRange(ranged, logged);
   const given = messageAt(message, "request_put");
   if (given !== null) return put.readRequest(given);
   const deleted = messageAt(message, "request_delete_range");
   if (deleted !== null) return deleteRange.readRequest(deleted);
   const nested = messageAt(message, "request_txn");
-  if (nested !== null) return readTxn(nested);
+  if (nested !== null) return readTxnPart(nested, logged);
   // etcd's own words for an operation that says nothing.
   throw new WireRefusal("InvalidArgument", "etcdserver: key not found");
 }
@@ -223,7 +248,7 @@ function compareMessage(compare: Compare): Wire {
     result: compare.result === "not-equal" ? "NOT_EQUAL" : compare.result.toUpperCase(),
     target: compare.target.field.toUpperCase(),
     key: bytes(compare.key),
-    range_end: bytes(compare.rangeEnd ?? ""),
+    ...rangeEndMessage(compare.rangeEnd),
     ...operandMessage(compare.target),
   };
 }
@@ -243,10 +268,10 @@ function operandMessage(target: Compare["target"]): Wire {
   }
 }
 
-function readCompare(message: Wire): Compare {
+function readCompare(message: Wire, logged: boolean): Compare {
   return {
     key: bytesAt(message, "key"),
-    ...present({ rangeEnd: bytesAt(message, "range_end") }),
+    ...present({ rangeEnd: readRangeEnd(message, logged) }),
     result: choiceAt<CompareResult>(message, "result", RESULTS, "equal"),
     target: readTarget(message),
   };

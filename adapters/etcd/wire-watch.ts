@@ -25,7 +25,7 @@ export function watchRequestMessage(message: WatchMessage): Wire {
       return {
         create_request: {
           key: bytes(message.key),
-          range_end: bytes(message.rangeEnd ?? ""),
+          ...(message.rangeEnd === undefined ? {} : { range_end: bytes(message.rangeEnd) }),
           start_revision: String(message.startRevision ?? 0),
           progress_notify: message.progressNotify === true,
           filters: [

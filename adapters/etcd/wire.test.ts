@@ -417,6 +417,22 @@ describe("messages of etcd's protos", () => {
     expect(readRequest("kv-range", message).revision).toBe(Number.MAX_SAFE_INTEGER);
   });
 
+  test("an end of a range that is there and empty means everything from the key on, but in the log", () => {
+    const end = Buffer.alloc(0);
+    const key = Buffer.from("a");
+    const path = "/etcdserverpb.KV/Range";
+    expect(readRequest("kv-range", throughRequest(path, { key, range_end: end })).rangeEnd).toBe(
+      "\0",
+    );
+    expect(readRequest("kv-range", throughRequest(path, { key })).rangeEnd).toBeUndefined();
+    expect(writeRequest("kv-range", { op: "kv-range", key: "a" })).not.toHaveProperty("range_end");
+    const read = { request_range: { key, range_end: end } };
+    const txn = (success: readonly object[]) =>
+      readRequest("kv-txn", throughRequest("/etcdserverpb.KV/Txn", { success })).success[0];
+    expect(txn([read])).toMatchObject({ rangeEnd: "\0" });
+    expect(txn([read, { request_put: { key } }])).not.toHaveProperty("rangeEnd");
+  });
+
   test("an operation that says nothing is refused in etcd's words", () => {
     const message = throughRequest("/etcdserverpb.KV/Txn", { success: [{}] });
     expect(() => readRequest("kv-txn", message)).toThrow("etcdserver: key not found");

@@ -167,7 +167,7 @@ export class MemberFront {
 
   async #isHealthy(): Promise<boolean> {
     const run = this.#member.state()?.run ?? null;
-    if (run === null || run.node.lead === 0) return false;
+    if (run === null || run.node.lead === 0 || run.stores.alarms.size > 0) return false;
     return new Promise((resolve) => {
       const conversation = this.#member.ask({ op: "get", key: "/", quorum: true }, {}, (reply) =>
         end("action" in reply),

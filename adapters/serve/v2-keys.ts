@@ -1,13 +1,50 @@
-import type { EtcdReply, V2Node, V2Request, V2Response } from "../../core/etcd/index.js";
+import type {
+  ClientReply,
+  EtcdReply,
+  V2Node,
+  V2Request,
+  V2Response,
+} from "../../core/etcd/index.js";
 import { v2Failure } from "../../core/etcd/v2-error.js";
 import type { Exchange } from "./http.js";
 import type { MemberPort } from "./port.js";
 
 const METHODS = ["HEAD", "GET", "PUT", "POST", "DELETE"];
 
+/** A store of the v2 API, whoever keeps it. */
+export interface V2Port {
+  /** What X-Etcd-Cluster-Id says. */
+  clusterId(): string;
+  /** Where the store is now; null when it cannot be told. */
+  position(): {
+    readonly index: number;
+    readonly raftIndex: number;
+    readonly raftTerm: number;
+  } | null;
+  ask(request: V2Request, heard: (reply: ClientReply) => void): { hangUp(): void };
+}
+
+function portOf(member: MemberPort): V2Port {
+  return {
+    clusterId: () => member.state()?.run?.clusterId ?? "",
+    position: () => {
+      const run = member.state()?.run ?? null;
+      if (run === null) return null;
+      const { v2, applied } = run.stores;
+      return { index: v2.index, raftIndex: applied.index, raftTerm: run.node.term };
+    },
+    ask: (request, heard) => member.ask(request, {}, heard),
+  };
+}
+
 /** Answers `/v2/keys/…`. Source: etcd 3.4 etcdserver/api/v2http/client.go, and its answers. */
-export async function v2Keys(member: MemberPort, exchange: Exchange, key: string): Promise<void> {
-  exchange.header("X-Etcd-Cluster-Id", member.state()?.run?.clusterId ?? "");
+export function v2Keys(member: MemberPort, exchange: Exchange, key: string): Promise<void> {
+  return v2KeysOf(portOf(member), exchange, key);
+}
+
+/** Answers a request of the v2 keys API about `key` from any store. */
+export async function v2KeysOf(store: V2Port, exchange: Exchange, key: string): Promise<void> {
+  exchange.header("X-Etcd-Cluster-Id", store.clusterId());
   if (!METHODS.includes(exchange.method)) return exchange.notAllowed(METHODS.join(","));
   const body = await exchange.body();
   if (body === null) return refuse(exchange, v2Failure(210, "http: request body too large", 0));
@@ -15,9 +52,9 @@ export async function v2Keys(member: MemberPort, exchange: Exchange, key: string
   const parsed = form instanceof Form ? readV2Request(exchange.method, key, form) : form;
   if ("ok" in parsed) return refuse(exchange, parsed);
   const { request, noValueOnSuccess } = parsed;
-  if (request.op === "watch") return watch(member, exchange, request);
+  if (request.op === "watch") return watch(store, exchange, request);
   const reply = await new Promise<EtcdReply | null>((resolve) => {
-    const conversation = member.ask(request, {}, (answer) =>
+    const conversation = store.ask(request, (answer) =>
       resolve("action" in answer || "errorCode" in answer ? answer : null),
     );
     exchange.signal.addEventListener("abort", () => {
@@ -33,11 +70,11 @@ export async function v2Keys(member: MemberPort, exchange: Exchange, key: string
 
 /** A long poll, or a stream: the head of the answer goes out before there is an event. */
 function watch(
-  member: MemberPort,
+  store: V2Port,
   exchange: Exchange,
   request: V2Request & { readonly op: "watch" },
 ): void {
-  const conversation = member.ask(request, {}, (reply) => {
+  const conversation = store.ask(request, (reply) => {
     if (!("action" in reply)) {
       if ("errorCode" in reply && !exchange.answered) refuse(exchange, reply);
       else exchange.destroy();
@@ -52,9 +89,9 @@ function watch(
     }
   });
   const start = (): void => {
-    const run = member.state()?.run ?? null;
-    if (exchange.answered || run === null) return;
-    headers(exchange, run.stores.v2.index, run.stores.applied.index, run.node.term);
+    const at = store.position();
+    if (exchange.answered || at === null) return;
+    headers(exchange, at.index, at.raftIndex, at.raftTerm);
     exchange.header("Content-Type", "application/json").begin(200);
   };
   exchange.signal.addEventListener("abort", () => conversation.hangUp());

@@ -85,20 +85,24 @@ function shown(text: string): string {
   return text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}… (${text.length} bytes)`;
 }
 
-/** Seconds that two clocks, and the ways to them, may make of difference. */
-const TTL_TOLERANCE = 2;
-
-/** Whether both answers say the same. Times to live may be a little apart. */
-export function agree(real: Plain, model: Plain): boolean {
-  return JSON.stringify(real) === JSON.stringify(nearTtl(real, model));
+/**
+ * Whether both answers say the same.
+ *
+ * @param secondsApart - how far apart times to live may be
+ */
+export function agree(real: Plain, model: Plain, secondsApart = TTL_SECONDS_APART): boolean {
+  return JSON.stringify(real) === JSON.stringify(nearTtl(real, model, secondsApart));
 }
 
-function nearTtl(real: Plain, model: Plain): Plain {
+/** Seconds that two clocks, and the ways to them, may make of difference. */
+const TTL_SECONDS_APART = 2;
+
+function nearTtl(real: Plain, model: Plain, secondsApart: number): Plain {
   if (!isFields(real) || !isFields(model)) return model;
   if (!("grantedTTL" in real) || !("TTL" in real) || !("TTL" in model)) return model;
-  const apart = Math.abs(Number(real.TTL) - Number(model.TTL));
   const { TTL } = real;
-  return apart <= TTL_TOLERANCE && TTL !== undefined ? { ...model, TTL } : model;
+  if (TTL === undefined || Number(TTL) < 0 || Number(model.TTL) < 0) return model;
+  return Math.abs(Number(TTL) - Number(model.TTL)) <= secondsApart ? { ...model, TTL } : model;
 }
 
 /** What a response tells one watch: its events one by one, however they were put together. */

@@ -56,6 +56,11 @@ export class Pair {
 
   readonly #v2: V2Pair;
   #ended = false;
+  /**
+   * How far apart times to live may be: any time once a member has asked its leader for a promotion over and
+   * over until its time was up. Raft makes empty entries of some of these, for which leaders renew all leases.
+   */
+  #secondsApart: number | undefined = undefined;
 
   private constructor(
     readonly real: RealCluster,
@@ -127,7 +132,10 @@ export class Pair {
     if (name === "kv-compact" && real.ok) await this.#catchUpAll();
     const expected = canonical(name, real, this.#realAliases);
     const actual = canonical(name, model, this.#modelAliases);
-    return agree(expected, actual) ? null : { expected, actual };
+    if (name === "member-promote" && !real.ok && /timed out/.test(real.message)) {
+      this.#secondsApart = Number.POSITIVE_INFINITY;
+    }
+    return agree(expected, actual, this.#secondsApart) ? null : { expected, actual };
   }
 
   /** A lease is granted, gets keys and runs out, with nothing else in between. */

@@ -15,7 +15,6 @@ import {
   createGenerator,
   type Generator,
   hashState,
-  type LogRecord,
   type Micros,
   type NodeIndex,
   nextBelow,
@@ -27,27 +26,25 @@ import type { FaultPlan } from "../faults/plan.js";
 import { nodeName, type Scenario } from "../scenario/scenario.js";
 import { Agenda } from "./agenda.js";
 import { Buffer } from "./buffer.js";
-import { checkpointOf } from "./checkpoint.js";
 import { Clients } from "./clients.js";
-import { Clock } from "./clock.js";
+import type { Clock } from "./clock.js";
+import { createClocks } from "./clocks.js";
 import { ExpectationMonitor } from "./expectations.js";
 import { FaultInjector } from "./faults.js";
 import { concludeHistory } from "./histories.js";
 import { hostConfig } from "./hostconfig.js";
+import { Journal } from "./journal.js";
 import { linkModels } from "./links.js";
 import { LOST, Network } from "./network.js";
 import { Operator } from "./operator.js";
 import { PowerSupply } from "./power.js";
 import { Probe } from "./probe.js";
 import { ProcessTable } from "./processes.js";
-import type { Intervention, RunObserver, RunSummary, SimulationOptions } from "./run.js";
+import type { Intervention, RunSummary, SimulationOptions } from "./run.js";
 import { Services } from "./services.js";
 import { drawSpan } from "./span.js";
 import { type TimerSlot, Timers } from "./timers.js";
 import type { World } from "./world.js";
-
-/** True time at which the wall clocks of a run show 2017-03-01T00:00:00Z. */
-const EPOCH: Micros = 1_488_326_400 * SECOND;
 
 /** Time between checkpoints of a log. */
 export const CHECKPOINT_INTERVAL: Micros = 10 * SECOND;
@@ -75,7 +72,7 @@ export class Simulation implements World {
   readonly invariants: InvariantMonitor;
   readonly expectations: ExpectationMonitor;
 
-  readonly #observer: RunObserver | undefined;
+  readonly #journal: Journal;
   readonly #outside: SimulationOptions["outside"];
   readonly #agenda = new Agenda();
 
@@ -103,7 +100,6 @@ export class Simulation implements World {
 
   readonly #out = { facts: [] as HostFact[], effects: new Buffer<HostEffect>() };
   #at: Micros = 0;
-  #seq = 0;
   #faultsUntil: Micros = 0;
   #events = 0;
   #stopped = false;
@@ -111,7 +107,7 @@ export class Simulation implements World {
   constructor(options: SimulationOptions) {
     const { scenario, seed, plan } = options;
     this.scenario = scenario;
-    this.#observer = options.observer;
+    this.#journal = new Journal(options.observer);
     this.#outside = options.outside;
     const stream = (name: string) => createGenerator(seed, name);
     this.#draws = {
@@ -131,16 +127,7 @@ export class Simulation implements World {
       node === operatorNode ? "operator" : node === probeNode ? "probe" : nodeName(scenario, node),
     );
     this.network = new Network(nodes, linkModels(scenario), this.#draws.network);
-    const clockDraws = stream("clock");
-    this.clocks = Array.from({ length: nodes }, (_, node) => {
-      const clock = scenario.hosts[node]?.clock;
-      if (clock === undefined) return new Clock(EPOCH, 0, 0);
-      return new Clock(
-        EPOCH,
-        drawSpan(clockDraws, clock.offset),
-        drawSpan(clockDraws, clock.driftPpm),
-      );
-    });
+    this.clocks = createClocks(scenario, nodes, stream("clock"));
     const tracing = options.observer?.trace !== undefined;
     this.hosts = scenario.hosts.map((host) =>
       createHost(hostConfig(scenario, host, seed, tracing)),
@@ -199,10 +186,8 @@ export class Simulation implements World {
 
   /** Lets something in from outside, now. Call `advance` with the present time before. */
   intervene(what: Intervention): void {
-    const seq = this.#seq++;
     const host = what.kind === "packet" ? this.name(what.host) : "";
-    const kind = `outside.${what.kind}`;
-    this.#emit({ seq, at: this.#at, host, type: "stimulus", kind, data: what, cause: null });
+    const seq = this.#journal.outside(this.#at, host, what);
     switch (what.kind) {
       case "packet": {
         const { packet } = what;
@@ -255,16 +240,7 @@ export class Simulation implements World {
     const hash = this.stateHash();
     const broken = this.expectations.unexpectedViolations(violations).length > 0 || failed > 0;
     const verdict = broken ? "violated" : complete ? "held" : "stopped";
-    this.#emit({
-      seq: this.#seq++,
-      at: this.#at,
-      host: "",
-      type: "end",
-      kind: "end",
-      data: { verdict, events: this.#events, hash, violations: violations.length, failed },
-      cause: null,
-    });
-    return {
+    const summary: RunSummary = {
       verdict,
       events: this.#events,
       at: this.#at,
@@ -272,6 +248,8 @@ export class Simulation implements World {
       violations,
       failedExpectations: failed,
     };
+    this.#journal.end(summary);
+    return summary;
   }
 
   /** The hash of everything that decides how the run goes on. */
@@ -286,9 +264,7 @@ export class Simulation implements World {
 
   /** Writes a fact of the world itself, of a service or a client, and returns its `seq`. */
   record(host: string, kind: string, data: unknown, cause: number | null): number {
-    const seq = this.#seq++;
-    this.#emit({ seq, at: this.#at, host, type: "fact", kind, data, cause });
-    return seq;
+    return this.#journal.fact(this.#at, host, kind, data, cause);
   }
 
   /** Name of a node, as logs have it. */
@@ -476,8 +452,7 @@ export class Simulation implements World {
       return;
     }
     this.#events++;
-    const seq = this.#seq++;
-    if (this.#observer?.stimulus !== undefined) this.#trace(seq, node, stimulus, cause);
+    const seq = this.#journal.stimulus(this.#at, this.name(node), stimulus, cause);
     if (node === this.#operatorNode) this.operator.receive(stimulus.from, stimulus.packet, seq);
     else if (node > this.#operatorNode) this.#probed(stimulus.packet);
     else if (this.clients.has(node)) this.clients.receive(node, stimulus.packet, seq);
@@ -501,9 +476,8 @@ export class Simulation implements World {
     const host = this.hosts[node];
     const clock = this.clocks[node];
     if (host === undefined || clock === undefined) throw new RangeError(`no host ${node}`);
-    const seq = this.#seq++;
+    const seq = this.#journal.stimulus(this.#at, this.name(node), stimulus, cause);
     this.#events++;
-    if (this.#observer?.stimulus !== undefined) this.#trace(seq, node, stimulus, cause);
     // Steps never nest: what performs an effect answers by way of the queue.
     const { facts, effects } = this.#out;
     effects.clear();
@@ -519,12 +493,12 @@ export class Simulation implements World {
     const host = this.name(node);
     for (const fact of facts) {
       if (fact.kind === "raft.trace") {
-        this.#observer?.trace?.(node, fact.event);
+        this.#journal.trace(node, fact.event);
         continue;
       }
       const { kind, ...data } = fact;
-      this.#emit({ seq: this.#seq++, at: this.#at, host, type: "fact", kind, data, cause });
-      this.invariants.observe(node, fact, this.#at, this.#seq - 1);
+      const seq = this.#journal.fact(this.#at, host, kind, data, cause);
+      this.invariants.observe(node, fact, this.#at, seq);
       this.expectations.note(node, fact, this.#at);
       this.#faults.observe(node, fact);
     }
@@ -625,32 +599,8 @@ export class Simulation implements World {
 
   #scheduleCheckpoint(at: Micros): void {
     this.schedule(at, () => {
-      this.#emit({
-        seq: this.#seq++,
-        at: this.#at,
-        host: "",
-        type: "checkpoint",
-        kind: "checkpoint",
-        data: { hosts: this.hosts.map((host) => checkpointOf(host)) },
-        cause: null,
-      });
+      this.#journal.checkpoint(this.#at, this.hosts);
       this.#scheduleCheckpoint(at + CHECKPOINT_INTERVAL);
     });
-  }
-
-  #trace(seq: number, node: number, stimulus: HostStimulus, cause: number): void {
-    this.#observer?.stimulus?.({
-      seq,
-      at: this.#at,
-      host: this.name(node),
-      type: "stimulus",
-      kind: stimulus.kind,
-      data: stimulus,
-      cause: cause < 0 ? null : cause,
-    });
-  }
-
-  #emit(record: LogRecord): void {
-    this.#observer?.record(record);
   }
 }

@@ -23,14 +23,8 @@ export interface AskOptions {
  * never while `ask` itself runs.
  */
 export interface MemberPort {
-  /** Name of its host. */
-  readonly name: string;
   /** The member's state, to look at and not to change; null where no member is. */
   state(): EtcdState | null;
-  /** The member's own clock. */
-  now(): Micros;
-  /** True time since the world began: what a span of time is measured by. */
-  elapsed(): Micros;
   ask(
     request: ClientRequest,
     options: AskOptions,
@@ -38,6 +32,6 @@ export interface MemberPort {
   ): Conversation;
   /** URLs of a member, as whoever asks can reach them. */
   reachable(clientUrls: readonly string[]): readonly string[];
-  /** Asks again and again until `stop`, at the pace of the world; for what looks at a member now and then. */
+  /** Calls again and again until `stop`, at the pace of the world. */
   every(span: Micros, task: () => void): { stop(): void };
 }

@@ -138,13 +138,13 @@ export class ServedWorld {
     if (cut === this.#cutOff.has(node)) return;
     if (cut) {
       // Nobody acknowledges what the member sends: TCP's window closes.
-      this.#stream(node, true);
+      this.#tellFlow(node, true);
       this.#cutOff.set(node, []);
       return;
     }
     const held = this.#cutOff.get(node) ?? [];
     this.#cutOff.delete(node);
-    this.#stream(node, false);
+    this.#tellFlow(node, false);
     for (const one of held) {
       if (one.to === "host") this.#toHost(node, one.packet);
       else this.#replies.push(one.heard);
@@ -152,7 +152,8 @@ export class ServedWorld {
     this.#pumpSoon();
   }
 
-  #stream(node: NodeIndex, blocked: boolean): void {
+  /** Tells a member of every stream of its clients whether it is read. */
+  #tellFlow(node: NodeIndex, blocked: boolean): void {
     for (const [call, talk] of this.#talks) {
       if (talk.node === node && talk.stream) {
         this.#toHost(node, { kind: "etcd-flow", call, blocked });
@@ -169,10 +170,7 @@ export class ServedWorld {
     const { simulation } = this;
     const host = () => simulation.hosts[node];
     return {
-      name: simulation.name(node),
       state: () => (isServing(host()) ? (host()?.member ?? null) : null),
-      now: () => simulation.clocks[node]?.read(simulation.at) ?? 0,
-      elapsed: () => simulation.at,
       ask: (request, options, heard) => this.#ask(node, request, options, heard),
       reachable: (urls) => urls.map((url) => this.#reachable(url)),
       every: (span, task) => {

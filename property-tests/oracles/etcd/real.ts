@@ -7,11 +7,12 @@ import {
   Metadata,
   type ServiceError,
 } from "@grpc/grpc-js";
-import { etcdMethods } from "../../../adapters/etcd/proto.js";
+import type { MethodDefinition } from "@grpc/proto-loader";
+import { etcdPackage } from "../../../adapters/etcd/proto.js";
 import { pathOf, writeRequest } from "../../../adapters/etcd/wire.js";
 import type { CallName, CallRequest } from "../../../adapters/etcd/wire-calls.js";
 import { failureOf } from "../../../adapters/etcd/wire-error.js";
-import { isWire, type Wire } from "../../../adapters/etcd/wire-fields.js";
+import type { Wire } from "../../../adapters/etcd/wire-fields.js";
 import { WATCH_PATH, watchRequestMessage } from "../../../adapters/etcd/wire-watch.js";
 import type { V3Failure, WatchMessage } from "../../../core/etcd/index.js";
 import { EtcdServer } from "../../live/etcd-server.js";
@@ -71,7 +72,7 @@ export class RealCluster {
     request: CallRequest<Name>,
     token = "",
   ): Promise<Answer> {
-    const message = withoutEmpty(writeRequest(name, request));
+    const message = writeRequest(name, request);
     if (name === "lease-keep-alive") return this.#keepAlive(member, message);
     // A physical compaction is over when it is answered.
     return this.#unary(
@@ -170,7 +171,7 @@ export class RealStream {
   }
 
   say(message: WatchMessage): void {
-    this.stream.write(withoutEmpty(watchRequestMessage(message)));
+    this.stream.write(watchRequestMessage(message));
   }
 
   /** Waits until the next response, at most so long. */
@@ -199,8 +200,17 @@ function refusal(error: ServiceError): V3Failure {
   );
 }
 
+/** By path; the zeros that protobuf leaves out are there, so that both sides have them. */
+const METHODS: ReadonlyMap<string, MethodDefinition<object, object>> = new Map(
+  Object.values(etcdPackage()).flatMap((service) =>
+    "format" in service
+      ? []
+      : Object.values(service).map((method) => [method.path, method] as const),
+  ),
+);
+
 function methodAt(path: string) {
-  const method = etcdMethods().get(path);
+  const method = METHODS.get(path);
   if (method === undefined) throw new Error(`no method ${path}`);
   return method;
 }
@@ -215,17 +225,4 @@ export function decoder(path: string): (bytes: Buffer) => Wire {
 /** A message as it would arrive, had it gone over the wire. */
 export function overTheWire(path: string, message: Wire): Wire {
   return decoder(path)(methodAt(path).responseSerialize(message));
-}
-
-/** Go tells bytes that are empty from bytes that are not there: to etcd the former is an open end. */
-function withoutEmpty(message: Wire): Wire {
-  const kept = Object.entries(message).filter(
-    ([field, value]) => field === "value" || !(value instanceof Uint8Array && value.length === 0),
-  );
-  return Object.fromEntries(kept.map(([field, value]) => [field, inner(value)]));
-}
-
-function inner(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(inner);
-  return isWire(value) ? withoutEmpty(value) : value;
 }

@@ -1,3 +1,4 @@
+export * from "./discovery/index.js";
 export * from "./drive/index.js";
 export * from "./etcd/index.js";
 export * from "./fleet/index.js";

@@ -35,6 +35,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   observe: async () => (await import("./commands/observe.js")).observeCommand(),
   drive: async () => (await import("./commands/drive.js")).driveCommand(),
   serve: async () => (await import("./commands/serve.js")).serveCommand(),
+  discovery: async () => (await import("./commands/discovery.js")).discoveryCommand(),
   ctl: async () => (await import("./commands/ctl.js")).ctlCommand(),
   fleet: async () => (await import("./commands/fleet.js")).fleetCommand(),
 };

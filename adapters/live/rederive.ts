@@ -1,3 +1,4 @@
+import { discoveryRegistry } from "../../core/discovery/index.js";
 import { fleetd } from "../../core/fleet/index.js";
 import type { LogHeader, LogRecord, Machine, Micros } from "../../core/kernel/index.js";
 import { observer } from "../../core/observe/index.js";
@@ -7,12 +8,13 @@ import { type Kinded, type Told, tell, untell, WORLD_CREATED, WORLD_STARTED } fr
 /** A machine as a recording meets it: its parts come from JSON. */
 type RecordedMachine = Machine<unknown, unknown, Kinded, Kinded, Kinded>;
 
-/** The machines that recordings of `observe` and `drive` hold, by name. */
+/** The machines that recordings of `observe`, `drive` and `discovery` hold, by name. */
 export const LIVE_MACHINES: ReadonlyMap<string, RecordedMachine> = new Map<string, RecordedMachine>(
   [
     [observer.name, observer],
     [fleetd.name, fleetd],
     [link.name, link],
+    [discoveryRegistry.name, discoveryRegistry],
   ],
 );
 

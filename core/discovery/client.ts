@@ -163,7 +163,7 @@ function indexOf(reply: DiscoveryReply): number {
 }
 
 function onSize(state: DiscoveryState, text: string, out: Sinks): void {
-  const size = /^[-+]?[0-9]{1,15}$/.test(text) ? Number(text) : null;
+  const size = readSize(text);
   if (size === null) {
     fail(state, "bad-size-key", `discovery size key is bad: ${JSON.stringify(text)}`, out);
     return;
@@ -173,18 +173,20 @@ function onSize(state: DiscoveryState, text: string, out: Sinks): void {
   ask(state, "list", { op: "get", key: state.token }, out);
 }
 
+/** An unsigned number of 64 bits; what no member could wait for counts as the largest we can tell. */
+function readSize(text: string): number | null {
+  if (!/^[0-9]{1,20}$/.test(text) || BigInt(text) > 0xffff_ffff_ffff_ffffn) return null;
+  return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
+}
+
 function onList(state: DiscoveryState, directory: V2Node, index: number, out: Sinks): void {
   const nodes = [...(directory.nodes ?? [])]
     .filter((node) => baseName(node.key) !== "_config")
     .sort((a, b) => a.createdIndex - b.createdIndex);
   const own = nodes.findIndex((node) => baseName(node.key) === state.memberId);
-  // Full when the first `size` are others; with a size of 0 or less the first other one fills it.
-  const full =
-    own < 0 ? nodes.length > 0 && nodes.length >= state.size : own > 0 && own >= state.size;
-  if ((full || state.registered || state.observer) && state.size < 0) {
-    fail(state, "bad-size-key", "slice bounds out of range", out);
-    return;
-  }
+  // Full when the first `size` are others; a size of 0 is never reached.
+  const others = own < 0 ? nodes.length : own;
+  const full = state.size > 0 && others >= state.size;
   if (full && !state.observer) {
     fail(state, "full-cluster", "cluster is full", out);
     return;
@@ -197,7 +199,7 @@ function onList(state: DiscoveryState, directory: V2Node, index: number, out: Si
   }
   const before = new Set(state.found.map((peer) => peer.key));
   state.found = [];
-  for (const node of nodes.slice(0, Math.max(0, state.size))) addFound(state, node, out, before);
+  for (const node of nodes.slice(0, state.size)) addFound(state, node, out, before);
   state.watchIndex = index + 1;
   waitForMembers(state, out);
 }
@@ -309,8 +311,6 @@ function fail(state: DiscoveryState, error: DiscoveryError, detail: string, out:
  * a member without data; whoever dies half way cannot come back with the same id.
  *
  * An observer follows etcd's GetCluster, as proxies do: it waits until the token is full.
- *
- * Where etcd panics, on a negative size, this fails with `bad-size-key`.
  */
 export const discoveryClient: Machine<
   DiscoveryClientConfig,

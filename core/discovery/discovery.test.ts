@@ -31,7 +31,7 @@ class Bootstrap {
     return reply.token;
   }
 
-  request(request: DiscoveryRequest): DiscoveryReply {
+  request(request: DiscoveryRequest | { readonly op: "health" }): DiscoveryReply {
     const id = this.#nextId++;
     const { effects } = stepInPlace(
       discoveryRegistry,
@@ -154,7 +154,8 @@ test("a member that comes too late finds the cluster full and leaves no registra
   world.join(url);
   const late = world.join(url);
   expect(world.ends[late]).toBe("full-cluster");
-  expect(world.registry.entries.size).toBe(2);
+  const listed = world.request({ op: "get", key: key(url) });
+  expect(listed.ok && "node" in listed ? listed.node.nodes : []).toHaveLength(1);
 });
 
 test("a second member with the same id is refused", () => {
@@ -177,6 +178,37 @@ test("a size that is no number fails the member", () => {
   const url = world.token("3");
   world.request({ op: "put", key: key(url, "/_config/size"), value: "three" });
   expect(world.ends[world.join(url)]).toBe("bad-size-key");
+});
+
+test.each([
+  ["-1", "bad-size-key"],
+  ["+1", "bad-size-key"],
+  ["18446744073709551616", "bad-size-key"],
+  ["0", ""],
+])("a size of %s, as etcd reads an unsigned number", (size, end) => {
+  const world = new Bootstrap();
+  const url = world.token("3");
+  world.request({ op: "put", key: key(url, "/_config/size"), value: size });
+  expect(world.ends[world.join(url)]).toBe(end);
+  expect(world.ends[world.join(url)]).toBe(end);
+});
+
+test("a registration that expires is gone when the next request comes", () => {
+  const world = new Bootstrap();
+  const url = world.token("3");
+  world.request({ op: "put", key: key(url, "/aa"), value: "v", ttl: 5 });
+  const find = () => world.request({ op: "get", key: key(url, "/aa") }).ok;
+  world.wait(4);
+  expect(find()).toBe(true);
+  world.wait(2);
+  expect(find()).toBe(false);
+});
+
+test("health leaves nothing behind", () => {
+  const world = new Bootstrap();
+  expect(world.request({ op: "health" })).toEqual({ ok: true, token: "" });
+  const top = world.registry.store.root.children?.get("_etcd")?.children?.get("registry");
+  expect(top?.children?.size).toBe(0);
 });
 
 test("a token nobody made is fatal at once, a placeholder is no token", () => {
@@ -244,12 +276,15 @@ test("a watch that is cut off is taken up again without missing a member", () =>
   expect(world.ends[0]).not.toBeNull();
 });
 
-test("a watch in the past is answered from history, hidden keys are not shown", () => {
+test("a watch in the past is answered from history, which hides nothing; listings do", () => {
   const world = new Bootstrap();
   const url = world.token("3");
   world.request({ op: "put", key: key(url, "/aa"), value: "v" });
-  const seen = world.request({ op: "watch", key: key(url), recursive: true, waitIndex: 1 });
-  expect(seen.ok && "node" in seen ? seen.node.value : "").toBe("v");
+  const seen = [1, 2].map((waitIndex) => {
+    const reply = world.request({ op: "watch", key: key(url), recursive: true, waitIndex });
+    return reply.ok && "node" in reply ? reply.node.value : "";
+  });
+  expect(seen).toEqual(["3", "v"]);
   const listed = world.request({ op: "get", key: key(url) });
   const names = listed.ok && "node" in listed ? listed.node.nodes?.map((n) => n.key) : [];
   expect(names).toEqual([`/_etcd/registry${key(url)}/aa`]);

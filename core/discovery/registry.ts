@@ -1,4 +1,14 @@
-import type { V2Action, V2Node, V2Request, V2Response } from "../etcd/client.js";
+import type { V2Response } from "../etcd/client.js";
+import {
+  applyV2Command,
+  createV2Store,
+  parseV2Request,
+  removeWatcher,
+  type V2Notice,
+  type V2Store,
+  v2Expire,
+  v2Watch,
+} from "../etcd/index.js";
 import {
   createGenerator,
   type Generator,
@@ -12,6 +22,7 @@ import type {
   DiscoveryReply,
   RegistryConfig,
   RegistryFact,
+  RegistryKeysRequest,
   RegistryResponse,
   RegistryStimulus,
 } from "./types.js";
@@ -19,70 +30,43 @@ import type {
 /** Where the service keeps its tokens in the store behind it. */
 const PREFIX = "/_etcd/registry";
 
-/** Events a watch can still ask for, as in etcd's v2 store. */
-const HISTORY_MAX = 1000;
-
 const DEFAULT_SIZE = "3";
 
-interface Entry {
-  value: string;
-  readonly created: number;
-  modified: number;
-}
-
-interface Event {
-  readonly index: number;
-  readonly action: V2Action;
-  /** Without the prefix, as clients state it. */
-  readonly key: string;
-  readonly node: V2Node;
-  readonly prevNode: V2Node | null;
-}
-
-interface Waiter {
-  readonly id: number;
-  readonly key: string;
-  readonly recursive: boolean;
-  readonly index: number;
-}
-
-/** The service and the store behind it. Keys are without the prefix. */
+/** The service and the etcd store behind it, of one member without a disk. */
 export interface RegistryState {
   readonly host: string;
   readonly generator: Generator;
-  index: number;
-  entries: Map<string, Entry>;
-  events: Event[];
-  waiters: Waiter[];
+  readonly store: V2Store;
 }
 
 export type RegistryEffect = RegistryResponse;
 
 type Sinks = Out<RegistryFact, RegistryEffect>;
 
-const TOKEN_KEY = /^\/([0-9a-f]{32})(\/.+)?$/;
+const TOKEN_KEY = /^\/([0-9a-f]{32})(\/.*)?$/;
 
 function create(config: RegistryConfig): RegistryState {
   return {
-    host: config.host.replace(/\/$/, ""),
+    host: config.host.replace(/\/+$/, ""),
     generator: createGenerator(config.seed, "discovery-tokens"),
-    index: 0,
-    entries: new Map(),
-    events: [],
-    waiters: [],
+    store: createV2Store(),
   };
 }
 
-function step(state: RegistryState, stimulus: RegistryStimulus, _now: Micros, out: Sinks): void {
+function step(state: RegistryState, stimulus: RegistryStimulus, now: Micros, out: Sinks): void {
   switch (stimulus.kind) {
     case "registry-hangup":
-      state.waiters = state.waiters.filter((waiter) => waiter.id !== stimulus.id);
+      removeWatcher(state.store.watchers, stimulus.id);
       return;
     case "registry-request": {
       const { id, request } = stimulus;
-      const reply =
-        request.op === "new" ? newToken(state, request.size, out) : answer(state, request, id, out);
+      const notices: V2Notice[] = [];
+      v2Expire(state.store, now, now, notices);
+      const reply = answer(state, request, id, now, notices, out);
       if (reply !== null) out.effects.push({ kind: "registry-response", id, reply });
+      for (const { id: watcher, response } of notices) {
+        out.effects.push({ kind: "registry-response", id: watcher, reply: response });
+      }
       return;
     }
     default:
@@ -90,202 +74,114 @@ function step(state: RegistryState, stimulus: RegistryStimulus, _now: Micros, ou
   }
 }
 
-/** `/new?size=N`: any integer will do, also 0 and negative ones. */
-function newToken(state: RegistryState, size: string | null, out: Sinks): DiscoveryReply {
-  const text = size === null || size === "" ? DEFAULT_SIZE : size;
-  if (!/^[-+]?[0-9]{1,15}$/.test(text)) {
-    return { ok: false, status: 400, body: `strconv.Atoi: parsing "${text}": invalid syntax` };
+/** @returns null for a watch that has to wait */
+function answer(
+  state: RegistryState,
+  request: RegistryStimulusRequest,
+  id: number,
+  now: Micros,
+  notices: V2Notice[],
+  out: Sinks,
+): DiscoveryReply | null {
+  if (request.op === "new") return newToken(state, request.size, now, notices, out);
+  if (request.op === "health") {
+    const token = drawToken(state);
+    write(state, `/${token}/_config/size`, "0", now, notices);
+    apply(state, { op: "delete", key: `/${token}`, recursive: true }, now, notices);
+    return { ok: true, token: "" };
   }
-  let token = "";
-  for (let i = 0; i < 4; i++) token += nextUint32(state.generator).toString(16).padStart(8, "0");
-  const number = Number(text);
-  put(state, `/${token}/_config/size`, String(number), out);
-  out.facts.push({ kind: "discovery.token-created", token, size: number });
+  const match = TOKEN_KEY.exec(request.key);
+  if (match === null) return { ok: false, status: 404, body: "404 page not found\n" };
+  if (request.op === "watch") {
+    const { key, recursive = false, stream = false, waitIndex = 0 } = request;
+    return v2Watch(state.store, id, PREFIX + withoutSlash(key), recursive, stream, waitIndex);
+  }
+  const reply = apply(state, request, now, notices);
+  if (reply.ok) tellOf(reply, match[1] ?? "", out);
+  return reply;
+}
+
+type RegistryStimulusRequest = Extract<
+  RegistryStimulus,
+  { readonly kind: "registry-request" }
+>["request"];
+
+/** `/new?size=N`: any integer will do, also 0 and negative ones. */
+function newToken(
+  state: RegistryState,
+  size: string | null,
+  now: Micros,
+  notices: V2Notice[],
+  out: Sinks,
+): DiscoveryReply {
+  const text = size === null || size === "" ? DEFAULT_SIZE : size;
+  const number = /^[-+]?[0-9]{1,30}$/.test(text) ? BigInt(text.replace(/^\+/, "")) : null;
+  if (number === null || BigInt.asIntN(64, number) !== number) {
+    const why = number === null ? "invalid syntax" : "value out of range";
+    const body = `strconv.Atoi: parsing ${JSON.stringify(text)}: ${why}\n`;
+    return { ok: false, status: 400, body };
+  }
+  const token = drawToken(state);
+  write(state, `/${token}/_config/size`, String(number), now, notices);
+  out.facts.push({ kind: "discovery.token-created", token, size: safe(number) });
   return { ok: true, token: `${state.host}/${token}` };
 }
 
-type KeysRequest = Extract<V2Request, { readonly op: "get" | "put" | "delete" | "watch" }>;
-
-/**
- * Requests under a token, handed on to the store. `_config/size` can be written here too: the public
- * service does not offer it, but whoever runs a registry of their own makes tokens that way.
- *
- * @returns null for a watch that has to wait
- */
-function answer(
-  state: RegistryState,
-  request: KeysRequest,
-  id: number,
-  out: Sinks,
-): DiscoveryReply | null {
-  const match = TOKEN_KEY.exec(request.key);
-  if (match === null) return { ok: false, status: 404, body: "404 page not found\n" };
-  const token = match[1] ?? "";
-  const member = (match[2] ?? "/").slice(1);
-  switch (request.op) {
-    case "get":
-      return get(state, request.key);
-    case "put": {
-      if (isDirectory(state, request.key))
-        return failure(state, 403, 102, "Not a file", request.key);
-      if (request.prevExist === false && state.entries.has(request.key)) {
-        return failure(state, 412, 105, "Key already exists", request.key);
-      }
-      if (request.prevExist === true && !state.entries.has(request.key)) {
-        return failure(state, 404, 100, "Key not found", request.key);
-      }
-      const event = put(state, request.key, request.value ?? "", out, request.prevExist);
-      if (!member.startsWith("_")) {
-        out.facts.push({ kind: "discovery.member-registered", token, member });
-      }
-      return success(event, state.index, event.prevNode === null ? 201 : 200);
-    }
-    case "delete": {
-      const before = state.entries.get(request.key);
-      if (isDirectory(state, request.key))
-        return failure(state, 403, 102, "Not a file", request.key);
-      if (before === undefined) return failure(state, 404, 100, "Key not found", request.key);
-      const event = remove(state, request.key, before, out);
-      out.facts.push({ kind: "discovery.member-removed", token, member });
-      return success(event, state.index, 200);
-    }
-    case "watch":
-      return watch(state, request, id);
-  }
+/** Facts hold no larger numbers; nobody waits for so many members. */
+function safe(number: bigint): number {
+  const max = BigInt(Number.MAX_SAFE_INTEGER);
+  return Number(number > max ? max : number < -max ? -max : number);
 }
 
-function get(state: RegistryState, key: string): DiscoveryReply {
-  const entry = state.entries.get(key);
-  if (entry !== undefined) {
-    const node = nodeOf(key, entry);
-    return { ok: true, status: 200, action: "get", node, etcdIndex: state.index };
-  }
-  if (!isDirectory(state, key)) return failure(state, 404, 100, "Key not found", key);
-  const nodes: V2Node[] = [];
-  let created = Number.MAX_SAFE_INTEGER;
-  for (const [name, item] of state.entries) {
-    if (!name.startsWith(`${key}/`)) continue;
-    created = Math.min(created, item.created);
-    // A name that begins with `_` is hidden from listings.
-    if (!/\/(_|.*\/)/.test(name.slice(key.length))) nodes.push(nodeOf(name, item));
-  }
-  nodes.sort((a, b) => (a.key < b.key ? -1 : 1));
-  const node: V2Node = {
-    key: PREFIX + key,
-    dir: true,
-    nodes,
-    modifiedIndex: created,
-    createdIndex: created,
-  };
-  return { ok: true, status: 200, action: "get", node, etcdIndex: state.index };
+/** 32 hex digits. */
+function drawToken(state: RegistryState): string {
+  let token = "";
+  for (let i = 0; i < 4; i++) token += nextUint32(state.generator).toString(16).padStart(8, "0");
+  return token;
 }
 
-function isDirectory(state: RegistryState, key: string): boolean {
-  for (const name of state.entries.keys()) if (name.startsWith(`${key}/`)) return true;
-  return false;
-}
-
-function nodeOf(key: string, entry: Entry): V2Node {
-  return {
-    key: PREFIX + key,
-    value: entry.value,
-    modifiedIndex: entry.modified,
-    createdIndex: entry.created,
-  };
-}
-
-function put(
+function write(
   state: RegistryState,
   key: string,
   value: string,
-  out: Sinks,
-  prevExist?: boolean,
-): Event {
-  const before = state.entries.get(key);
-  const index = ++state.index;
-  const entry: Entry = { value, created: index, modified: index };
-  const prevNode = before === undefined ? null : nodeOf(key, before);
-  state.entries.set(key, entry);
-  const action = prevExist === false ? "create" : prevExist === true ? "update" : "set";
-  const event: Event = { index, action, key, node: nodeOf(key, entry), prevNode };
-  record(state, event, out);
-  return event;
+  now: Micros,
+  notices: V2Notice[],
+): void {
+  apply(state, { op: "put", key, value, prevExist: false }, now, notices);
 }
 
-function remove(state: RegistryState, key: string, before: Entry, out: Sinks): Event {
-  const index = ++state.index;
-  state.entries.delete(key);
-  const node: V2Node = {
-    key: PREFIX + key,
-    modifiedIndex: index,
-    createdIndex: before.created,
-  };
-  const event: Event = { index, action: "delete", key, node, prevNode: nodeOf(key, before) };
-  record(state, event, out);
-  return event;
-}
-
-/** Remembers an event and answers the watches it concerns. */
-function record(state: RegistryState, event: Event, out: Sinks): void {
-  state.events.push(event);
-  if (state.events.length > HISTORY_MAX) state.events.shift();
-  const waiting: Waiter[] = [];
-  for (const waiter of state.waiters) {
-    if (event.index < waiter.index || !concerns(event, waiter)) waiting.push(waiter);
-    else {
-      const reply = success(event, state.index, 200);
-      out.effects.push({ kind: "registry-response", id: waiter.id, reply });
-    }
-  }
-  if (waiting.length < state.waiters.length) state.waiters = waiting;
-}
-
-function concerns(event: Event, watcher: { readonly key: string; readonly recursive: boolean }) {
-  if (event.key === watcher.key) return true;
-  if (!watcher.recursive || !event.key.startsWith(`${watcher.key}/`)) return false;
-  return !event.key.slice(watcher.key.length).includes("/_");
-}
-
-function watch(
+/** Hands a request on to the store. */
+function apply(
   state: RegistryState,
-  request: Extract<V2Request, { readonly op: "watch" }>,
-  id: number,
-): V2Response | null {
-  const { key, recursive = false, waitIndex } = request;
-  const index = waitIndex === undefined || waitIndex === 0 ? state.index + 1 : waitIndex;
-  const oldest = state.events[0]?.index ?? state.index + 1;
-  if (index < oldest && state.events.length >= HISTORY_MAX) {
-    const cause = `the requested history has been cleared [${oldest}/${index}]`;
-    const message = "The event in requested index is outdated and cleared";
-    return { ok: false, status: 400, errorCode: 401, message, cause, index: state.index };
-  }
-  const past = state.events.find(
-    (event) => event.index >= index && concerns(event, { key, recursive }),
-  );
-  if (past !== undefined) return success(past, state.index, 200);
-  state.waiters.push({ id, key, recursive, index });
-  return null;
-}
-
-function success(event: Event, etcdIndex: number, status: 200 | 201): V2Response {
-  const { action, node, prevNode } = event;
-  const reply = { ok: true, status, action, node, etcdIndex } as const;
-  return prevNode === null ? reply : { ...reply, prevNode };
-}
-
-function failure(
-  state: RegistryState,
-  status: number,
-  errorCode: number,
-  message: string,
-  key: string,
+  request: Exclude<RegistryKeysRequest, { readonly op: "watch" }>,
+  now: Micros,
+  notices: V2Notice[],
 ): V2Response {
-  return { ok: false, status, errorCode, message, cause: PREFIX + key, index: state.index };
+  const parsed = parseV2Request({ ...request, key: PREFIX + request.key }, now);
+  if (!parsed.ok) return parsed.failure;
+  const { command } = parsed;
+  if (command.op === "watch") throw new Error("a watch is no command");
+  return applyV2Command(state.store, command, now, notices);
+}
+
+const withoutSlash = (key: string): string => key.replace(/\/+$/, "");
+
+/** Members are what stands directly under a token and is not hidden. */
+function tellOf(reply: V2Response & { readonly ok: true }, token: string, out: Sinks): void {
+  const member = reply.node.key.slice(`${PREFIX}/${token}/`.length);
+  if (reply.action === "get" || member === "" || /^_|\//.test(member)) return;
+  const isGone = reply.action === "delete" || reply.action === "compareAndDelete";
+  const kind = isGone ? "discovery.member-removed" : "discovery.member-registered";
+  out.facts.push({ kind, token, member });
 }
 
 /**
- * The discovery service (coreos/discovery.etcd.io) with the store behind it. Tokens never expire: the
- * code of the service has no expiry, whoever runs it clears them away by hand.
+ * The discovery service (coreos/discovery.etcd.io) with the etcd store behind it, to which it hands
+ * requests on. Tokens never expire: the code of the service has no expiry, whoever runs it clears
+ * them away by hand. `_config/size` can be written here too: the public service does not offer it
+ * (its edge refuses), but whoever runs a registry of their own makes tokens that way.
+ *
+ * Keys with a time to live go when the next request comes.
  */
 export const discoveryRegistry: Machine<
   RegistryConfig,

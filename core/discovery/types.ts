@@ -90,11 +90,20 @@ export type DiscoveryFact =
   | { readonly kind: "discovery.joined"; readonly initialCluster: readonly DiscoveredPeer[] }
   | { readonly kind: "discovery.failed"; readonly error: DiscoveryError; readonly detail: string };
 
-/** A request has reached the service. `id` is the world's, unique among those unanswered. */
+/** What the service hands on to the store behind it. */
+export type RegistryKeysRequest = Extract<
+  V2Request,
+  { readonly op: "get" | "put" | "delete" | "watch" }
+>;
+
+/**
+ * A request has reached the service. `id` is the world's, unique among those unanswered. `health`
+ * makes a token and removes it; answered by an empty token.
+ */
 export interface RegistryRequest {
   readonly kind: "registry-request";
   readonly id: number;
-  readonly request: DiscoveryRequest;
+  readonly request: DiscoveryRequest | { readonly op: "health" };
 }
 
 /** The client of request `id` hung up; a watch is dropped. */
@@ -105,7 +114,7 @@ export interface RegistryHangup {
 
 export type RegistryStimulus = RegistryRequest | RegistryHangup;
 
-/** The service's answer to request `id`. */
+/** The service's answer to request `id`; one of many when that is a watch that streams. */
 export interface RegistryResponse {
   readonly kind: "registry-response";
   readonly id: number;

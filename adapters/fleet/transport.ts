@@ -95,7 +95,7 @@ function exchange(
         resolve({
           kind: "answer",
           status: response.statusCode ?? 0,
-          headers: {},
+          headers: { "Content-Type": response.headers["content-type"] ?? "" },
           body: Buffer.concat(parts).toString("utf8"),
         });
       });

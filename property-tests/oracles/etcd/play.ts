@@ -36,6 +36,9 @@ const HEALTH_MS = 5_500;
 /** The shortest lease runs 2 s; leaders look every 500 ms, and revoke through the log. */
 const EXPIRE_MS = 4_000;
 
+/** Who is added at the same URLs in the same second has the same id, and is gone for good if it was removed. */
+const ID_MS = 1_000;
+
 const NAMES = ["one", "two", "three"];
 
 export interface PairOptions {
@@ -130,6 +133,7 @@ export class Pair {
     this.#ended = real === ENDED;
     this.#learn(name, real, model);
     if (name === "kv-compact" && real.ok) await this.#catchUpAll();
+    if (name === "member-remove" && real.ok) await pause(ID_MS);
     const expected = canonical(name, real, this.#realAliases);
     const actual = canonical(name, model, this.#modelAliases);
     if (name === "member-promote" && !real.ok && /timed out/.test(real.message)) {

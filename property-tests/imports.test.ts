@@ -121,3 +121,35 @@ test("between folders, arrows point to core, and viz never reads a world", () =>
     .filter((i) => !(ALLOWED[top(i.from)] ?? []).includes(top(i.target)));
   expect(wrong.map(show)).toEqual([]);
 });
+
+/** Circles of modules that must be loaded before each other. Types alone make none: they are gone by then. */
+function circles(imports: readonly Import[]): string[] {
+  const needs = new Map<string, string[]>();
+  for (const { from, specifier, target, typeOnly } of imports) {
+    if (typeOnly || !specifier.startsWith(".")) continue;
+    const module = target.replace(/\.js$/, "");
+    const of = from.replace(/\.tsx?$/, "");
+    needs.set(of, [...(needs.get(of) ?? []), module]);
+  }
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (module: string, path: readonly string[]): void => {
+    const at = path.indexOf(module);
+    if (at >= 0) found.push([...path.slice(at), module].join(" -> "));
+    if (at >= 0 || done.has(module)) return;
+    for (const next of needs.get(module) ?? []) visit(next, [...path, module]);
+    done.add(module);
+  };
+  for (const module of needs.keys()) visit(module, []);
+  return found;
+}
+
+test("no module has to be loaded before itself", () => {
+  const all = Object.keys(ALLOWED).flatMap(sources).flatMap(importsOf);
+  expect(circles(all)).toEqual([]);
+  const pair = (from: string, target: string): Import => ({
+    ...{ from: `${from}.ts`, target: `${target}.js` },
+    ...{ specifier: `./${target}.js`, typeOnly: false },
+  });
+  expect(circles([pair("a", "b"), pair("b", "c"), pair("c", "b")])).toEqual(["b -> c -> b"]);
+});

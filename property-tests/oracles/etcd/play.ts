@@ -250,7 +250,8 @@ function idIn(message: unknown): string {
 
 /** Whether an answer is none of etcd's own, or tells that others gave none. */
 function mayHaveEnded({ code, message }: V3Failure): boolean {
-  return code === "Unavailable" && !/^etcdserver: (?!request timed out)/.test(message);
+  if (/^etcdserver: request timed out/.test(message)) return true;
+  return code === "Unavailable" && !message.startsWith("etcdserver: ");
 }
 
 /** Whether the answer depends on how far its member has come. */

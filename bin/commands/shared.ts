@@ -85,8 +85,8 @@ function switched(safeguards: Safeguards, text: string): Safeguards {
   const [name = "", value] = text.split("=", 2);
   switch (known(SAFEGUARDS, "--safeguard", name)) {
     case "fleet_profile":
-      if (value !== "faithful" && value !== "fixed") {
-        badFlag("--safeguard", text, "a profile", ["faithful", "fixed"]);
+      if (value !== "faithful" && value !== "documented" && value !== "fixed") {
+        badFlag("--safeguard", text, "a profile", ["faithful", "documented", "fixed"]);
       }
       return { ...safeguards, fleetProfile: value };
     case "max_reboots": {

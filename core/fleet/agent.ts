@@ -12,7 +12,7 @@ import {
 import { cachedUnit, requirementsOf, takeJobs, takeSchedule, takeUnitFiles } from "./reading.js";
 import { clearHeartbeat, heartbeat, parseMachine, readJobs, readMachine } from "./registry.js";
 import type { JobEntry, TaskCall } from "./state.js";
-import { arm, callEtcd, callSystemd, type Step, ttlSeconds } from "./step.js";
+import { arm, callEtcd, callSystemd, fixesOf, type Step, ttlSeconds } from "./step.js";
 import { subscribe, unsubscribe } from "./unit-states.js";
 
 /** How often an agent looks at the registry of its own accord. */
@@ -27,7 +27,7 @@ export function runAgent(step: Step): void {
   }
   arm(step, "agent", INTERVAL);
   agent.step = "jobs";
-  callEtcd(step, "agent", readJobs(config.keyPrefix));
+  callEtcd(step, "agent", readJobs(config.keyPrefix, fixesOf(step).readsThroughLog));
 }
 
 function endPass(step: Step): void {
@@ -74,7 +74,11 @@ export function agentReplied(step: Step, reply: EtcdReply | SystemdReply): void 
         return;
       }
       agent.step = "machine";
-      callEtcd(step, "agent", readMachine(config.keyPrefix, config.machineId));
+      callEtcd(
+        step,
+        "agent",
+        readMachine(config.keyPrefix, config.machineId, fixesOf(step).readsThroughLog),
+      );
       return;
     case "machine": {
       const machine = answer.ok ? parseMachine(answer.node) : null;
@@ -86,19 +90,30 @@ export function agentReplied(step: Step, reply: EtcdReply | SystemdReply): void 
 
 function readSchedule(step: Step): void {
   step.state.agent.step = "schedule";
-  callEtcd(step, "agent", readJobs(step.state.config.keyPrefix));
+  const { readsThroughLog } = fixesOf(step);
+  callEtcd(step, "agent", readJobs(step.state.config.keyPrefix, readsThroughLog));
 }
 
 function reconcile(step: Step, machine: MachineState): void {
   const { agent, config, server } = step.state;
   const gone = machine.id === "";
   // With its own object missing fleet takes every unit for another machine's.
-  if (config.profile === "fixed" && (gone || server.fenced)) {
+  const { missingIsNotGone, statesAreKnown, inactiveIsNowhere } = fixesOf(step);
+  if (server.fenced || (gone && missingIsNotGone)) {
     endPass(step);
     return;
   }
-  const desired = desiredUnits(machine, candidates(step, machine));
-  agent.tasks = agentTasks(desired, currentUnits(step));
+  const current = currentUnits(step);
+  const units = candidates(step, machine);
+  let desired = desiredUnits(
+    machine,
+    inactiveIsNowhere ? units.filter(({ targetState }) => targetState !== "inactive") : units,
+  );
+  if (statesAreKnown) {
+    for (const { name, targetState } of desired) if (targetState === "") current.delete(name);
+    desired = desired.filter(({ targetState }) => targetState !== "");
+  }
+  agent.tasks = agentTasks(desired, current);
   const unloads = agent.tasks.filter(({ type }) => type === "UnloadUnit").length;
   if (gone && unloads > 0) {
     step.out.facts.push({ kind: "fleet.unloaded-all", machine: config.machineId, units: unloads });
@@ -133,7 +148,7 @@ function beginTask(step: Step): void {
   const { agent, server } = step.state;
   const [task] = agent.tasks;
   if (task === undefined || server.fenced) {
-    agent.failure = "";
+    if (!fixesOf(step).tasksGoOn) agent.failure = "";
     endPass(step);
     return;
   }
@@ -166,7 +181,7 @@ function prepare(step: Step, { type, unit }: AgentTask): void {
 function taskCalls(step: Step, { type, unit }: AgentTask): TaskCall[] {
   const { config } = step.state;
   const { keyPrefix, machineId, unitsDirectory: directory } = config;
-  const clear = clearHeartbeat(keyPrefix, unit, config.profile === "fixed" ? machineId : null);
+  const clear = clearHeartbeat(keyPrefix, unit, fixesOf(step).clearsOnlyOwn ? machineId : null);
   const clearing: TaskCall = { kind: "etcd", request: clear };
   const stop: TaskCall = { kind: "systemd", request: { call: "stop", unit, mode: "replace" } };
   switch (type) {
@@ -254,6 +269,7 @@ function completeTask(step: Step): void {
   const task = agent.tasks.shift();
   if (task === undefined) return;
   const { type, unit, reason } = task;
+  if (agent.failure.startsWith(`${type} ${unit} `)) agent.failure = "";
   step.out.facts.push({ kind: "fleet.task", task: type, unit, reason });
   beginTask(step);
 }
@@ -277,5 +293,8 @@ function failTask(step: Step, task: AgentTask, reply: SystemdReply): void {
     const directory = config.unitsDirectory;
     callSystemd(step, null, { call: "remove-unit", unit: task.unit, directory });
   }
-  endPass(step);
+  if (fixesOf(step).tasksGoOn) {
+    agent.tasks = agent.tasks.filter(({ unit }) => unit !== task.unit);
+    beginTask(step);
+  } else endPass(step);
 }

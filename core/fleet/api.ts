@@ -162,7 +162,7 @@ function* setUnit(config: ApiConfig, plan: ApiPlan & { readonly kind: "set-unit"
   if (found === null || (options.length > 0 && file.hash !== found.file.hash)) {
     // Before anything is written, unlike where a state is only changed.
     if (desiredState !== "" && !isJobState(desiredState)) return INTERNAL;
-    for (const request of createUnit(keyPrefix, name, file, desiredState || "inactive")) {
+    for (const request of createUnit(keyPrefix, name, file, desiredState || "inactive", profile)) {
       const reply = yield request;
       const stored = request.key.startsWith(`${keyPrefix}/unit/`) && isExisting(reply);
       if (!reply.ok && !stored) return INTERNAL;

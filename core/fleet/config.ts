@@ -1,11 +1,108 @@
 import { type Micros, SECOND } from "../kernel/index.js";
 
 /**
- * `faithful` behaves as fleet 1.0 does, its bugs included. `fixed` differs in what is named at the
- * place where it differs: an agent fences itself before its presence can have expired, and does
- * not unload its units because its own machine object is missing.
+ * `faithful` behaves as fleet 1.0 does, its bugs included; `documented` as fleet's documentation
+ * says it does, where that is something else; `fixed` as it should have been. Each difference is
+ * one of `FleetFixes`.
  */
-export type FleetProfile = "faithful" | "fixed";
+export type FleetProfile = "faithful" | "documented" | "fixed";
+
+/** What is different from fleet 1.0. `documented` has the first group, `fixed` has all but
+ * `fullMachineId`. */
+export interface FleetFixes {
+  /** `MachineID` is a machine's full ID; its first eight characters are nobody's. */
+  readonly fullMachineId: boolean;
+  /** Blanks part the values of `MachineOf` and `Replaces`, and none of them is empty. */
+  readonly valuesPart: boolean;
+  /** A global unit that is inactive is nowhere: it takes up no room and repels nobody. */
+  readonly inactiveIsNowhere: boolean;
+  /** The replaced unit moves, never the one that replaces it, and only to where it can run. */
+  readonly replacedMoves: boolean;
+  /** A unit without a state, or with one that is none, stays as it is: not placed, not stopped. */
+  readonly statesAreKnown: boolean;
+
+  /** An agent stops its units before its presence can have expired; a killed fleetd's are stopped by systemd. */
+  readonly fences: boolean;
+  /** An agent that finds its own machine missing leaves its units alone, and an engine waits for half a TTL. */
+  readonly missingIsNotGone: boolean;
+  /** Registry reads go through the log, so that no member answers from an old store. */
+  readonly readsThroughLog: boolean;
+  /** Presence is written only over what this host wrote itself: a twin of the same ID stays out. */
+  readonly presenceIsOwn: boolean;
+  /** A renewal of the lease without an answer is no loss of it: whose it is is looked up. */
+  readonly leaseLasts: boolean;
+  /** A write of presence may take a third of the TTL, not one second. */
+  readonly patientBeats: boolean;
+  /** Watches go on where they left off, without a pause. */
+  readonly watchesMissNothing: boolean;
+  /** A task that fails does not keep the tasks after it from being done, and templates are not placed. */
+  readonly tasksGoOn: boolean;
+  /** What is taken away in the registry is this machine's only: heartbeats and unit states. */
+  readonly clearsOnlyOwn: boolean;
+  /** A unit is not placed while another machine says that it still runs there. */
+  readonly oneCopy: boolean;
+  /** A unit whose file is missing in the registry runs on where the file is known. */
+  readonly keepsKnownFiles: boolean;
+  /** Unit files that no unit refers to are removed. */
+  readonly collectsGarbage: boolean;
+  /** With nothing else to do, units move to machines that have two fewer. */
+  readonly rebalances: boolean;
+}
+
+const AS_DOCUMENTED = {
+  fullMachineId: true,
+  valuesPart: true,
+  inactiveIsNowhere: true,
+  replacedMoves: true,
+  statesAreKnown: true,
+};
+
+const FAITHFUL: FleetFixes = {
+  fullMachineId: false,
+  valuesPart: false,
+  inactiveIsNowhere: false,
+  replacedMoves: false,
+  statesAreKnown: false,
+  fences: false,
+  missingIsNotGone: false,
+  readsThroughLog: false,
+  presenceIsOwn: false,
+  leaseLasts: false,
+  patientBeats: false,
+  watchesMissNothing: false,
+  tasksGoOn: false,
+  clearsOnlyOwn: false,
+  oneCopy: false,
+  keepsKnownFiles: false,
+  collectsGarbage: false,
+  rebalances: false,
+};
+
+const FIXED: FleetFixes = {
+  ...AS_DOCUMENTED,
+  // Operators were told for years that the short ID works, and use it.
+  fullMachineId: false,
+  fences: true,
+  missingIsNotGone: true,
+  readsThroughLog: true,
+  presenceIsOwn: true,
+  leaseLasts: true,
+  patientBeats: true,
+  watchesMissNothing: true,
+  tasksGoOn: true,
+  clearsOnlyOwn: true,
+  oneCopy: true,
+  keepsKnownFiles: true,
+  collectsGarbage: true,
+  rebalances: true,
+};
+
+/** What each profile has of the differences. */
+export const FLEET_FIXES: Readonly<Record<FleetProfile, FleetFixes>> = {
+  faithful: FAITHFUL,
+  documented: { ...FAITHFUL, ...AS_DOCUMENTED },
+  fixed: FIXED,
+};
 
 /** What fleet.conf says, and the host's identity. Source: fleetd/fleetd.go, config/config.go. */
 export interface FleetConfig {

@@ -1,25 +1,31 @@
-import type { EtcdReply } from "../etcd/client.js";
+import type { EtcdReply, Revision } from "../etcd/client.js";
 import { type Micros, SECOND } from "../kernel/index.js";
+import { FLEET_FIXES } from "./config.js";
 import { listedOrder, orderCounts, orderMatters, passOrder, reconcilePass } from "./engine.js";
 import type { ClusterState, EngineJob, EngineTask } from "./engine-task.js";
 import { requirementsOf, takeJobs, takeSchedule, takeUnitFiles } from "./reading.js";
 import {
+  baseName,
+  deleteUnitFile,
   ENGINE_VERSION,
   isNotFound,
   type Lease,
+  parseBusyUnits,
   parseLease,
   parseMachines,
   readEngineVersion,
   readJobs,
   readLease,
   readMachines,
+  readUnitFiles,
+  readUnitStates,
   schedule,
   unschedule,
   writeEngineVersion,
   writeLease,
 } from "./registry.js";
 import type { FleetState } from "./state.js";
-import { arm, callEtcd, disarm, type Step } from "./step.js";
+import { arm, callEtcd, disarm, fixesOf, type Step } from "./step.js";
 
 /** The lease outlives this many intervals; a pass that takes as long is given up. */
 const LEASE_INTERVALS = 5;
@@ -96,6 +102,12 @@ export function engineReplied(step: Step, reply: EtcdReply): void {
     case "task":
       taskReplied(step, reply);
       return;
+    case "states":
+      statesReplied(step, reply);
+      return;
+    case "garbage":
+      sweep(step, reply);
+      return;
     default:
       readReplied(step, engine.step, reply);
   }
@@ -128,7 +140,7 @@ function versionReplied(step: Step, at: VersionStep, reply: EtcdReply): void {
 function lead(step: Step): void {
   const { engine, config } = step.state;
   const { keyPrefix, machineId } = config;
-  if (engine.lease !== null && isLeading(step.state)) {
+  if (engine.lease !== null && isLeading(step.state) && !engine.leaseUnsure) {
     engine.step = "renew";
     const { index } = engine.lease;
     callEtcd(step, "engine", writeLease(keyPrefix, machineId, leaseSeconds(step.state), index));
@@ -146,18 +158,37 @@ function leaseReplied(step: Step, at: LeaseStep, reply: EtcdReply): void {
     return;
   }
   const { engine, config } = step.state;
-  // Any error ends leadership at once, a timeout too.
   if (!reply.ok) {
-    setLease(step, null);
-    endPass(step);
+    renewalFailed(step, at, reply);
     return;
   }
+  engine.leasedAt = step.now;
   const index = reply.node.modifiedIndex;
   setLease(step, { machine: config.machineId, version: ENGINE_VERSION, index });
   if (at === "steal" && engine.stolenSeconds > 0) {
     engine.step = "steal-wait";
     arm(step, "engine-steal", engine.stolenSeconds * SECOND);
   } else beginReading(step);
+}
+
+/**
+ * In fleet any error ends leadership at once, a timeout too. With `leaseLasts` a write that was not
+ * answered is looked after in the next pass, and one that found another index in this one: it may
+ * be this engine's own write.
+ */
+function renewalFailed(step: Step, at: LeaseStep, reply: EtcdReply & { readonly ok: false }): void {
+  const { engine, config } = step.state;
+  const over = step.now - engine.leasedAt >= leaseTtl(step.state);
+  if (at !== "renew" || !fixesOf(step).leaseLasts || over) {
+    setLease(step, null);
+    endPass(step);
+  } else if ("unreachable" in reply) {
+    engine.leaseUnsure = true;
+    endPass(step);
+  } else {
+    engine.step = "lease";
+    callEtcd(step, "engine", readLease(config.keyPrefix));
+  }
 }
 
 /** No lease is taken, one of this version is followed, one of a lower version is stolen. */
@@ -177,6 +208,8 @@ function leaseRead(step: Step, reply: EtcdReply): void {
   const existing = parseLease(reply.node);
   if (existing.version >= ENGINE_VERSION) {
     setLease(step, existing);
+    engine.leaseUnsure = false;
+    engine.leasedAt = step.now;
     if (isLeading(step.state)) beginReading(step);
     else endPass(step);
     return;
@@ -206,7 +239,7 @@ function beginReading(step: Step): void {
   const { engine, config } = step.state;
   engine.passStartedAt = step.now;
   engine.step = "jobs";
-  callEtcd(step, "engine", readJobs(config.keyPrefix));
+  callEtcd(step, "engine", readJobs(config.keyPrefix, fixesOf(step).readsThroughLog));
 }
 
 /** Units, schedule and machines are read one after the other; an error of any ends the pass. */
@@ -237,7 +270,7 @@ function readReplied(
         return;
       }
       engine.step = "machines";
-      callEtcd(step, "engine", readMachines(config.keyPrefix));
+      callEtcd(step, "engine", readMachines(config.keyPrefix, fixesOf(step).readsThroughLog));
       return;
     case "machines": {
       const machines = reply.ok ? parseMachines(reply.node) : isNotFound(reply) ? [] : null;
@@ -253,15 +286,16 @@ function readReplied(
 
 function readSchedule(step: Step): void {
   step.state.engine.step = "schedule";
-  callEtcd(step, "engine", readJobs(step.state.config.keyPrefix));
+  const { readsThroughLog } = fixesOf(step);
+  callEtcd(step, "engine", readJobs(step.state.config.keyPrefix, readsThroughLog));
 }
 
 function reconcile(step: Step): void {
   const { engine } = step.state;
   const cluster = clusterState(step.state);
-  const listed = reconcilePass(cluster, listedOrder(cluster));
+  const listed = reconcilePass(cluster, listedOrder(cluster), fixesOf(step));
   if (!orderMatters(cluster, listed)) {
-    beginTasks(step, listed);
+    decided(step, listed);
     return;
   }
   engine.step = "order";
@@ -279,19 +313,88 @@ export function ordered(step: Step, id: number, orders: readonly (readonly numbe
   if (counts.some((count, nth) => orders[nth]?.length !== count)) {
     throw new RangeError(`not the permutations asked for, of ${counts.join(", ")} items`);
   }
-  beginTasks(step, reconcilePass(cluster, passOrder(orders)));
+  decided(step, reconcilePass(cluster, passOrder(orders), fixesOf(step)));
 }
 
 function clusterState(state: FleetState): ClusterState {
+  const { inactiveIsNowhere } = FLEET_FIXES[state.config.profile];
   const jobs: EngineJob[] = [];
   const globals: EngineJob[] = [];
   // The entries of a pass come by name.
   for (const entry of state.engine.units.entries) {
     const { name, targetState, machine } = entry;
     const requirements = requirementsOf(state, entry);
-    (requirements.global ? globals : jobs).push({ name, targetState, machine, requirements });
+    const { global } = requirements;
+    if (global && inactiveIsNowhere && (targetState === "inactive" || targetState === "")) continue;
+    (global ? globals : jobs).push({ name, targetState, machine, requirements });
   }
   return { jobs, globals, machines: state.engine.machines };
+}
+
+/** The pass has its tasks. Profile `fixed` looks whether what is to be placed still runs elsewhere. */
+function decided(step: Step, tasks: EngineTask[]): void {
+  const { engine, config } = step.state;
+  engine.tasks = fixesOf(step).missingIsNotGone ? withoutMissing(step, tasks) : tasks;
+  const places = engine.tasks.some(({ type }) => type === "AttemptScheduleUnit");
+  if (places && fixesOf(step).oneCopy) {
+    engine.step = "states";
+    callEtcd(step, "engine", readUnitStates(config.keyPrefix, true));
+  } else beginTasks(step, engine.tasks);
+}
+
+/** Nothing is done yet about units of a machine that is missing for less than half a TTL: it may be late. */
+function withoutMissing(step: Step, tasks: readonly EngineTask[]): EngineTask[] {
+  const { engine, config } = step.state;
+  const { entries } = engine.units;
+  const present = new Set(engine.machines.map(({ id }) => id));
+  const targets = new Map(entries.map(({ name, machine }) => [name, machine]));
+  const missing = new Map<string, Micros>();
+  for (const machine of targets.values()) {
+    if (machine === null || present.has(machine)) continue;
+    missing.set(machine, engine.missing.get(machine) ?? step.now);
+  }
+  engine.missing = missing;
+  return tasks.filter(({ unit }) => {
+    const since = missing.get(targets.get(unit) ?? "");
+    return since === undefined || step.now - since >= Math.floor(config.agentTtl / 2);
+  });
+}
+
+/** A unit that is not at rest on another machine is placed in a later pass. */
+function statesReplied(step: Step, reply: EtcdReply): void {
+  const { engine } = step.state;
+  if (!reply.ok && !isNotFound(reply)) {
+    endPass(step);
+    return;
+  }
+  const busy = reply.ok ? parseBusyUnits(reply.node) : new Map<string, string[]>();
+  const free = ({ type, unit, machine }: EngineTask): boolean =>
+    type !== "AttemptScheduleUnit" || (busy.get(unit) ?? []).every((other) => other === machine);
+  beginTasks(step, engine.tasks.filter(free));
+}
+
+/** How long a unit file without a unit is kept, at least: a unit's file is written before the unit. */
+function garbageAge({ config }: FleetState): Micros {
+  return Math.max(10 * SECOND, 2 * config.agentTtl);
+}
+
+/** Removes unit files that no unit referred to, now and at the last sweep, and that were not written since. */
+function sweep(step: Step, reply: EtcdReply): void {
+  const { engine, config } = step.state;
+  if (reply.ok) {
+    const used = new Set(engine.units.entries.map(({ hash }) => hash));
+    const garbage = new Map<string, Revision>();
+    for (const { key, modifiedIndex } of reply.node.nodes ?? []) {
+      const hash = baseName(key);
+      if (used.has(hash)) continue;
+      if (engine.garbage.get(hash) === modifiedIndex) {
+        callEtcd(step, null, deleteUnitFile(config.keyPrefix, hash, modifiedIndex));
+      } else garbage.set(hash, modifiedIndex);
+    }
+    engine.garbage = garbage;
+    engine.sweptAt = step.now;
+  }
+  endPass(step);
 }
 
 function beginTasks(step: Step, tasks: EngineTask[]): void {
@@ -307,7 +410,10 @@ function nextTask(step: Step): void {
   const { engine, config } = state;
   const [task] = engine.tasks;
   if (task === undefined || now - engine.passStartedAt >= leaseTtl(state)) {
-    endPass(step);
+    if (fixesOf(step).collectsGarbage && now - engine.sweptAt >= garbageAge(state)) {
+      engine.step = "garbage";
+      callEtcd(step, "engine", readUnitFiles(config.keyPrefix));
+    } else endPass(step);
     return;
   }
   const { type, unit, machine } = task;

@@ -1,11 +1,14 @@
 import {
   ableToRun,
+  anyGlobMatches,
   conflict,
   hasMetadata,
   matchesMachine,
   type NamedUnit,
+  replaceReason,
   replacesOneWay,
 } from "./able-to-run.js";
+import { FLEET_FIXES, type FleetFixes } from "./config.js";
 import {
   type ClusterState,
   type EngineJob,
@@ -16,6 +19,7 @@ import {
   unscheduledReason,
 } from "./engine-task.js";
 import { Placement } from "./placement.js";
+import { isTemplate } from "./unit-name.js";
 
 /**
  * The orders in which Go happens to walk its maps during one pass. Every field is a permutation of
@@ -37,6 +41,8 @@ export interface PassOrder {
 }
 
 const ONE_GROUP = 8;
+
+const BALANCE_REASON = "another Machine has two units fewer";
 
 /** How many items each permutation of a `PassOrder` has, in the order of its fields. */
 export function orderCounts(cluster: ClusterState): number[] {
@@ -67,10 +73,15 @@ function upTo(count: number): number[] {
  * machines that cannot run them, then places what is not scheduled. The tasks come in the order in
  * which the engine emits them. Near linear in jobs and machines; outcomes.ts is its plain twin.
  */
-export function reconcilePass(cluster: ClusterState, order: PassOrder): EngineTask[] {
-  const pass = new Pass(cluster, order);
+export function reconcilePass(
+  cluster: ClusterState,
+  order: PassOrder,
+  fixes: FleetFixes = FLEET_FIXES.faithful,
+): EngineTask[] {
+  const pass = new Pass(cluster, order, fixes);
   for (const job of order.unscheduling) pass.check(job);
   for (const job of secondVisit(order)) pass.place(job);
+  if (fixes.rebalances && pass.tasks.length === 0) pass.rebalance();
   return pass.tasks;
 }
 
@@ -98,10 +109,12 @@ class Pass {
   readonly #cluster: ClusterState;
   readonly #order: PassOrder;
   readonly #placement: Placement;
+  readonly #fixes: FleetFixes;
   #decisions = 0;
   #draws = 0;
 
-  constructor(cluster: ClusterState, order: PassOrder) {
+  constructor(cluster: ClusterState, order: PassOrder, fixes: FleetFixes) {
+    this.#fixes = fixes;
     this.#cluster = cluster;
     this.#order = order;
     this.#placement = new Placement(cluster, order.globals);
@@ -136,7 +149,12 @@ class Pass {
       return;
     }
     this.#decide();
-    if (this.#fits(job, index, machine) && !this.#replaces(job, machine)) return;
+    const fits = this.#fits(job, index, machine);
+    if (fits && this.#fixes.replacedMoves) {
+      this.#makeRoom(job, machine);
+      return;
+    }
+    if (fits && !this.#replaces(job, machine)) return;
     const placed = this.#placement.unitsOn(machine).map((unit) => this.#placement.unit(unit));
     const verdict = ableToRun(job, this.#placement.machine(machine), placed);
     if (verdict.action === "schedule") return;
@@ -167,10 +185,73 @@ class Pass {
       this.#placement.move(index, target);
   }
 
+  /** `replacedMoves`: what the job replaces leaves its machine, if it can run on another. */
+  #makeRoom(job: EngineJob, machine: number): void {
+    const placement = this.#placement;
+    if (job.requirements.replaces.length === 0) return;
+    const id = placement.machine(machine).id;
+    for (const index of placement.unitsOn(machine)) {
+      const other = this.#cluster.jobs[index];
+      if (other === undefined || !this.#takesPlaceOf(job, other)) continue;
+      const to = placement.leastLoaded(
+        (candidate) =>
+          candidate !== machine &&
+          this.#fits(other, index, candidate) &&
+          !this.#isReplacedOn(other, candidate),
+      );
+      if (to === null) continue;
+      const reason = unableReason(id, replaceReason(job.name));
+      this.#transfer(index, other, id, placement.machine(to).id, reason);
+    }
+  }
+
+  #takesPlaceOf(job: NamedUnit, other: NamedUnit): boolean {
+    return replacesOneWay(job, other) && anyGlobMatches(job.requirements.replaces, other.name);
+  }
+
+  #isReplacedOn(job: NamedUnit, machine: number): boolean {
+    const placement = this.#placement;
+    if (!placement.anyReplaces(machine)) return false;
+    return placement.unitsOn(machine).some((unit) => this.#takesPlaceOf(placement.unit(unit), job));
+  }
+
+  #transfer(index: number, job: EngineJob, from: string, to: string, reason: string): void {
+    this.tasks.push({ type: "UnscheduleUnit", unit: job.name, machine: from, reason });
+    this.tasks.push({ type: "AttemptScheduleUnit", unit: job.name, machine: to, reason });
+    this.#placement.move(index, to);
+  }
+
+  /**
+   * `rebalances`: one job goes from the machine with the most units to the one with the fewest, if
+   * that has at least two fewer. Each such step makes the loads more equal, so it comes to an end.
+   * A job that is bound to others, or others to it, stays.
+   */
+  rebalance(): void {
+    const placement = this.#placement;
+    const to = placement.leastLoaded(() => true);
+    if (to === null) return;
+    let from = to;
+    for (let machine = 0; machine < this.#cluster.machines.length; machine++) {
+      if (placement.unitsOn(machine).length > placement.unitsOn(from).length) from = machine;
+    }
+    if (placement.unitsOn(from).length - placement.unitsOn(to).length < 2) return;
+    const bound = new Set(this.#cluster.jobs.flatMap(({ requirements }) => requirements.peers));
+    for (const index of placement.unitsOn(from).sort((left, right) => left - right)) {
+      const job = this.#cluster.jobs[index];
+      if (job === undefined || job.requirements.peers.length > 0 || bound.has(job.name)) continue;
+      if (!this.#fits(job, index, to) || this.#isReplacedOn(job, to)) continue;
+      const ids = [from, to].map((machine) => placement.machine(machine).id);
+      this.#transfer(index, job, ids[0] ?? "", ids[1] ?? "", BALANCE_REASON);
+      return;
+    }
+  }
+
   /** Second visit: finds a machine for a job that has none. */
   place(index: number): void {
     const job = this.#cluster.jobs[index];
     if (job === undefined || job.targetState === "inactive") return;
+    if (this.#fixes.statesAreKnown && job.targetState === "") return;
+    if (this.#fixes.tasksGoOn && isTemplate(job.name)) return;
     if (this.#placement.targetOf(index) !== null) return;
     this.#decide();
     const machine = this.#machineFor(job, index);
@@ -196,7 +277,12 @@ class Pass {
       const able = new Set(pinned.filter((machine) => this.#fits(job, index, machine)));
       return able.size === 0 ? null : this.#placement.leastLoaded((machine) => able.has(machine));
     }
-    return this.#placement.leastLoaded((machine) => this.#fits(job, index, machine));
+    const fits = (machine: number): boolean => this.#fits(job, index, machine);
+    if (!this.#fixes.replacedMoves) return this.#placement.leastLoaded(fits);
+    // Where it would have to leave again only if there is no other place.
+    const lasting = (machine: number): boolean =>
+      fits(machine) && !this.#isReplacedOn(job, machine);
+    return this.#placement.leastLoaded(lasting) ?? this.#placement.leastLoaded(fits);
   }
 
   /** AbleToRun without replaces, and without saying why. */

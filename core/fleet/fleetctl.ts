@@ -1,4 +1,5 @@
 import type { EtcdReply, V2Request } from "../etcd/client.js";
+import { FLEET_FIXES, type FleetProfile } from "./config.js";
 import {
   createUnitFile,
   deleteJob,
@@ -29,14 +30,15 @@ export function fleetctl(
   command: FleetctlCommand,
   unit: string,
   text: string | null,
+  profile: FleetProfile = "faithful",
 ): FleetctlSession {
   switch (command) {
     case "submit":
-      return submit(prefix, unit, text, null);
+      return submit(prefix, unit, text, null, profile);
     case "load":
-      return submit(prefix, unit, text, "loaded");
+      return submit(prefix, unit, text, "loaded", profile);
     case "start":
-      return submit(prefix, unit, text, "launched");
+      return submit(prefix, unit, text, "launched", profile);
     case "stop":
       return settle(prefix, unit, "loaded", "stop");
     case "unload":
@@ -52,6 +54,7 @@ function* submit(
   unit: string,
   text: string | null,
   state: "loaded" | "launched" | null,
+  profile: FleetProfile,
 ): FleetctlSession {
   const found = yield readObject(prefix, unit);
   let global = false;
@@ -60,7 +63,7 @@ function* submit(
     const file = newUnit(unit, text);
     if (typeof file === "string") return `Error creating units: ${file}`;
     global = requirements(unit, file).global;
-    for (const request of createUnit(prefix, unit, file)) {
+    for (const request of createUnit(prefix, unit, file, "inactive", profile)) {
       const reply = yield request;
       // The file of another unit may be the same.
       if (!reply.ok && !(isExisting(reply) && request.key.startsWith(`${prefix}/unit/`))) {
@@ -84,15 +87,23 @@ function newUnit(unit: string, text: string | null): UnitFile | string {
   return validateOptions(parsed.unit)[0] ?? parsed.unit;
 }
 
-/** The three writes of CreateUnit. Between them others see a unit without a target state. */
+/**
+ * The three writes of CreateUnit. Between them others see a unit without a target state. Where unit
+ * files are collected, one that is there already is written again, so that its collector sees that
+ * it is in use.
+ */
 export function createUnit(
   prefix: string,
   unit: string,
   file: UnitFile,
   state = "inactive",
+  profile: FleetProfile = "faithful",
 ): V2Request[] {
+  const created = createUnitFile(prefix, file.hash, unitText(file));
+  const { key, value } = created;
+  const again = FLEET_FIXES[profile].collectsGarbage;
   return [
-    createUnitFile(prefix, file.hash, unitText(file)),
+    again ? { op: "put", key, value } : created,
     writeJob(prefix, unit, file.hash),
     writeTargetState(prefix, unit, state),
   ];

@@ -1,4 +1,5 @@
 import type { EtcdReply, V2Node, V2Request } from "../etcd/client.js";
+import { FLEET_FIXES } from "./config.js";
 import {
   baseName,
   isNotFound,
@@ -7,7 +8,6 @@ import {
   parseUnitValue,
   readJobDirectory,
   readTarget,
-  readUnitFile,
   readUnitFiles,
 } from "./registry.js";
 import { isGlobalUnit, type Requirements, requirements } from "./requirements.js";
@@ -18,28 +18,27 @@ const TARGET_STATES = new Set(["", "inactive", "loaded", "launched"]);
 
 /**
  * The answer to reading `/job`, for what fleet calls Units: every job with a readable object and
- * target state. Returns the read of unit files that has to follow, null if none has; false if the
- * answer is an error.
- *
- * fleet reads all unit files every time. Files never change under their hash, so only unknown ones
- * are asked for; one key is read through the log in any case, because a member that has no quorum
- * has to fail a pass here.
+ * target state. Returns the read of unit files that has to follow, null if there are no jobs at all;
+ * false if the answer is an error. All unit files are read every time, and through the log: a member
+ * that has no quorum fails a pass here.
  */
 export function takeJobs(
   state: FleetState,
   read: UnitsRead,
   reply: EtcdReply,
 ): V2Request | null | false {
+  const { statesAreKnown } = FLEET_FIXES[state.config.profile];
   read.entries = [];
   if (!reply.ok) return isNotFound(reply) ? null : false;
   const { cache, config } = state;
-  const missing = new Set<string>();
   const { entries } = read;
   const directory: JobDirectory = { object: null, targetState: "" };
   for (const node of reply.node.nodes ?? []) {
     readJobDirectory(node, directory);
-    const { object, targetState } = directory;
-    if (object === null || !TARGET_STATES.has(targetState)) continue;
+    const { object } = directory;
+    const known = TARGET_STATES.has(directory.targetState);
+    if (object === null || (!known && !statesAreKnown)) continue;
+    const targetState = known ? directory.targetState : "";
     let model = cache.objects.get(object);
     if (model === undefined) {
       const parsed = parseJobObject(object);
@@ -48,17 +47,11 @@ export function takeJobs(
       cache.objects.set(object, model);
     }
     entries.push({ name: model.name, hash: model.hash, targetState, machine: null });
-    if (!cache.units.has(model.hash)) missing.add(model.hash);
   }
   // By name, whatever the answer's order: the second read relies on it.
   if (!isSorted(entries)) entries.sort((left, right) => (left.name < right.name ? -1 : 1));
-  const [first] = entries;
-  if (first === undefined) return null;
   forgetUnused(state, entries);
-  const [wanted = first.hash] = missing;
-  return missing.size > 1
-    ? readUnitFiles(config.keyPrefix)
-    : readUnitFile(config.keyPrefix, wanted);
+  return readUnitFiles(config.keyPrefix);
 }
 
 function isSorted(entries: readonly JobEntry[]): boolean {
@@ -74,10 +67,16 @@ function isSorted(entries: readonly JobEntry[]): boolean {
 export function takeUnitFiles(state: FleetState, read: UnitsRead, reply: EtcdReply): boolean {
   if (!reply.ok && !isNotFound(reply)) return false;
   const wanted = new Set(read.entries.map(({ hash }) => hash));
-  if (reply.ok) {
-    for (const node of reply.node.nodes ?? [reply.node]) takeUnitFile(state, wanted, node);
+  const found = new Set<string>();
+  for (const node of (reply.ok ? reply.node.nodes : []) ?? []) {
+    found.add(baseName(node.key));
+    takeUnitFile(state, wanted, node);
   }
-  read.entries = read.entries.filter(({ hash }) => state.cache.units.has(hash));
+  const { units } = state.cache;
+  const { keepsKnownFiles } = FLEET_FIXES[state.config.profile];
+  read.entries = read.entries.filter(
+    ({ hash }) => units.has(hash) && (keepsKnownFiles || found.has(hash)),
+  );
   return true;
 }
 
@@ -125,7 +124,11 @@ export function requirementsOf(state: FleetState, entry: JobEntry): Requirements
   if (known?.hash === entry.hash) return known.requirements;
   const parsed = parseUnit(cachedUnit(state, entry.hash).text);
   if (!parsed.ok) throw new Error(`unit file ${entry.hash} no longer parses: ${parsed.error}`);
-  const demanded = requirements(entry.name, parsed.unit);
+  const { valuesPart, fullMachineId } = FLEET_FIXES[state.config.profile];
+  const found = requirements(entry.name, parsed.unit, valuesPart);
+  // A short ID is then a demand that nobody meets.
+  const demanded =
+    fullMachineId && found.requiredTarget?.length === 8 ? { ...found, requiredTarget: "" } : found;
   state.cache.requirements.set(entry.name, { hash: entry.hash, requirements: demanded });
   return demanded;
 }

@@ -13,8 +13,14 @@ const NOT_FOUND = 100;
 const EXISTS = 105;
 
 /** The whole of `/job`: units, target states, schedule and heartbeats, as the member's own store has them. */
-export function readJobs(prefix: string): V2Request {
-  return { op: "get", key: `${prefix}/job`, recursive: true, sorted: true };
+export function readJobs(prefix: string, quorum = false): V2Request {
+  return list(`${prefix}/job`, quorum);
+}
+
+/** A directory and all below it; `quorum`: through the log, which fleet does for unit files only. */
+function list(key: string, quorum: boolean): V2Request {
+  const request = { op: "get", key, recursive: true, sorted: true } as const;
+  return quorum ? { ...request, quorum } : request;
 }
 
 /** Every unit file. The only reads of fleet that go through the log. */
@@ -22,21 +28,20 @@ export function readUnitFiles(prefix: string): V2Request {
   return { op: "get", key: `${prefix}/unit`, recursive: true, quorum: true };
 }
 
-/** One unit file, read through the log. */
-export function readUnitFile(prefix: string, hash: string): V2Request {
-  return { op: "get", key: `${prefix}/unit/${hash}`, quorum: true };
+export function readMachines(prefix: string, quorum = false): V2Request {
+  return list(`${prefix}/machines`, quorum);
 }
 
-export function readMachines(prefix: string): V2Request {
-  return { op: "get", key: `${prefix}/machines`, recursive: true, sorted: true };
-}
-
-export function readMachine(prefix: string, machine: string): V2Request {
-  return { op: "get", key: `${prefix}/machines/${machine}`, recursive: true, sorted: true };
+export function readMachine(prefix: string, machine: string, quorum = false): V2Request {
+  return list(`${prefix}/machines/${machine}`, quorum);
 }
 
 /** Unit files are only ever created: an error 105 means that it is there already. */
-export function createUnitFile(prefix: string, hash: string, text: string): V2Request {
+export function createUnitFile(
+  prefix: string,
+  hash: string,
+  text: string,
+): V2Request & { readonly op: "put"; readonly value: string } {
   return {
     op: "put",
     key: `${prefix}/unit/${hash}`,
@@ -83,14 +88,18 @@ export function clearHeartbeat(prefix: string, unit: string, machine: string | n
   return machine === null ? { op: "delete", key } : { op: "delete", key, prevValue: machine };
 }
 
-/** @param exists - whether the key has to be there already, or must not be */
+/** @param exists - whether the key has to be there already, must not be, or has to hold the same */
 export function writeMachine(
   prefix: string,
   machine: MachinePresence,
   ttl: number,
-  exists: boolean,
+  exists: boolean | "same",
 ): V2Request {
   const key = `${prefix}/machines/${machine.id}/object`;
+  if (exists === "same") {
+    const value = machineJson(machine);
+    return { op: "put", key, value, ttl, prevValue: value };
+  }
   return { op: "put", key, value: machineJson(machine), ttl, prevExist: exists };
 }
 
@@ -222,9 +231,28 @@ export function parseLease(node: V2Node): Lease {
   return { machine: textOf(model.MachineID), version, index };
 }
 
-/** A long poll on everything below `/job`. */
-export function watchJobs(prefix: string): V2Request {
-  return { op: "watch", key: `${prefix}/job`, recursive: true };
+/** A long poll on everything below `/job`; @param from - the first index of interest, null: from now */
+export function watchJobs(prefix: string, from: Revision | null = null): V2Request {
+  const request = { op: "watch", key: `${prefix}/job`, recursive: true } as const;
+  return from === null ? request : { ...request, waitIndex: from };
+}
+
+/** Fails if the file was written again since. */
+export function deleteUnitFile(prefix: string, hash: string, index: Revision): V2Request {
+  return { op: "delete", key: `${prefix}/unit/${hash}`, prevIndex: index };
+}
+
+/** The units below `/states`, with the machines that say of each that it is not at rest. */
+export function parseBusyUnits(node: V2Node): Map<string, string[]> {
+  const busy = new Map<string, string[]>();
+  for (const unit of node.nodes ?? []) {
+    const machines = (unit.nodes ?? []).flatMap(({ key, value }) => {
+      const active = parseObject(value ?? "")?.activeState;
+      return active === "inactive" || active === "failed" ? [] : [baseName(key)];
+    });
+    busy.set(baseName(unit.key), machines);
+  }
+  return busy;
 }
 
 /** Whether an event makes agents and engines look again: a target or a target state was written or deleted. */
@@ -281,8 +309,9 @@ export function readHeartbeat(directory: V2Node): string {
 }
 
 /** Every unit state of every machine, in the order the member happens to have them. */
-export function readUnitStates(prefix: string): V2Request {
-  return { op: "get", key: `${prefix}/states`, recursive: true };
+export function readUnitStates(prefix: string, quorum = false): V2Request {
+  const request = { op: "get", key: `${prefix}/states`, recursive: true } as const;
+  return quorum ? { ...request, quorum } : request;
 }
 
 /** A unit's state as a machine has published it. */

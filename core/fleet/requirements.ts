@@ -39,8 +39,14 @@ const KNOWN = [
   "Global",
 ];
 
-/** The requirements of a unit file under a name (the specifiers depend on it). */
-export function requirements(name: string, unit: UnitFile): Requirements {
+/**
+ * The requirements of a unit file under a name (the specifiers depend on it).
+ *
+ * @param valuesPart - blanks part the values of all options that name units, see `FleetFixes`
+ */
+export function requirements(name: string, unit: UnitFile, valuesPart = false): Requirements {
+  const parts = (texts: readonly ByteText[]): string[] =>
+    (valuesPart ? texts.flatMap(fields) : texts).map(fromBytes);
   const section = unitContents(unit)["X-Fleet"] ?? {};
   const values = (key: string): readonly ByteText[] =>
     (section[key] ?? []).map((value) => replaceSpecifiers(value, name));
@@ -55,9 +61,9 @@ export function requirements(name: string, unit: UnitFile): Requirements {
       ...values("X-ConditionMachineMetadata"),
       ...values("MachineMetadata"),
     ]),
-    peers: [...values("X-ConditionMachineOf"), ...values("MachineOf")].map(fromBytes),
+    peers: parts([...values("X-ConditionMachineOf"), ...values("MachineOf")]),
     conflicts: [...values("X-Conflicts"), ...values("Conflicts")].flatMap(fields).map(fromBytes),
-    replaces: values("Replaces").map(fromBytes),
+    replaces: parts(values("Replaces")),
     global: isTruthy(values("Global").at(-1) ?? ""),
   };
 }

@@ -19,6 +19,7 @@ import {
   callEtcd,
   callSystemd,
   disarm,
+  fixesOf,
   forget,
   republishInterval,
   type Step,
@@ -64,10 +65,14 @@ function beginRegistering(step: Step): void {
   register(step);
 }
 
-/** A first start must not find its machine in the registry; a restart takes it back. */
+/**
+ * A first start must not find its machine in the registry; a restart takes it back. What this host
+ * itself wrote is its own to take, in profile `fixed`.
+ */
 function register(step: Step): void {
   const { restarted } = step.state.server;
-  writePresence(step, restarted ? "register" : "register-create", restarted);
+  const takesBack = restarted || fixesOf(step).presenceIsOwn;
+  writePresence(step, takesBack ? "register" : "register-create", takesBack);
 }
 
 /** The wait after a failed try is over. */
@@ -83,8 +88,12 @@ function writePresence(
   const { state, now } = step;
   const { config } = state;
   const machine = { id: config.machineId, publicIp: config.publicIp, metadata: config.metadata };
+  const { presenceIsOwn, patientBeats } = fixesOf(step);
+  const condition = exists && presenceIsOwn ? "same" : exists;
   state.server.presenceSentAt = now;
-  callEtcd(step, owner, writeMachine(config.keyPrefix, machine, ttlSeconds(state), exists));
+  const write = writeMachine(config.keyPrefix, machine, ttlSeconds(state), condition);
+  const third = Math.floor(config.agentTtl / 3);
+  callEtcd(step, owner, write, patientBeats ? third : config.etcdRequestTimeout);
 }
 
 /** The answer to an attempt to register. */
@@ -107,7 +116,7 @@ export function registerReplied(step: Step, reply: EtcdReply, created: boolean):
 function presenceHeld(step: Step): void {
   const { config, server } = step.state;
   server.fenced = false;
-  if (config.profile !== "fixed") return;
+  if (!fixesOf(step).fences) return;
   const deadline = server.presenceSentAt + Math.floor((config.agentTtl * 5) / 6);
   arm(step, "fence", Math.max(0, deadline - step.now));
 }
@@ -261,15 +270,25 @@ export function terminate(step: Step): void {
   nextPurgeStep(step);
 }
 
-/** SIGKILL: the process is gone; what it set in motion runs on. */
+/**
+ * SIGKILL: the process is gone; what it set in motion runs on. With fencing, fleet.service has an
+ * `ExecStopPost=` that stops the units, as nobody is left to do it in time.
+ */
 export function killProcess(step: Step): void {
-  if (step.state.phase !== "down") exit(step, 137);
+  const { phase, agent } = step.state;
+  if (phase === "down") return;
+  if (fixesOf(step).fences) {
+    for (const unit of agent.files.keys())
+      callSystemd(step, null, { call: "stop", unit, mode: "replace" });
+  }
+  exit(step, 137);
 }
 
-function purgeSteps({ state }: Step): PurgeStep[] {
+function purgeSteps(step: Step): PurgeStep[] {
+  const { state } = step;
   const { config, agent, publisher, engine } = state;
   const { keyPrefix, machineId } = config;
-  const own = config.profile === "fixed" ? machineId : null;
+  const own = fixesOf(step).clearsOnlyOwn ? machineId : null;
   const steps: PurgeStep[] = [];
   for (const unit of [...agent.files.keys()].sort()) {
     steps.push({ kind: "etcd", request: clearHeartbeat(keyPrefix, unit, own) });

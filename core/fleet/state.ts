@@ -1,4 +1,4 @@
-import type { V2Request } from "../etcd/client.js";
+import type { Revision, V2Request } from "../etcd/client.js";
 import type { Micros } from "../kernel/index.js";
 import type { SystemdRequest } from "../systemd/client.js";
 import type { MachineState } from "./able-to-run.js";
@@ -149,9 +149,20 @@ export interface EngineLoop {
     | "schedule"
     | "machines"
     | "order"
-    | "task";
+    | "states"
+    | "task"
+    | "garbage";
   due: boolean;
   lease: Lease | null;
+  /** When the lease was last written, as this engine knows; profile `fixed` keeps it until it is over. */
+  leasedAt: Micros;
+  /** Profile `fixed`: whether a renewal went without an answer, so that the lease has to be looked up. */
+  leaseUnsure: boolean;
+  /** Profile `fixed`: since when machines that have units are missing. */
+  missing: Map<string, Micros>;
+  /** Profile `fixed`: files that no unit referred to when last looked, with the index of their write. */
+  garbage: Map<string, Revision>;
+  sweptAt: Micros;
   /** Seconds the stolen lease had left. */
   stolenSeconds: number;
   passStartedAt: Micros;
@@ -244,6 +255,11 @@ export function createState(config: FleetConfig): FleetState {
       step: "idle",
       due: false,
       lease: null,
+      leasedAt: 0,
+      leaseUnsure: false,
+      missing: new Map(),
+      garbage: new Map(),
+      sweptAt: 0,
       stolenSeconds: 0,
       passStartedAt: 0,
       units: { entries: [] },

@@ -1,6 +1,7 @@
 import type { V2Request } from "../etcd/client.js";
 import { type Micros, type Out, SECOND } from "../kernel/index.js";
 import type { SystemdRequest } from "../systemd/client.js";
+import { FLEET_FIXES, type FleetFixes } from "./config.js";
 import type { FleetEffect, FleetFact } from "./events.js";
 import type { CallOwner, FleetState, TimerName } from "./state.js";
 
@@ -12,11 +13,16 @@ export interface Step {
 }
 
 /** Asks etcd, and returns the id of the call. The answer goes to the owner; to nobody if it is null. */
-export function callEtcd(step: Step, owner: CallOwner | null, request: V2Request): number {
+export function callEtcd(
+  step: Step,
+  owner: CallOwner | null,
+  request: V2Request,
+  patience: Micros = step.state.config.etcdRequestTimeout,
+): number {
   const { state } = step;
   const id = state.nextId++;
   if (owner !== null) state.calls.set(id, owner);
-  const timeout = request.op === "watch" ? null : state.config.etcdRequestTimeout;
+  const timeout = request.op === "watch" ? null : patience;
   step.out.effects.push({ kind: "etcd-call", id, request, timeout });
   return id;
 }
@@ -44,6 +50,11 @@ export function forget(step: Step, owner: CallOwner): void {
     step.state.calls.delete(id);
     if (owner === "watch") step.out.effects.push({ kind: "etcd-cancel", id });
   }
+}
+
+/** What this fleet does otherwise than fleet 1.0. */
+export function fixesOf({ state }: Step): FleetFixes {
+  return FLEET_FIXES[state.config.profile];
 }
 
 /** The TTL of presence, heartbeats and unit states, in seconds. */

@@ -95,3 +95,9 @@ function firstInvalidRune(stem: ByteText): number | null {
 export function withServiceSuffix(name: string): string {
   return `${name}.service`;
 }
+
+/** Whether the name is a template's, which no unit can run under. */
+export function isTemplate(name: string): boolean {
+  const info = unitNameInfo(name);
+  return info !== null && info.template !== "" && info.instance === "";
+}

@@ -3,7 +3,7 @@ import { SECOND } from "../kernel/index.js";
 import type { SystemdReply, UnitStatus } from "../systemd/client.js";
 import { isNotFound, removeUnitState, saveUnitState, type UnitReport } from "./registry.js";
 import type { PublishWorker } from "./state.js";
-import { arm, callEtcd, callSystemd, type Step, ttlSeconds } from "./step.js";
+import { arm, callEtcd, callSystemd, fixesOf, type Step, ttlSeconds } from "./step.js";
 
 /**
  * The unit-state generator and publisher. fleet polls systemd every second; here a tick happens
@@ -139,9 +139,9 @@ function takeWork(step: Step, worker: PublishWorker): void {
 
 /** A state without a hash is not published: the unit is about to go, or was never fleet's. */
 function publication(step: Step, unit: string, next: UnitReport | null): V2Request[] {
-  const { keyPrefix, machineId, profile } = step.state.config;
-  if (next === null)
-    return removeUnitState(keyPrefix, unit, profile === "fixed" ? machineId : null);
+  const { keyPrefix, machineId } = step.state.config;
+  const { clearsOnlyOwn } = fixesOf(step);
+  if (next === null) return removeUnitState(keyPrefix, unit, clearsOnlyOwn ? machineId : null);
   if (next.hash === "") return [];
   return saveUnitState(keyPrefix, unit, machineId, next, ttlSeconds(step.state));
 }

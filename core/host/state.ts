@@ -1,7 +1,7 @@
 import type { Step as CloudInitStep } from "../cloudconfig/index.js";
 import type { DiscoveryRequest, DiscoveryState } from "../discovery/index.js";
 import type { EtcdBugs, EtcdState } from "../etcd/index.js";
-import type { FleetState } from "../fleet/index.js";
+import type { FleetProfile, FleetState } from "../fleet/index.js";
 import type { Generator, Micros, NodeIndex } from "../kernel/index.js";
 import type { SystemdState } from "../systemd/index.js";
 import type { LocksmithState, SlotName, Slots, UpdateState } from "../update/index.js";
@@ -62,7 +62,7 @@ export interface HostFleetConfig {
   readonly agentTtl: Micros;
   readonly engineReconcile: Micros;
   readonly etcdRequestTimeout: Micros;
-  readonly profile: "faithful" | "fixed";
+  readonly profile: FleetProfile;
 }
 
 export interface HostUpdateConfig {

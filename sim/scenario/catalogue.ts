@@ -19,8 +19,8 @@ export const BUGS = {
 
 export type BugName = keyof typeof BUGS;
 
-/** Which of fleet's behaviours to model: with its bugs, or as it should have been. */
-export type FleetProfile = "faithful" | "fixed";
+/** Which of fleet's behaviours to model: with its bugs, as its documentation has it, or as it should have been. */
+export type FleetProfile = "faithful" | "documented" | "fixed";
 
 /**
  * Named switches that make a cluster safer than the real one was. All off is history; one on is
@@ -55,7 +55,7 @@ export const SAFEGUARDS = {
   remove_before_add: "a dead member is removed before its replacement is added",
   pre_vote: "etcd's --pre-vote",
   check_quorum: "a leader steps down without a quorum, and followers of a live one take no votes",
-  fleet_profile: "faithful or fixed",
+  fleet_profile: "faithful, documented or fixed",
   max_reboots: "most hosts that may hold the reboot lock at once",
   agent_ttl: "how long fleet may hear nothing of a machine before it gives its units away",
 } as const;

@@ -296,7 +296,7 @@ const safeguards: z.ZodType<Safeguards> = z.strictObject({
   removeBeforeAdd: z.boolean(),
   preVote: z.boolean(),
   checkQuorum: z.boolean(),
-  fleetProfile: z.enum(["faithful", "fixed"]),
+  fleetProfile: z.enum(["faithful", "documented", "fixed"]),
   maxReboots: count,
   agentTtl: micros,
 });

@@ -105,7 +105,7 @@ const safeguardsSchema = keys({
   remove_before_add: z.boolean().optional(),
   pre_vote: z.boolean().optional(),
   check_quorum: z.boolean().optional(),
-  fleet_profile: z.enum(["faithful", "fixed"]).optional(),
+  fleet_profile: z.enum(["faithful", "documented", "fixed"]).optional(),
   max_reboots: count.optional(),
   agent_ttl: positiveDuration.optional(),
 });

@@ -86,7 +86,10 @@ export class ExpectationMonitor {
 
   /** True times at which something is to be looked at even if nothing happens. */
   moments(): readonly Micros[] {
-    return this.#scenario.expect.flatMap(({ when }) => momentsOf(when));
+    return this.#scenario.expect.flatMap((expectation) => [
+      ...momentsOf(expectation.when),
+      ...(expectation.kind === "keys" ? looksAtKeys(expectation.when) : []),
+    ]);
   }
 
   /** Takes note of a fact that the hosts' states do not show, at true time `at`. */
@@ -383,6 +386,16 @@ function countNodes(node: V2Store["root"], matches: (node: V2Store["root"]) => b
 
 function isMeasured(expectation: Expectation): expectation is Measured {
   return "value" in expectation;
+}
+
+/** Keys change without any fact, so an interval is looked at as often as that. */
+const KEYS_EVERY: Micros = 100_000;
+
+function looksAtKeys(when: Moment): readonly Micros[] {
+  if (when.kind === "at" || when.kind === "end") return [];
+  const [from, until] = when.kind === "by" ? [0, when.time] : [when.from, when.until];
+  const count = Math.ceil((until - from) / KEYS_EVERY);
+  return Array.from({ length: count }, (_, i) => from + i * KEYS_EVERY);
 }
 
 function momentsOf(when: Moment): readonly Micros[] {

@@ -174,7 +174,9 @@ export class Operator {
     for (const unit of action.units) {
       const command = action.kind.slice("fleet-".length) as FleetctlCommand;
       const text = unitText(scenario, unit);
-      this.#run(fleetctl(FLEET_PREFIX, command, unit, text), action.via, `${command} ${unit}`);
+      const { fleetProfile } = scenario.safeguards;
+      const session = fleetctl(FLEET_PREFIX, command, unit, text, fleetProfile);
+      this.#run(session, action.via, `${command} ${unit}`);
     }
   }
 

@@ -16,6 +16,8 @@ import type { Diagnostic, DiagnosticCode, Position } from "../../core/kernel/ind
 
 /** Deepest nesting of lists and maps. */
 export const DEPTH_MAX = 40;
+const ALIAS_ADVICE = "Put the anchor before it, or quote the text if it is none.";
+
 /** Most values in a file once aliases are followed. */
 export const VALUES_MAX = 200_000;
 /** Most problems reported at once. */
@@ -161,7 +163,13 @@ export class SourceDocument {
       const node = this.#follow(next.node);
       const offset = offsetOf(next.node) ?? 0;
       if (isAlias(node)) {
-        this.#problem(offset, "E_YAML_ALIASES", "an alias of nothing", "the name of an anchor", "");
+        this.#problem(
+          offset,
+          "E_YAML_ALIASES",
+          "an alias of nothing",
+          "the name of an anchor",
+          ALIAS_ADVICE,
+        );
         return;
       }
       if (next.depth > DEPTH_MAX || values > VALUES_MAX) {

@@ -202,18 +202,18 @@ async function settled(
 /** Waits until systemd has the units active. fleetctl gives up after two seconds, whatever it was told. */
 async function active(command: UnitCommand, units: readonly string[]): Promise<boolean> {
   const { client, voice, patient, compat } = command;
-  const left = await waitFor(
-    client,
-    units,
-    compat && patient !== "none" ? 1 : patient,
-    async (name) => {
-      const states = await client.unitStates().catch(() => []);
-      return states.some(
-        ({ unit, active: is, load: loaded }) =>
-          unit === name && is === "active" && loaded === "loaded",
-      );
-    },
-  );
+  if (patient === "none") {
+    // fleetctl says so once for each of the two things it would wait for.
+    if (compat) for (const unit of units) voice.out(`Triggered unit ${unit} start`);
+    return true;
+  }
+  const left = await waitFor(client, units, compat ? 1 : patient, async (name) => {
+    const states = await client.unitStates().catch(() => []);
+    return states.some(
+      ({ unit, active: is, load: loaded }) =>
+        unit === name && is === "active" && loaded === "loaded",
+    );
+  });
   for (const unit of left) {
     voice.err(`Error waiting for units: Failed to find an active unit ${unit}`);
   }

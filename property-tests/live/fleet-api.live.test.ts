@@ -1,6 +1,5 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EtcdV2Client } from "../../adapters/etcd/index.js";
@@ -15,10 +14,8 @@ import type { FleetHttpRequest, FleetHttpResponse } from "../../core/fleet/index
 import { PREFIX, Registry } from "../../core/fleet/testing/registry.js";
 import { SECOND } from "../../core/kernel/index.js";
 import { EtcdServer } from "./etcd-server.js";
+import { buildFleet, hasGo } from "./fleetctl.js";
 import { whyNot } from "./needs.js";
-
-const FOLDER = fileURLToPath(new URL("../oracles/fleet-go", import.meta.url));
-const PROGRAM = `${FOLDER}/bin/fleet-api`;
 
 /** The API server of fleet 1.0, built from its own packages, over a real etcd. */
 class RealApi {
@@ -38,12 +35,10 @@ class RealApi {
   }
 
   static async start(): Promise<RealApi> {
-    const args = ["build", "-trimpath", "-o", PROGRAM, "."];
-    const built = spawnSync("go", args, { cwd: FOLDER, encoding: "utf8" });
-    if (built.status !== 0) throw new Error(`the Go program does not build:\n${built.stderr}`);
+    const program = buildFleet(".");
     const etcd = await EtcdServer.create();
     await etcd.start();
-    const child = spawn(PROGRAM, [etcd.url], { stdio: ["pipe", "pipe", "ignore"] });
+    const child = spawn(program, [etcd.url], { stdio: ["pipe", "pipe", "ignore"] });
     const [line]: unknown[] = await once(child.stdout, "data");
     return new RealApi(etcd, child, String(line).trim());
   }
@@ -234,7 +229,7 @@ function comparable(response: FleetHttpResponse): string {
   return `${response.status} ${type} ${text}`;
 }
 
-const skipped = whyNot("etcd") ?? (spawnSync("go", ["version"]).status === 0 ? null : "no Go");
+const skipped = whyNot("etcd") ?? (hasGo() ? null : "no Go");
 
 describe.skipIf(skipped !== null)("the API server of fleet 1.0 itself", () => {
   let real: RealApi;

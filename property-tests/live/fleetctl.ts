@@ -1,0 +1,43 @@
+import { spawn, spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const FOLDER = fileURLToPath(new URL("../oracles/fleet-go", import.meta.url));
+
+/** What a command printed, and its exit code. */
+export interface Printed {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Builds fleet's own programs from their Go module, which Go does only after a change. Throws with Go's complaint. */
+export function buildFleet(packageName: "." | "github.com/coreos/fleet/fleetctl"): string {
+  const name = packageName === "." ? "fleet-api" : "fleetctl";
+  const program = `${FOLDER}/bin/${name}`;
+  const args = ["build", "-trimpath", "-o", program, packageName];
+  const { status, stderr } = spawnSync("go", args, { cwd: FOLDER, encoding: "utf8" });
+  if (status !== 0) throw new Error(`the Go program does not build:\n${stderr}`);
+  return program;
+}
+
+/** Whether Go is there to build them with. */
+export function hasGo(): boolean {
+  return spawnSync("go", ["version"]).status === 0;
+}
+
+/** Runs a program to its end. */
+export function run(program: string, words: readonly string[], cwd: string): Promise<Printed> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, words, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    let out = "";
+    let err = "";
+    child.stdout.on("data", (part: Buffer) => {
+      out += part.toString();
+    });
+    child.stderr.on("data", (part: Buffer) => {
+      err += part.toString();
+    });
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, out, err }));
+  });
+}

@@ -1,3 +1,4 @@
+import { benchFleet } from "./fleet.js";
 import { benchLinearizability } from "./linearizability.js";
 import { benchMvcc } from "./mvcc.js";
 import { benchQueue } from "./queue.js";
@@ -12,6 +13,7 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   raft: benchRaft,
   mvcc: benchMvcc,
   watch: benchWatch,
+  fleet: benchFleet,
   simulation: benchSimulation,
   memory: benchDay,
   linearizability: benchLinearizability,

@@ -43,6 +43,8 @@ export interface FleetFixes {
   readonly oneCopy: boolean;
   /** A unit whose file is missing in the registry runs on where the file is known. */
   readonly keepsKnownFiles: boolean;
+  /** An engine visits jobs and globals by name, as agents do, in every pass alike. */
+  readonly visitsByName: boolean;
   /** Unit files that no unit refers to are removed. */
   readonly collectsGarbage: boolean;
   /** With nothing else to do, units move to machines that have two fewer. */
@@ -74,6 +76,7 @@ const FAITHFUL: FleetFixes = {
   clearsOnlyOwn: false,
   oneCopy: false,
   keepsKnownFiles: false,
+  visitsByName: false,
   collectsGarbage: false,
   rebalances: false,
 };
@@ -93,6 +96,7 @@ const FIXED: FleetFixes = {
   clearsOnlyOwn: true,
   oneCopy: true,
   keepsKnownFiles: true,
+  visitsByName: true,
   collectsGarbage: true,
   rebalances: true,
 };

@@ -294,7 +294,7 @@ function reconcile(step: Step): void {
   const { engine } = step.state;
   const cluster = clusterState(step.state);
   const listed = reconcilePass(cluster, listedOrder(cluster), fixesOf(step));
-  if (!orderMatters(cluster, listed)) {
+  if (fixesOf(step).visitsByName || !orderMatters(cluster, listed)) {
     decided(step, listed);
     return;
   }

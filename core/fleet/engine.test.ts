@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { FLEET_FIXES } from "./config.js";
 import { listedOrder, orderCounts, orderMatters, passOrder, reconcilePass } from "./engine.js";
-import type { ClusterState, EngineJob } from "./engine-task.js";
+import type { ClusterState, EngineJob, EngineTask } from "./engine-task.js";
 import { passOutcomes, reachableSchedules } from "./outcomes.js";
 import type { Requirements } from "./requirements.js";
 
@@ -202,6 +203,37 @@ test("an order that is not asked for cannot matter", () => {
       ).toEqual([listed.map(({ type, unit, machine }) => [type, unit, machine])]);
     }),
     { numRuns: 1_500 },
+  );
+});
+
+/** The registry's schedule after a pass; what still runs elsewhere is placed only in a later one. */
+function afterPass(cluster: ClusterState, tasks: readonly EngineTask[]): ClusterState {
+  const left = new Set<string>();
+  const targets = new Map(cluster.jobs.map(({ name, machine }) => [name, machine]));
+  for (const { type, unit, machine } of tasks) {
+    if (type === "UnscheduleUnit") {
+      left.add(unit);
+      targets.set(unit, null);
+    } else if (!left.has(unit)) targets.set(unit, machine);
+  }
+  const jobs = cluster.jobs.map((each) => ({ ...each, machine: targets.get(each.name) ?? null }));
+  return { ...cluster, jobs };
+}
+
+// Caught a replaced unit that was placed again, one pass later, on the machine it had just left.
+test("profile fixed: passes come to rest, whatever the cluster and however long units take to stop", () => {
+  fc.assert(
+    fc.property(clusters, (start) => {
+      let cluster = start;
+      let tasks: readonly EngineTask[] = [];
+      for (let pass = 0; pass < 40; pass++) {
+        tasks = reconcilePass(cluster, listedOrder(cluster), FLEET_FIXES.fixed);
+        if (tasks.length === 0) return;
+        cluster = afterPass(cluster, tasks);
+      }
+      expect(tasks).toEqual([]);
+    }),
+    { numRuns: 3_000 },
   );
 });
 

@@ -122,6 +122,7 @@ class Pass {
 
   /** Every decision looks at the cluster afresh, and so walks the globals from a new start. */
   #decide(): void {
+    if (this.#fixes.visitsByName) return;
     const starts = this.#order.globalStarts;
     this.#placement.startGlobalsAt(
       starts.length === 0 ? 0 : (starts[this.#decisions++ % starts.length] ?? 0),
@@ -193,6 +194,8 @@ class Pass {
     for (const index of placement.unitsOn(machine)) {
       const other = this.#cluster.jobs[index];
       if (other === undefined || !this.#takesPlaceOf(job, other)) continue;
+      // What the job itself has to be with cannot leave it.
+      if (job.requirements.peers.includes(other.name)) continue;
       const to = placement.leastLoaded(
         (candidate) =>
           candidate !== machine &&

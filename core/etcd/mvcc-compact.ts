@@ -1,4 +1,3 @@
-import type { Sink } from "../kernel/index.js";
 import type { Revision } from "./client.js";
 import { hashAtCompaction, rememberHash } from "./hash-kv.js";
 import { type Mvcc, type Row, rowsUpTo, survivorOf } from "./mvcc.js";
@@ -11,14 +10,11 @@ import type { EtcdProfile } from "./profile.js";
  * to `revision`, and that one too if it is a deletion; releases that keep a deletion at the very
  * revision drop it with the next compaction. etcd does the dropping in the background; nothing
  * that a client can ask for tells the difference.
- *
- * @param dropped - hears of every row that is forgotten
  */
 export function compactMvcc(
   store: Mvcc,
   revision: Revision,
   profile: EtcdProfile,
-  dropped: Sink<Row> = { push: () => {} },
 ): "compacted" | "future" | null {
   const previous = store.compactRevision;
   if (revision <= previous) return "compacted";
@@ -30,15 +26,11 @@ export function compactMvcc(
     const entry = findKey(store.index, key);
     if (entry === undefined) continue;
     const { rows } = entry;
-    const drop = (row: Row): void => {
-      removeRow(store.log, row);
-      dropped.push(row);
-    };
     const found = survivorOf(rows, revision, profile);
     const upTo = rowsUpTo(rows, revision);
     const isKept = found >= 0 && keeps(rows[found], revision, profile);
-    if (isKept) loseRows(rows, found + 1, upTo, drop);
-    for (const row of rows.splice(0, isKept ? found : upTo)) drop(row);
+    if (isKept) loseRows(store, rows, found + 1, upTo);
+    for (const row of rows.splice(0, isKept ? found : upTo)) removeRow(store.log, row);
     if (rows.length === 0) removeKey(store.index, key);
   }
   return null;
@@ -60,11 +52,11 @@ function keeps(row: Row | undefined, revision: Revision, profile: EtcdProfile): 
 }
 
 /** Rows behind the one that is kept go from the backend; etcd's index does not hear of it. */
-function loseRows(rows: Row[], from: number, to: number, drop: (row: Row) => void): void {
+function loseRows(store: Mvcc, rows: Row[], from: number, to: number): void {
   for (let i = from; i < to; i++) {
     const row = rows[i];
     if (row === undefined || row.lost === true) continue;
-    drop(row);
+    removeRow(store.log, row);
     rows[i] = { ...row, lost: true };
   }
 }

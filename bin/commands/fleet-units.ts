@@ -43,7 +43,7 @@ export async function start(command: UnitCommand): Promise<number> {
 export async function stop(command: UnitCommand): Promise<number> {
   const units = await present(command);
   if (units === null) return 0;
-  if (units.length === 0) return command.compat ? 0 : 1;
+  if (units.length === 0) return unknown(command);
   const { client, voice } = command;
   const stopping: string[] = [];
   for (const { name, file, currentState } of units) {
@@ -66,7 +66,7 @@ export async function stop(command: UnitCommand): Promise<number> {
 export async function unload(command: UnitCommand): Promise<number> {
   const units = await present(command);
   if (units === null) return 0;
-  if (units.length === 0) return command.compat ? 0 : 1;
+  if (units.length === 0) return unknown(command);
   const { client, voice } = command;
   const unloading: string[] = [];
   for (const { name, file, currentState } of units) {
@@ -85,7 +85,7 @@ export async function unload(command: UnitCommand): Promise<number> {
 export async function destroy(command: UnitCommand): Promise<number> {
   const units = await present(command);
   if (units === null) return 0;
-  if (units.length === 0) return command.compat ? 0 : 1;
+  if (units.length === 0) return unknown(command);
   const { client, voice, patient, compat } = command;
   const waits = compat ? patient === "none" : patient !== "none";
   let exit = 0;
@@ -141,12 +141,17 @@ function given({ units, voice }: UnitCommand): boolean {
   return units.length > 0;
 }
 
+/** None of the units named is there. fleetctl takes that for success. */
+function unknown({ voice, compat }: UnitCommand): number {
+  voice.err("Units not found in registry");
+  return compat ? 0 : 1;
+}
+
 /** The units named that there are; null when none is named. */
 async function present(command: UnitCommand): Promise<ApiUnit[] | null> {
   if (!given(command)) return null;
   const all = await command.client.units();
   const found = command.units.flatMap((unit) => all.filter(({ name }) => name === unitName(unit)));
-  if (found.length === 0) command.voice.err("Units not found in registry");
   return found;
 }
 
@@ -176,7 +181,14 @@ async function trigger(
       return null;
     }
     if (unit.desiredState === state) continue;
-    await client.setTargetState(name, state);
+    const failure = await client.setTargetState(name, state).then(
+      () => null,
+      (error: Error) => error.message,
+    );
+    if (failure !== null) {
+      voice.err(`Error ${verb}ing units: ${failure}`);
+      return null;
+    }
     if (isGlobalFile(unit.file)) voice.out(`Triggered global unit ${name} ${verb}`);
     else triggered.push(name);
   }
@@ -191,12 +203,16 @@ async function settled(
 ): Promise<boolean> {
   if (patient === "none") for (const unit of units) voice.out(`Triggered unit ${unit} ${verb}`);
   const left = await waitForState(client, voice, units, state, patient);
-  for (const unit of left) {
-    voice.err(
-      `Error waiting for units: timed out waiting for unit ${unit} to report state ${state}; orrery fleet explain ${unit} says why`,
-    );
-  }
-  return left.length === 0;
+  const [first] = left;
+  if (first === undefined) return true;
+  const why = `timed out waiting for unit ${first} to report state ${state}`;
+  voice.err(`Error waiting for units: ${why}; orrery fleet explain ${first} says why`);
+  voice.err(
+    verb === "stop" || verb === "unload"
+      ? `Failed to ${verb} units [${units.join(" ")}]. err: ${why}`
+      : `Error waiting for unit states, exit status: ${why}`,
+  );
+  return false;
 }
 
 /** Waits until systemd has the units active. fleetctl gives up after two seconds, whatever it was told. */

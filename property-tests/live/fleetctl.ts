@@ -25,10 +25,17 @@ export function hasGo(): boolean {
   return spawnSync("go", ["version"]).status === 0;
 }
 
+/** No command of the tables takes longer, ms; one that does is ended, and has no exit code. */
+const COMMAND_MS = 15_000;
+
 /** Runs a program to its end. */
 export function run(program: string, words: readonly string[], cwd: string): Promise<Printed> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, words, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, words, {
+      cwd,
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: COMMAND_MS,
+    });
     let out = "";
     let err = "";
     child.stdout.on("data", (part: Buffer) => {

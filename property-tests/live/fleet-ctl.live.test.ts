@@ -1,0 +1,140 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildFleet, hasGo, type Printed, run } from "./fleetctl.js";
+import { Orrery, until } from "./program.js";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** What is asked of either fleet, in this order; `FILE:` stands for a unit file's path. */
+const COMMANDS: readonly string[] = [
+  "list-machines",
+  "list-machines --full --no-legend",
+  "list-machines --fields=metadata,ip",
+  "list-units",
+  "list-unit-files",
+  "list-units --no-legend",
+  "submit",
+  "submit FILE:web.service",
+  "submit FILE:web.service",
+  "submit nowhere.service",
+  "list-unit-files",
+  "list-unit-files --full --fields=unit,hash,desc,global,tmachine",
+  "list-unit-files --fields=",
+  "list-units --fields=",
+  "cat web.service",
+  "cat web",
+  "cat nowhere",
+  "cat",
+  "status nowhere",
+  "status web",
+  "load web.service",
+  "list-unit-files",
+  "start web.service",
+  "start web.service",
+  "list-units",
+  "list-units --full --fields=unit,load,active,sub,hash,machine",
+  "list-unit-files",
+  "stop web.service",
+  "stop web.service",
+  "list-unit-files",
+  "start --no-block web.service",
+  "unload web.service",
+  "unload web.service",
+  "stop web.service",
+  "destroy web.service",
+  "destroy web.service",
+  "list-unit-files",
+  "submit FILE:t@.service",
+  "start t@1.service t@2",
+  "list-units",
+  "start t@",
+  "destroy t@1 t@2 t@",
+  "submit FILE:bad.service",
+  "start --block-attempts=1 FILE:pinned.service",
+  "start FILE:everywhere.service",
+  "list-unit-files --fields=unit,dstate,state,target",
+  "stop everywhere",
+  "unload everywhere",
+  "destroy everywhere pinned",
+  "stop nowhere",
+  "unload nowhere",
+  "destroy nowhere",
+  "restart nowhere",
+];
+
+const SERVICE = "[Unit]\nDescription=A web\n[Service]\nExecStart=/opt/bin/web # $HOME\n";
+const FILES: Readonly<Record<string, string>> = {
+  "web.service": `${SERVICE}[X-Fleet]\nMachineMetadata=role=web\n`,
+  "t@.service": `${SERVICE}[X-Fleet]\nConflicts=t@*\n`,
+  "bad.service": `${SERVICE}[X-Fleet]\nConflicts=a\nReplaces=b\n`,
+  "pinned.service": `${SERVICE}[X-Fleet]\nMachineID=none\n`,
+  "everywhere.service": `${SERVICE}[X-Fleet]\nGlobal=true\n`,
+};
+
+/** A served fleet, and the endpoint of its first fleetd. */
+async function serve(): Promise<{ readonly orrery: Orrery; readonly endpoint: string }> {
+  const ports = ["--port", "0", "--fleet-port", "0", "--speed", "10"];
+  const orrery = new Orrery("serve", "scenarios/serve-fleet.yaml", ...ports);
+  const addresses = () => [...orrery.output.matchAll(/fleet (http:\/\/\S+)/g)];
+  await until(60, "three fleetds", () => addresses().length === 3);
+  return { orrery, endpoint: addresses()[0]?.[1] ?? "" };
+}
+
+/**
+ * What can be compared. Which of two units goes to which of two equal machines is up to Go's map order.
+ * Several units come in the order in which they happen to be ready; fleetctl's
+ * log lines have times; a hint of ours follows what fleetctl says of a unit that is late.
+ */
+function comparable({ code, out, err }: Printed): unknown {
+  const lines = (text: string): string[] =>
+    text
+      .split("\n")
+      .map((line) => line.replace(/; orrery fleet explain .*$/, ""))
+      .map((line) => (line.includes("t@") ? line.replace(/[0-9a-f]{8}\.\.\.\S+/, "MACHINE") : line))
+      .filter((line) => line !== "" && !/ (WARN|INFO) /.test(line));
+  return { code, out: lines(out).sort(), err: lines(err) };
+}
+
+describe.skipIf(!hasGo())("fleetctl of fleet 1.0 itself, on a served fleet", () => {
+  const folder = mkdtempSync(join(tmpdir(), "orrery-fleetctl-"));
+  let fleetctl = "";
+  let theirs: Awaited<ReturnType<typeof serve>>;
+  let ours: Awaited<ReturnType<typeof serve>>;
+
+  beforeAll(async () => {
+    fleetctl = buildFleet("github.com/coreos/fleet/fleetctl");
+    for (const [name, text] of Object.entries(FILES)) writeFileSync(join(folder, name), text);
+    [theirs, ours] = await Promise.all([serve(), serve()]);
+  });
+
+  afterAll(async () => {
+    rmSync(folder, { recursive: true });
+    await Promise.all([theirs.orrery.end("SIGINT"), ours.orrery.end("SIGINT")]);
+  });
+
+  test("prints what orrery fleet --compat prints on its twin, and exits alike", async () => {
+    const differences: unknown[] = [];
+    for (const command of COMMANDS) {
+      const words = command.split(" ").map((word) => word.replace("FILE:", `${folder}/`));
+      const [name = "", ...rest] = words;
+      const [real, model] = await Promise.all([
+        run(fleetctl, ["--endpoint", theirs.endpoint, ...words], folder),
+        run(
+          process.execPath,
+          [
+            ...["--import", "tsx", join(ROOT, "bin/orrery.ts"), "fleet"],
+            ...[name, "--compat", "--endpoint", ours.endpoint, ...rest],
+          ],
+          ROOT,
+        ),
+      ]);
+      const [expected, found] = [comparable(real), comparable(model)];
+      if (!isDeepStrictEqual(expected, found)) differences.push({ command, expected, found });
+    }
+    expect(differences).toEqual([]);
+  });
+});

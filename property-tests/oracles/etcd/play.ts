@@ -132,7 +132,7 @@ export class Pair {
     const real = await this.#realCall(member, name, asked);
     this.#ended = real === ENDED;
     this.#learn(name, real, model);
-    if (name === "kv-compact" && real.ok) await this.#catchUpAll();
+    if (asked.op === "kv-compact" && real.ok) await this.#compactAll(asked);
     if (name === "member-remove" && real.ok) await pause(ID_MS);
     const expected = canonical(name, real, this.#realAliases);
     const actual = canonical(name, model, this.#modelAliases);
@@ -163,6 +163,13 @@ export class Pair {
     const answer = await this.real.call(member, name, request);
     if (answer.ok || !mayHaveEnded(answer)) return answer;
     return (await this.real.someEnded(END_MS)) ? ENDED : answer;
+  }
+
+  /** A compaction that is refused as done before still waits until its member is through with that. */
+  async #compactAll(request: CallRequest<"kv-compact">): Promise<void> {
+    await this.#catchUpAll();
+    for (const member of this.real.servers.keys())
+      await this.real.call(member, request.op, request);
   }
 
   async #catchUpAll(): Promise<void> {

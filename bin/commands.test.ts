@@ -102,6 +102,8 @@ describe.concurrent("help", () => {
     ["verify"],
     ["observe"],
     ["drive"],
+    ["lint"],
+    ["discovery"],
   ];
   test.each(commands.map((words) => [words.join(" ") || "orrery", words] as const))(
     "%s --help shows examples",

@@ -36,7 +36,7 @@ const HEALTH_MS = 5_500;
 /** The shortest lease runs 2 s; leaders look every 500 ms, and revoke through the log. */
 const EXPIRE_MS = 4_000;
 
-/** Who is added at the same URLs in the same second has the same id, and is gone for good if it was removed. */
+/** Who is added at the same URLs in the same second has the same id: that of a member, or of one gone for good. */
 const ID_MS = 1_000;
 
 const NAMES = ["one", "two", "three"];
@@ -133,7 +133,7 @@ export class Pair {
     this.#ended = real === ENDED;
     this.#learn(name, real, model);
     if (asked.op === "kv-compact" && real.ok) await this.#compactAll(asked);
-    if (name === "member-remove" && real.ok) await pause(ID_MS);
+    if ((name === "member-add" || name === "member-remove") && real.ok) await pause(ID_MS);
     const expected = canonical(name, real, this.#realAliases);
     const actual = canonical(name, model, this.#modelAliases);
     if (name === "member-promote" && !real.ok && /timed out/.test(real.message)) {

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { lintText } from "./commands/lint.js";
+import { lintText } from "../sim/index.js";
 
 const folder = mkdtempSync(join(tmpdir(), "orrery-lint-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,4 +1,3 @@
-import { lintText } from "../../bin/commands/lint.js";
 import {
   applySteps,
   checkUpdate,
@@ -33,7 +32,7 @@ import {
 } from "../../core/fleet/index.js";
 import { DIAGNOSTIC_CODES, type Diagnostic, stepInPlace } from "../../core/kernel/index.js";
 import { diagnoseUnit } from "../../core/systemd/index.js";
-import { parseScenario } from "../../sim/index.js";
+import { lintText, parseScenario } from "../../sim/index.js";
 import {
   type Corpus,
   cloudConfigCorpus,

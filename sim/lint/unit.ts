@@ -9,7 +9,7 @@ import {
   validateUnitName,
 } from "../../core/fleet/index.js";
 import { diagnoseUnit, type UnitFault } from "../../core/systemd/index.js";
-import { type LintCode, type LintFinding, Places } from "./lint-finding.js";
+import { type LintCode, type LintFinding, Places } from "./finding.js";
 
 /** A unit file, or a drop-in of a unit. */
 export interface UnitText {

@@ -15,6 +15,8 @@ export type PeerNote =
   | { readonly type: "member-removed" }
   /** The connection stands; between members that raft has nothing to tell each other. */
   | { readonly type: "link-heartbeat" }
+  /** The request that brought a snapshot has been answered. */
+  | { readonly type: "snapshot-received" }
   /** A request that only the leader can answer: `/leases`, `/leases/internal`, `/members/promote`. */
   | { readonly type: "forward"; readonly id: number; readonly request: ClientRequest }
   | { readonly type: "forwarded"; readonly id: number; readonly reply: ClientReply };
@@ -33,7 +35,7 @@ export type EtcdStimulus =
   | { readonly kind: "peer-message"; readonly from: RaftId; readonly message: PeerMessage }
   /** The transport could not deliver to a peer. Optional: raft also finds out by itself. */
   | { readonly kind: "peer-unreachable"; readonly peer: RaftId }
-  /** A snapshot message was delivered, or was not. Without a word it counts as lost after 10 s. */
+  /** A snapshot message was delivered, or was not. Members also tell each other; without a word it counts as lost after 5 s. */
   | { readonly kind: "snapshot-sent"; readonly to: RaftId; readonly delivered: boolean }
   | {
       readonly kind: "client-request";

@@ -176,6 +176,9 @@ function onPeerMessage(
   switch (message.type) {
     case "link-heartbeat":
       return;
+    case "snapshot-received":
+      if (run.snapshotsSent.delete(from)) reportSnapshot(run.node, from, "finished", out.facts);
+      break;
     case "member-removed":
       run.stopsAt ??= now;
       run.nextDue = Math.min(run.nextDue, run.stopsAt);
@@ -197,6 +200,10 @@ function onPeerMessage(
     default:
       if (message.type === "MsgApp") run.stats.appendsReceived++;
       step(run.node, message, out.facts);
+      if (message.type === "MsgSnap") {
+        const note = { type: "snapshot-received" } as const;
+        out.effects.push({ kind: "send", to: from, message: note, sizeBytes: 64 });
+      }
   }
   settle(state, run, now, out);
 }

@@ -6,8 +6,8 @@ import type { EtcdOut } from "./reply.js";
 import { imageOfStores, type StoreImage } from "./snapshot.js";
 import type { Running } from "./state.js";
 
-/** After this long without a word a snapshot that was sent counts as lost. */
-const SNAPSHOT_PATIENCE: Micros = 10 * SECOND;
+/** After this long without a word a snapshot that was sent counts as lost (rafthttp's snapResponseReadTimeout). */
+const SNAPSHOT_PATIENCE: Micros = 5 * SECOND;
 
 /**
  * Sends what raft hands out, as etcd's raft.go does: nothing to removed members, only the last of

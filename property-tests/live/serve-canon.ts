@@ -35,12 +35,18 @@ export class Canon {
     let text = output;
     for (const [pattern, as] of this.#names) text = text.replace(pattern, as);
     for (const [pattern, as] of RULES) text = text.replace(pattern, as);
+    text = text.replace(LEASE_KEYS, (_, before: string, keys: string, after: string) => {
+      return before + keys.split(/[, ]/).sort().join(" ") + after;
+    });
     return UNORDERED.test(run) ? sorted(unaligned(text)) : text;
   }
 }
 
 /** Members come in the order of their ids, or of their answers; unsorted listings in no order. */
 const UNORDERED = /^(endpoint (health|status)|member|cluster-health|ls)/;
+
+/** The keys of a lease come in the order of a Go map. */
+const LEASE_KEYS = /("keys":\[|attached keys\(\[)([^\]]*)(\])/g;
 
 const RULES: readonly (readonly [RegExp, string])[] = [
   // Times, of logs and of calls.

@@ -4,30 +4,13 @@ import { type Machine, type Outcome, stepImmutable, stepInPlace } from "../kerne
 import { trafficClient } from "./client.js";
 import type { WorkloadEffect, WorkloadStimulus } from "./events.js";
 import type { WorkloadFact } from "./facts.js";
-import { type Mix, OFFSETS, WORKLOAD_OPS, weightOf } from "./mix.js";
+import { type Mix, NO_REQUESTS, OFFSETS, WORKLOAD_OPS, weightOf } from "./mix.js";
 import { watchClient } from "./watcher.js";
 
 const MEMBERS = [
   { node: 0, name: "etcd-1" },
   { node: 1, name: "etcd-2" },
 ];
-const NOTHING: Mix = {
-  get: 0,
-  list: 0,
-  "stale-get": 0,
-  "stale-list": 0,
-  "past-get": 0,
-  put: 0,
-  delete: 0,
-  txn: 0,
-  create: 0,
-  update: 0,
-  remove: 0,
-  "lease-put": 0,
-  revoke: 0,
-  compact: 0,
-};
-
 /** A machine and all it has said; both runners take each step. */
 class Bench<Config, State> {
   readonly facts: WorkloadFact[] = [];
@@ -71,7 +54,7 @@ function client(mix: Partial<Mix>) {
   const bench = new Bench(trafficClient, {
     name: "app",
     members: MEMBERS,
-    mix: { ...NOTHING, ...mix },
+    mix: { ...NO_REQUESTS, ...mix },
     keys: 3,
     pause: [10, 20],
     timeout: 1000,
@@ -111,7 +94,7 @@ test("a client lets its world choose, waits for the pause, and asks the member t
 
 test("every operation of a mix is chosen by its weight", () => {
   const mix = Object.fromEntries(WORKLOAD_OPS.map((op, i) => [op, i + 1]));
-  const weighted = { ...NOTHING, ...mix };
+  const weighted = { ...NO_REQUESTS, ...mix };
   expect(weightOf(weighted)).toBe((14 * 15) / 2);
   const ops = new Set(
     Array.from(

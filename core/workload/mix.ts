@@ -34,6 +34,24 @@ export type WorkloadOp = (typeof WORKLOAD_OPS)[number];
 /** Weight of each operation. */
 export type Mix = Readonly<Record<WorkloadOp, number>>;
 
+/** No request of any kind: what a mix that names a few begins with. */
+export const NO_REQUESTS: Mix = {
+  get: 0,
+  list: 0,
+  "stale-get": 0,
+  "stale-list": 0,
+  "past-get": 0,
+  put: 0,
+  delete: 0,
+  txn: 0,
+  create: 0,
+  update: 0,
+  remove: 0,
+  "lease-put": 0,
+  revoke: 0,
+  compact: 0,
+};
+
 /** What a client has learnt of the store. */
 export interface Knowledge {
   /** The highest revision of any answer. */

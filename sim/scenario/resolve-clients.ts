@@ -1,26 +1,9 @@
-import { type Mix, WORKLOAD_OPS } from "../../core/workload/index.js";
+import { type Mix, NO_REQUESTS, WORKLOAD_OPS } from "../../core/workload/index.js";
 import type { Path, SourceDocument } from "./document.js";
 import type { Names } from "./names.js";
 import { writeDuration } from "./quantity.js";
 import type { ClientSpec, HostSpec } from "./scenario.js";
 import type { RawClientGroup } from "./schema-clients.js";
-
-const NOTHING: Mix = {
-  get: 0,
-  list: 0,
-  "stale-get": 0,
-  "stale-list": 0,
-  "past-get": 0,
-  put: 0,
-  delete: 0,
-  txn: 0,
-  create: 0,
-  update: 0,
-  remove: 0,
-  "lease-put": 0,
-  revoke: 0,
-  compact: 0,
-};
 
 /** Clients of a group when the scenario does not say what they do. */
 const MIXES = {
@@ -141,7 +124,7 @@ function taskOf(source: SourceDocument, group: RawClientGroup, path: Path): Clie
     const { from, before, after, lasts, progress } = watch;
     return { kind: "watches", from, before, after, lasts, progressEvery: progress };
   }
-  const weights = typeof mix === "string" ? { ...NOTHING, ...MIXES[mix] } : mix;
+  const weights = typeof mix === "string" ? { ...NO_REQUESTS, ...MIXES[mix] } : mix;
   if (WORKLOAD_OPS.every((op) => weights[op] === 0)) {
     source.report(
       [...path, "mix"],

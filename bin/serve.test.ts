@@ -8,9 +8,10 @@ import { EtcdGrpcClient } from "../adapters/etcd/index.js";
 import { INVARIANTS } from "../core/cluster/index.js";
 import type { ResponseHeader, WatchResponse } from "../core/etcd/index.js";
 import type { LogRecord } from "../core/kernel/index.js";
-import { interventionFromJson, loadScenario, NO_FAULTS, Simulation } from "../sim/index.js";
+import { loadScenario, NO_FAULTS } from "../sim/index.js";
 import { reservePorts, ServedCluster, withoutEnd } from "./commands/serve-cluster.js";
 import { Control } from "./commands/serve-control.js";
+import { servedAgain } from "./testing/again.js";
 
 const file = fileURLToPath(new URL("../scenarios/serve-three.yaml", import.meta.url));
 const loaded = loadScenario(file, { invariants: Object.keys(INVARIANTS) });
@@ -345,24 +346,10 @@ describe("a served cluster", () => {
   test("is executed again from its log, to the last record", async () => {
     const { records } = served;
     await served.end();
-    const again: LogRecord[] = [];
-    const simulation = new Simulation({
-      scenario,
-      seed: 1,
-      plan: NO_FAULTS,
-      observer: { record: (record) => again.push(JSON.parse(JSON.stringify(record))) },
-    });
-    for (const { type, at, data } of records) {
-      if (type !== "stimulus") continue;
-      simulation.advance(at);
-      const what = interventionFromJson(data, scenario);
-      if (what === null) throw new Error(JSON.stringify(data));
-      simulation.intervene(what);
-    }
-    simulation.advance(records.at(-1)?.at ?? 0);
+    const again = servedAgain(scenario, records, records.at(-1)?.at ?? 0);
     expect(records.length).toBeGreaterThan(300);
-    expect(again.slice(0, records.length)).toEqual(records);
-    expect(simulation.stateHash()).toBe(served.cluster.world.simulation.stateHash());
+    expect(again.records.slice(0, records.length)).toEqual(records);
+    expect(again.stateHash).toBe(served.cluster.world.simulation.stateHash());
   }, 60_000);
 });
 

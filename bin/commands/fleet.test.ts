@@ -18,7 +18,8 @@ import {
   type RegisteredState,
 } from "../../core/fleet/index.js";
 import type { LogRecord } from "../../core/kernel/index.js";
-import { interventionFromJson, loadScenario, NO_FAULTS, Simulation } from "../../sim/index.js";
+import { loadScenario, NO_FAULTS } from "../../sim/index.js";
+import { servedAgain } from "../testing/again.js";
 import { explanationText, pictureThroughApi } from "./fleet-explain.js";
 import type { FleetContext } from "./fleet-flags.js";
 import { listMachines, listUnitFiles, listUnits } from "./fleet-list.js";
@@ -306,23 +307,9 @@ describe("a fleet that is served", () => {
   // Would have caught a request of a client that the log does not hold.
   test("is the same again when its log is executed", async () => {
     await cluster.stop();
-    const again: LogRecord[] = [];
-    const simulation = new Simulation({
-      scenario,
-      seed: 1,
-      plan: NO_FAULTS,
-      observer: { record: (record) => again.push(JSON.parse(JSON.stringify(record))) },
-    });
-    for (const { type, at, data } of records) {
-      if (type !== "stimulus") continue;
-      simulation.advance(at);
-      const what = interventionFromJson(data, scenario);
-      if (what === null) throw new Error(JSON.stringify(data));
-      simulation.intervene(what);
-    }
-    simulation.advance(cluster.world.simulation.at);
-    expect(again).toEqual(records);
-    expect(simulation.stateHash()).toBe(cluster.world.simulation.stateHash());
+    const again = servedAgain(scenario, records, cluster.world.simulation.at);
+    expect(again.records).toEqual(records);
+    expect(again.stateHash).toBe(cluster.world.simulation.stateHash());
   });
 });
 

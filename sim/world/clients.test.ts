@@ -35,6 +35,12 @@ test.each([
   expect(judge({ scenario: load(name), seed })).toMatchObject({ failed: false, broken: [] });
 });
 
+// etcd-4 loses the removal of etcd-5 in a crash, and tells it the old id when it joins again.
+test("a member that joins under the id of the one that was removed is emptied and joins again", () => {
+  const verdict = judge({ scenario: load("etcd-histories-5"), seed: 21138 });
+  expect(verdict).toMatchObject({ failed: false, broken: [] });
+});
+
 test.each(["etcd-histories", "etcd-histories-5", "etcd-histories-1"])(
   "%s holds: what clients saw is what etcd promises, and the members end equal",
   (name) => {

@@ -228,7 +228,7 @@ export class Operator {
 
   /**
    * Only once every other member knows that the old one is gone: who joins asks any of them for its
-   * id, and one that is behind would tell the old one, whose votes are lost.
+   * id, and one that is behind would tell the old one.
    */
   #addAgain(host: NodeIndex, removal: Removal, again: { readonly learner: boolean }): void {
     const world = this.#world;
@@ -243,19 +243,33 @@ export class Operator {
     this.#removals.delete(host);
     const start = (members: readonly Member[]) => {
       const text = joinDropIn(world.name(host), this.#peerUrl(host), members);
-      world.deliver(host, { kind: "install-file", path: JOIN_DROP_IN, text }, -1);
-      world.powerOn(host);
-      if (again.learner) this.#promote(host);
+      const boot = () => {
+        world.deliver(host, { kind: "install-file", path: JOIN_DROP_IN, text }, -1);
+        world.powerOn(host);
+      };
+      boot();
+      this.#settle(host, removal.id, boot, again.learner);
     };
     this.#run(memberAdd(this.#peerUrl(host), start, again.learner), null, "member-add");
   }
 
-  /** Promotes the learner of a host, as soon as it runs and has caught up. */
-  #promote(host: NodeIndex): void {
+  /**
+   * Looks after a member that was added again until it runs under its new id, and promotes a learner.
+   * A member that lost the removal in a crash may still have told it the old id: then it ends as
+   * removed at every start, until somebody empties its disk and boots it once more.
+   */
+  #settle(host: NodeIndex, removed: string, boot: () => void, learner: boolean): void {
     const world = this.#world;
     const id = world.hosts[host]?.member?.run?.memberId;
-    if (id === undefined) world.schedule(world.at + SECOND, () => this.#promote(host));
-    else this.#run(promote(id), null, "member-promote");
+    if (id !== undefined && id !== removed) {
+      if (learner) this.#run(promote(id), null, "member-promote");
+      return;
+    }
+    if (id === removed) {
+      world.powerOff(host, 0, true);
+      boot();
+    }
+    world.schedule(world.at + SECOND, () => this.#settle(host, removed, boot, learner));
   }
 
   #peerUrl(host: NodeIndex): string {

@@ -11,7 +11,13 @@ import {
   isInactiveOrFailed,
   jobOf,
 } from "./context.js";
-import { checkLater, processJob, triggerAll } from "./job.js";
+import {
+  checkBoundLater,
+  checkUnneededLater,
+  checkUpheldLater,
+  processJob,
+  triggerAll,
+} from "./job.js";
 import type { Unit } from "./state.js";
 import { triggersChanged } from "./trigger.js";
 
@@ -44,19 +50,20 @@ export function unitChanged(
   queueChecks(dispatch, unit, after);
 }
 
-/** What depends on the unit's being up or down is looked at after the event. */
+/** What depends on the unit's being up or down is looked at after the event, each for its own sake. */
 function queueChecks(dispatch: Dispatch, unit: Unit, after: ActiveState): void {
   const { state } = dispatch;
   if (isInactiveOrFailed(after)) {
     for (const other of affected(state, unit, "checksUnneeded")) {
-      if (other.config.stopWhenUnneeded) checkLater(dispatch, other);
+      checkUnneededLater(dispatch, other);
     }
-    for (const other of affected(state, unit, "checksBound")) checkLater(dispatch, other);
-    checkLater(dispatch, unit);
+    for (const other of affected(state, unit, "checksBound")) checkBoundLater(dispatch, other);
+    checkUpheldLater(dispatch, unit);
   }
   if (isActiveOrReloading(after)) {
-    for (const other of affected(state, unit, "checksUpheld")) checkLater(dispatch, other);
-    checkLater(dispatch, unit);
+    for (const other of affected(state, unit, "checksUpheld")) checkUpheldLater(dispatch, other);
+    checkUnneededLater(dispatch, unit);
+    checkBoundLater(dispatch, unit);
   }
 }
 

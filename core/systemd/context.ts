@@ -158,6 +158,10 @@ export function edges(unit: Unit, kind: Dependency): Iterable<string> {
   return unit.edges.get(kind) ?? NONE;
 }
 
+/** Whether a unit has an edge of a kind to any other. */
+export const hasEdges = (unit: Unit, kind: Dependency): boolean =>
+  (unit.edges.get(kind)?.size ?? 0) > 0;
+
 /** The units on which a unit's edges have an effect. A list: the graph may change while it is used. */
 export function affected(state: SystemdState, unit: Unit, effect: Effect): Unit[] {
   const units: Unit[] = [];

@@ -6,6 +6,7 @@ import {
   type ChangeFlags,
   type Dispatch,
   edges,
+  hasEdges,
   isActiveOrActivating,
   isActiveOrReloading,
   isInactiveOrFailed,
@@ -204,14 +205,28 @@ function removeJob(dispatch: Dispatch, unit: Unit, job: Job, result: JobResult):
   state.runQueue.delete(job.id);
 }
 
-/** Puts a unit on the queues that look at it after the event, if it is of their concern. */
+/** Puts a unit on every queue that looks at it after the event, if it is of their concern. */
 export function checkLater(dispatch: Dispatch, unit: Unit): void {
-  const active = activeState(unit);
-  if (isInactiveOrFailed(active)) {
-    if ((unit.edges.get("upheldBy")?.size ?? 0) > 0) dispatch.upheld.add(unit.name);
-  }
-  if (!isActiveOrReloading(active)) return;
-  if ((unit.edges.get("bindsTo")?.size ?? 0) > 0) dispatch.bound.add(unit.name);
+  checkUpheldLater(dispatch, unit);
+  checkBoundLater(dispatch, unit);
+  checkUnneededLater(dispatch, unit);
+}
+
+/** unit_submit_to_start_when_upheld_queue */
+export function checkUpheldLater(dispatch: Dispatch, unit: Unit): void {
+  if (!isInactiveOrFailed(activeState(unit))) return;
+  if (hasEdges(unit, "upheldBy")) dispatch.upheld.add(unit.name);
+}
+
+/** unit_submit_to_stop_when_bound_queue */
+export function checkBoundLater(dispatch: Dispatch, unit: Unit): void {
+  if (!isActiveOrReloading(activeState(unit))) return;
+  if (hasEdges(unit, "bindsTo")) dispatch.bound.add(unit.name);
+}
+
+/** unit_submit_to_stop_when_unneeded_queue */
+export function checkUnneededLater(dispatch: Dispatch, unit: Unit): void {
+  if (!isActiveOrReloading(activeState(unit))) return;
   if (unit.config.stopWhenUnneeded) dispatch.unneeded.add(unit.name);
 }
 

@@ -88,10 +88,9 @@ function each(
   mode: "fail" | "replace",
 ): void {
   const { state, now } = dispatch;
-  // The last one that was put in comes first.
-  const names = [...queue].reverse();
-  queue.clear();
-  for (const name of names) {
+  // The last one that was put in comes first, be it put in by what is done here.
+  for (let name = [...queue].pop(); name !== undefined; name = [...queue].pop()) {
+    queue.delete(name);
     const unit = state.units.get(name);
     if (unit === undefined || !applies(state, unit)) continue;
     if (belowLimit(unit.autoLimit, AUTO_INTERVAL, AUTO_BURST, now)) {

@@ -5,6 +5,7 @@ import {
   announce,
   belowLimit,
   type Dispatch,
+  hasEdges,
   isActiveOrReloading,
   isAfter,
   isInactiveOrFailed,
@@ -96,7 +97,7 @@ export function reloadUnit(dispatch: Dispatch, unit: Unit): StartOutcome {
 export function canReload(unit: Unit): boolean {
   if (unit.service !== null) return (unit.config.service?.commands.ExecReload.length ?? 0) > 0;
   if (unit.mount !== null) return true;
-  return (unit.edges.get("propagatesReloadTo")?.size ?? 0) > 0;
+  return hasEdges(unit, "propagatesReloadTo");
 }
 
 /** Moves a unit that is up or down and nothing else. */

@@ -20,6 +20,7 @@ export {
   type TrapFinding,
 } from "./traps.js";
 export { checkUpdate, renderUpdateConf } from "./update-conf.js";
+export { userDataSteps } from "./userdata.js";
 export {
   classifyUserData,
   type Entry,

@@ -29,8 +29,9 @@ export function parseCloudConfig(text: string, file: string): Parsed<CloudConfig
     return { ok: false, diagnostics: [tooLarge(text, file)] };
   }
   try {
-    const value = toCloudConfig(decodeStrong(readYaml(text), CLOUD_CONFIG));
-    const warnings = validateCloudConfig(text).entries.filter((entry) => !entry.syntax);
+    const tree = readYaml(text);
+    const value = toCloudConfig(decodeStrong(tree, CLOUD_CONFIG));
+    const warnings = validateCloudConfig(text, tree).entries.filter((entry) => !entry.syntax);
     return { ok: true, value, warnings: warnings.map((entry) => diagnostic(entry, file)) };
   } catch (error) {
     if (!(error instanceof YamlError)) throw error;

@@ -38,7 +38,7 @@ export function substituteInOrder(
     if (!result.includes(`$${name}`)) continue;
     const template = `\${1}${values[name]}`;
     result = result
-      .replace(new RegExp(`([^\\\\]|^)\\$${name}`, "gu"), (match: string, before: string) =>
+      .replace(UNESCAPED[name], (match: string, before: string) =>
         expand(template, [match, before]),
       )
       .replaceAll(`\\$${name}`, `$${name}`);
@@ -46,11 +46,19 @@ export function substituteInOrder(
   return result;
 }
 
+const UNESCAPED: Readonly<Record<Variable, RegExp>> = {
+  public_ipv4: /([^\\]|^)\$public_ipv4/gu,
+  private_ipv4: /([^\\]|^)\$private_ipv4/gu,
+  public_ipv6: /([^\\]|^)\$public_ipv6/gu,
+  private_ipv6: /([^\\]|^)\$private_ipv6/gu,
+};
+
 /** Every text that substitution can yield: the original takes the variables in random order. Sorted. */
 export function substitute(text: string, source: SubstitutionSource): readonly string[] {
+  if (VARIABLES.every((name) => !text.includes(`$${name}`))) return [text];
   const values = variableValues(source);
   const results = new Set<string>();
-  for (const order of orders(VARIABLES)) results.add(substituteInOrder(text, values, order));
+  for (const order of ORDERS) results.add(substituteInOrder(text, values, order));
   return [...results].sort();
 }
 
@@ -60,6 +68,8 @@ function orders<T>(items: readonly T[]): T[][] {
     orders(items.filter((_, other) => other !== index)).map((rest) => [first, ...rest]),
   );
 }
+
+const ORDERS = orders(VARIABLES);
 
 /** Go's Regexp.Expand: `$name`, `${name}` and `$$`; a group that is not there is empty. */
 function expand(template: string, groups: readonly string[]): string {

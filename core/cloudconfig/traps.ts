@@ -4,9 +4,9 @@ import { child, type Node } from "./node.js";
 import { parseCloudConfig } from "./parse.js";
 import { VARIABLES } from "./substitute.js";
 import { classifyUserData, configNodes } from "./validate.js";
-import { YamlError } from "./yaml.js";
+import { readYaml, YamlError } from "./yaml.js";
 
-/** What can go wrong with a cloud-config that its validator takes. */
+/** What can go wrong with user data that the validator takes. */
 export const TRAPS = {
   "apply-fails": "coreos-cloudinit stops in the middle of applying the file",
   "variable-adjacent": "a variable directly behind itself is not replaced",
@@ -19,11 +19,12 @@ export const TRAPS = {
   "configured-not-started": "a service has options, and nothing starts it",
   "discovery-url": "a discovery URL that holds no token",
   "discovery-and-cluster": "discovery and a static cluster at once, which etcd refuses",
+  "script-interpreter": "the first line of a script names what does not run it",
 } as const;
 
 export type Trap = keyof typeof TRAPS;
 
-/** One trap in a cloud-config. */
+/** One trap in user data. */
 export interface TrapFinding {
   readonly trap: Trap;
   /** From 1. */
@@ -45,10 +46,11 @@ export interface EmbeddedUnit {
 }
 
 /**
- * What applying a cloud-config would do wrong though the validator accepts it. This is advice of
- * our own: no coreos-cloudinit prints it. Empty for what is no cloud-config, or not YAML.
+ * What applying user data would do wrong though the validator accepts it. This is advice of
+ * our own: no coreos-cloudinit prints it. Empty for what is neither a script nor a cloud-config, or not YAML.
  */
 export function findTraps(text: string): readonly TrapFinding[] {
+  if (classifyUserData(text) === "script") return scriptTraps(text);
   const root = readNodes(text);
   if (root === null) return [];
   const findings: TrapFinding[] = [];
@@ -72,6 +74,24 @@ export function findTraps(text: string): readonly TrapFinding[] {
   }
   return findings.sort((left, right) => left.line - right.line);
 }
+
+/** Shells whose scripts bash runs as they would. */
+const BASH: readonly string[] = ["bash", "sh"];
+
+function scriptTraps(text: string): readonly TrapFinding[] {
+  const [first = ""] = text.split("\n", 1);
+  const [program = "", ...words] = first.slice(2).trim().split(/\s+/);
+  const isEnv = baseName(program) === "env";
+  const interpreter = baseName(isEnv ? (words[0] ?? "") : program);
+  const options = isEnv ? words.slice(1) : words;
+  if (BASH.includes(interpreter) && options.length === 0) return [];
+  const advice = BASH.includes(interpreter)
+    ? `The file is run by /bin/bash without options: write \`set ${options.join(" ")}\` on a line of its own.`
+    : "The file is run by /bin/bash, whatever its first line says: have a bash script start the program.";
+  return [{ trap: "script-interpreter", line: 1, severity: "warning", found: first, advice }];
+}
+
+const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
 /** The unit files and drop-ins of a cloud-config, with the lines that they begin on. */
 export function embeddedUnits(text: string): readonly EmbeddedUnit[] {
@@ -100,7 +120,7 @@ export function embeddedUnits(text: string): readonly EmbeddedUnit[] {
 function readNodes(text: string): Node | null {
   if (classifyUserData(text) !== "cloud-config") return null;
   try {
-    return configNodes(text);
+    return configNodes(text, readYaml(text));
   } catch (error) {
     if (error instanceof YamlError) return null;
     throw error;

@@ -14,7 +14,7 @@ import {
 import { formatFloat, quote } from "./scalar.js";
 import { CLOUD_CONFIG, type Field, humanType, type Schema } from "./schema.js";
 import { isRequestUri } from "./uri.js";
-import { readYaml, YamlError } from "./yaml.js";
+import { readYaml, YamlError, type YamlTree } from "./yaml.js";
 
 /** One line of the validator's report. */
 export interface Entry {
@@ -74,8 +74,10 @@ class ValidatorPanic extends Error {}
  *
  * Known differences: entries come in the order of the text where the original's order is random, and
  * the entry for broken YAML carries this parser's wording and line.
+ *
+ * @param tree - what `readYaml` makes of the text, if the caller has it
  */
-export function validateCloudConfig(text: string): Report {
+export function validateCloudConfig(text: string, tree?: YamlTree): Report {
   const kind = classifyUserData(text);
   if (kind === "none") {
     const message = 'must be "#cloud-config" or begin with "#!"';
@@ -88,7 +90,7 @@ export function validateCloudConfig(text: string): Report {
   if (kind !== "cloud-config") return { kind, entries: [], failed: null };
   const entries: Entry[] = [];
   try {
-    const root = parse(text, entries);
+    const root = parse(text, tree, entries);
     for (const rule of RULES) rule(root, new Reporter(entries));
     return { kind, entries, failed: null };
   } catch (error) {
@@ -97,9 +99,9 @@ export function validateCloudConfig(text: string): Report {
   }
 }
 
-function parse(text: string, entries: Entry[]): Node {
+function parse(text: string, tree: YamlTree | undefined, entries: Entry[]): Node {
   try {
-    return configNodes(text);
+    return configNodes(text, tree ?? readYaml(text));
   } catch (error) {
     if (!(error instanceof YamlError)) throw error;
     const { line, message } = error;
@@ -111,10 +113,9 @@ function parse(text: string, entries: Entry[]): Node {
 /**
  * A cloud-config as nodes that know their lines.
  *
- * @throws YamlError when the text is not YAML
+ * @throws YamlError for what `decodeWeak` refuses
  */
-export function configNodes(text: string): Node {
-  const tree = readYaml(text);
+export function configNodes(text: string, tree: YamlTree): Node {
   const weak = weakNode(decodeWeak(tree), new Lines(text));
   return coerce(weak, decodeStrong(tree, CLOUD_CONFIG), CLOUD_CONFIG);
 }

@@ -1,11 +1,12 @@
 import {
+  Composer,
   type Document,
   isAlias,
   isMap,
   isScalar,
   isSeq,
   LineCounter,
-  parseAllDocuments,
+  Parser,
 } from "yaml";
 
 /** A node of the first document of a text, aliases still unexpanded. */
@@ -54,29 +55,30 @@ const EMPTY: YamlNode = { kind: "scalar", text: "", plain: true, tag: "", line: 
  */
 export function readYaml(text: string): YamlTree {
   const counter = new LineCounter();
-  const documents = documentsOf(text, counter);
-  const first = documents[0];
+  const first = firstDocument(text, counter);
   checkDocumentStart(text, first);
   if (first === undefined) return { root: null, anchors: new Map() };
   const error = first.errors[0];
   if (error !== undefined) {
     const { line, col } = counter.linePos(error.pos[0]);
-    throw new YamlError(error.message.split(" at line ")[0] ?? error.message, line, col);
+    throw new YamlError(error.message, line, col);
   }
   return new TreeBuilder(counter).build(first);
 }
 
-function documentsOf(text: string, counter: LineCounter): Document.Parsed[] {
+/** The parser works as it is asked: what comes after the first document costs nothing. */
+function firstDocument(text: string, counter: LineCounter): Document.Parsed | undefined {
+  const tokens = new Parser(counter.addNewLine).parse(text);
+  const composer = new Composer({
+    version: "1.1",
+    schema: "failsafe",
+    uniqueKeys: false,
+    strict: false,
+    logLevel: "silent",
+  });
   try {
-    const documents = parseAllDocuments(text, {
-      version: "1.1",
-      schema: "failsafe",
-      uniqueKeys: false,
-      strict: false,
-      lineCounter: counter,
-      logLevel: "silent",
-    });
-    return Array.isArray(documents) ? documents : [];
+    for (const document of composer.compose(tokens)) return document;
+    return undefined;
   } catch (error) {
     // The parser recurses; only absurd nesting gets here.
     if (error instanceof RangeError) throw new YamlError("exceeded the depth of nesting");

@@ -25,11 +25,11 @@ export function runHeader(origin: RunOrigin): LogHeader {
   return { orrery: 1, kind: "run", origin: { program: "run", scenario, seed, plan, ...more } };
 }
 
-/** Runs to the end, in one go. */
-export function runToEnd(origin: RunOrigin, observer?: RunObserver): RunSummary {
+/** Runs to the end, in one go. @param hashed - whether the summary has a hash */
+export function runToEnd(origin: RunOrigin, observer?: RunObserver, hashed = true): RunSummary {
   const simulation = createSimulation(origin, observer);
   simulation.advance(origin.scenario.duration);
-  return simulation.finish();
+  return simulation.finish(hashed);
 }
 
 export function createSimulation(origin: RunOrigin, observer?: RunObserver): Simulation {
@@ -50,11 +50,16 @@ export interface RunVerdict {
   readonly undecided: boolean;
   /** Message of a crash of ours, with its place. */
   readonly crash: string | null;
+  /** Of the final states; "" if nobody asked for it. */
   readonly hash: string;
 }
 
-/** Runs one seed and says what it broke. A crash of ours is a verdict, too. */
-export function judge(origin: RunOrigin): RunVerdict {
+/**
+ * Runs one seed and says what it broke. A crash of ours is a verdict, too.
+ *
+ * @param hashed - whether the verdict has a hash, which takes time that campaigns do not spend
+ */
+export function judge(origin: RunOrigin, hashed = true): RunVerdict {
   const broken: string[] = [];
   const measured: Measurement[] = [];
   let undecided = false;
@@ -64,7 +69,7 @@ export function judge(origin: RunOrigin): RunVerdict {
         e.kind === "invariant" && e.is === "violated" ? [e.name] : [],
       ),
     );
-    const summary = runToEnd(origin, {
+    const observer: RunObserver = {
       record(record) {
         const data = record.data as {
           invariant?: string;
@@ -80,7 +85,8 @@ export function judge(origin: RunOrigin): RunVerdict {
           broken.push(data.expectation ?? "");
         }
       },
-    });
+    };
+    const summary = runToEnd(origin, observer, hashed);
     return {
       seed: origin.seed,
       failed: summary.verdict === "violated",

@@ -46,7 +46,7 @@ export interface RunSummary {
   readonly events: number;
   /** True time reached. */
   readonly at: Micros;
-  /** Hash of all final states: equal for equal runs. */
+  /** Hash of all final states: equal for equal runs. "" if nobody asked for it. */
   readonly hash: string;
   readonly violations: readonly Violation[];
   readonly failedExpectations: number;

@@ -29,15 +29,15 @@ export function prepareSet(seed: number, number: number): Prepared & { readonly 
 }
 
 /** What the model says of a set; null when it hangs on milliseconds or takes too long. */
-export function prepare(set: UnitSet, number: number): Prepared | null {
+export function prepare(set: UnitSet, number: number, stretched = 1): Prepared | null {
   const outcomes: Outcome[] = [];
   let end = 0;
   for (let variant = 0; variant < SHUFFLES; variant++) {
     const shuffled = variant === 0 ? set : shuffleSet(set, variant);
-    const runs = [runOnModel(shuffled, 0)];
+    const runs = [runOnModel(shuffled, 0, stretched)];
     if (runs[0]?.quiet !== true) return null;
     for (let jitter = 1; jitter <= (variant === 0 ? JITTERS : 2); jitter++) {
-      runs.push(runOnModel(shuffled, jitter + variant * JITTERS));
+      runs.push(runOnModel(shuffled, jitter + variant * JITTERS, stretched));
     }
     if (runs.some((run) => !run.quiet)) return null;
     const outcome = common(runs.map((run) => run.outcome));

@@ -1,0 +1,33 @@
+import type { SetUnit, UnitSet } from "./unit-set.js";
+
+/**
+ * The same set with all its times so many times as long: what it asks of systemd is the same, but a
+ * machine that is busy for a moment no longer changes the order of what happens. What has no time in
+ * the set keeps systemd's own, such as the ten seconds of the start limit.
+ */
+export function stretchSet(set: UnitSet, factor: number): UnitSet {
+  return {
+    units: set.units.map((unit) => stretchUnit(unit, factor)),
+    actions: set.actions.map(({ at, action }) => ({ at: at * factor, action })),
+  };
+}
+
+function stretchUnit(unit: SetUnit, factor: number): SetUnit {
+  const instance = /@(\d+)\./.exec(unit.name)?.[1] ?? "0";
+  return { ...unit, lines: unit.lines.map((line) => stretchLine(line, instance, factor)) };
+}
+
+/** Spans of directives, and of the words by which a program is told what to do. */
+function stretchLine(line: string, instance: string, factor: number): string {
+  return line
+    .replace("%i00", `${instance}00`)
+    .replace(/\b(\d+)ms\b/g, (_, ms: string) => `${Number(ms) * factor}ms`)
+    .replace(
+      /^(StartLimitIntervalSec)=(\d+)$/,
+      (_, key: string, s: string) => `${key}=${Number(s) * factor}`,
+    )
+    .replace(
+      / (run|ready|fork|child|term)=(\d+)/g,
+      (_, word: string, ms: string) => ` ${word}=${Number(ms) * factor}`,
+    );
+}

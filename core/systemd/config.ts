@@ -255,9 +255,9 @@ function readUnitOption(draft: Draft, at: Assignment, values: Values, reader: Re
   }
 }
 
-/** Dependencies add up; an empty assignment does not take them back. */
+/** Dependencies add up; an empty assignment does not take them back. A `\x2d` belongs to the name. */
 function readDependencies(draft: Draft, at: Assignment, kind: Dependency, values: Values): void {
-  const names = values.words(at) ?? [];
+  const names = values.words(at, "keep") ?? [];
   const valid = names.filter((name) => parseUnitName(name) !== null);
   if (valid.length < names.length) values.ignore(at);
   draft.dependencies = [...draft.dependencies, ...valid.map((unit) => ({ kind, unit }))];

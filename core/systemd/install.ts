@@ -53,7 +53,7 @@ function installLinks(state: SystemdState, name: UnitName, fragment: string): In
     name.instance === "" && instance !== "" ? `${name.prefix}@${instance}.${name.type}` : name.name;
   const owner = parseUnitName(unit) ?? name;
   for (const option of install) {
-    for (const word of splitWords(option.value) ?? []) {
+    for (const word of splitWords(option.value, "keep") ?? []) {
       const target = expandSpecifiers(word, owner, state);
       if (parseUnitName(target) === null) continue;
       if (option.key === "WantedBy") links.push({ path: `${target}.wants/${unit}` });

@@ -25,6 +25,16 @@ test("a unit that comes after a oneshot waits until its work is done", () => {
   expect(host.is("b.service")).toBe("active/running");
 });
 
+// Would have caught `\x2d` read as a dash: the name of the unit for a path that has one.
+test("an escape in the name of a required unit belongs to the name", () => {
+  const host = new TestHost({
+    "a@b\\x2dc.service": service("a"),
+    "b.service": service("b", "Requires=a@b\\x2dc.service"),
+  });
+  host.start("b.service");
+  expect(host.is("a@b\\x2dc.service")).toBe("active/running");
+});
+
 test("without an order both sides of a requirement start at once", () => {
   const host = new TestHost({
     "a.service": service("a", "Type=oneshot"),

@@ -2,7 +2,7 @@ import type { Micros } from "../kernel/index.js";
 import { type Command, parseCommands } from "./command.js";
 import { expandSpecifiers, type SpecifierContext, type UnitName } from "./names.js";
 import type { UnitOption } from "./unitfile.js";
-import { FOREVER, parseBoolean, parseCount, parseSpan, splitWords } from "./value.js";
+import { type Escapes, FOREVER, parseBoolean, parseCount, parseSpan, splitWords } from "./value.js";
 
 /** An assignment that does not parse. */
 export interface IgnoredLine {
@@ -66,8 +66,8 @@ export class Values {
   }
 
   /** Words after specifiers; null when the value does not parse. */
-  words(at: Assignment): string[] | null {
-    const words = splitWords(at.value);
+  words(at: Assignment, escapes: Escapes = "undo"): string[] | null {
+    const words = splitWords(at.value, escapes);
     if (words === null) {
       this.ignore(at);
       return null;

@@ -86,11 +86,18 @@ export interface Word {
 
 const BLANKS = " \t\n\r";
 
+/** What becomes of backslashes: undone as C escapes, or kept, as in lists of unit names. */
+export type Escapes = "undo" | "keep";
+
 /**
- * The word at a place of a value, `"…"` and `'…'` kept together, C escapes undone (extract_first_word).
- * Null at the end; `unbalanced` when a quote is left open.
+ * The word at a place of a value, `"…"` and `'…'` kept together, C escapes undone (extract_first_word)
+ * unless they are to be kept. Null at the end; `unbalanced` when a quote is left open.
  */
-export function readWord(text: string, from: number): Word | "unbalanced" | null {
+export function readWord(
+  text: string,
+  from: number,
+  escapes: Escapes = "undo",
+): Word | "unbalanced" | null {
   let at = skipBlanks(text, from);
   if (at >= text.length) return null;
   let word = "";
@@ -98,7 +105,7 @@ export function readWord(text: string, from: number): Word | "unbalanced" | null
   let oddEscape = false;
   for (; at < text.length; at++) {
     const character = text.charAt(at);
-    if (character === "\\") {
+    if (character === "\\" && escapes === "undo") {
       const escaped = readEscape(text, at);
       oddEscape ||= escaped.odd;
       word += escaped.text;
@@ -121,10 +128,10 @@ function skipBlanks(text: string, from: number): number {
 }
 
 /** All words of a value; null when a quote is left open. */
-export function splitWords(text: string): string[] | null {
+export function splitWords(text: string, escapes: Escapes = "undo"): string[] | null {
   const words: string[] = [];
   for (let at = 0; ; ) {
-    const word = readWord(text, at);
+    const word = readWord(text, at, escapes);
     if (word === "unbalanced") return null;
     if (word === null) return words;
     words.push(word.text);

@@ -1,46 +1,44 @@
 import {
-  applySteps,
   classifyUserData,
   decodeContent,
   type FileToWrite,
-  parseCloudConfig,
   type Step,
   substitute,
+  userDataSteps,
 } from "../cloudconfig/index.js";
+import { nextBetween } from "../kernel/index.js";
 import type { SystemdReplied, SystemdRequest } from "../systemd/index.js";
 import type { HostStep } from "./context.js";
-import type { Daemon } from "./state.js";
+import type { CloudInitRun, Daemon } from "./state.js";
+import { OEM_CLOUDINIT } from "./vendor.js";
 
 /**
- * coreos-cloudinit as a process: reads the user data, then does what it says, step by step. The
- * first failure ends it with exit status 1 and leaves what was done.
+ * coreos-cloudinit as a process: reads the OEM's config or the user data, then does what it says, step
+ * by step. The first failure ends it with exit status 1 and leaves what was done. It runs at every
+ * boot, and does it all again.
  */
 export function startCloudInit(step: HostStep, daemon: Daemon): void {
-  const { host, out } = step;
+  const { host } = step;
   const { config } = host;
   const addresses = { public_ipv4: config.address, private_ipv4: config.address };
-  const text = [...substitute(config.cloudConfig, { metadata: addresses, env: {} })][0] ?? "";
-  const parsed = parseCloudConfig(text, "user_data");
-  const isScript = classifyUserData(text) === "script";
-  if (!parsed.ok || isScript) {
-    // A script would be run by a shell; what it does cannot be known here.
-    const found = parsed.ok ? null : parsed.diagnostics[0]?.found;
-    const detail = isScript ? "a script, which is not modelled" : (found ?? "not a cloud-config");
-    out.facts.push({ kind: "host.cloud-config", result: "failed", detail });
-    step.inbox.push({ to: "reaper", pid: daemon.pid, code: 1, signal: null });
-    return;
-  }
+  const data = isOem(daemon) ? (config.oemConfig ?? "") : config.cloudConfig;
+  const text = [...substitute(data, { metadata: addresses, env: {} })][0] ?? "";
+  const serial = classifyUserData(text) === "script" ? drawSerial(step) : "";
   host.cloudInit = {
     pid: daemon.pid,
-    steps:
-      config.cloudConfig === ""
-        ? []
-        : applySteps(parsed.value, { addresses, hostname: config.name }),
+    steps: userDataSteps(text, { addresses, hostname: config.name }, serial),
     next: 0,
     waitingFor: null,
     call: 0,
   };
   continueCloudInit(step);
+}
+
+const isOem = ({ unit }: Daemon): boolean => unit === OEM_CLOUDINIT;
+
+/** Nine digits, as Go names temporary files. */
+function drawSerial(step: HostStep): string {
+  return String(nextBetween(step.host.generator, 0, 999_999_999)).padStart(9, "0");
 }
 
 /** systemd answered the call under way. */
@@ -84,17 +82,29 @@ function continueCloudInit(step: HostStep): void {
     step.inbox.push({ to: "systemd", stimulus: { kind: "systemd-call", id: run.call, request } });
     return;
   }
-  host.cloudInit = null;
-  step.out.facts.push({ kind: "host.cloud-config", result: "applied", detail: "" });
-  step.inbox.push({ to: "reaper", pid: run.pid, code: 0, signal: null });
+  end(step, run, "applied", "");
 }
 
 function fail(step: HostStep, detail: string): void {
   const run = step.host.cloudInit;
-  if (run === null) return;
+  if (run !== null) end(step, run, "failed", detail);
+}
+
+function end(
+  step: HostStep,
+  { pid }: CloudInitRun,
+  result: "applied" | "failed",
+  detail: string,
+): void {
+  const daemon = step.host.daemons.get(pid);
+  const whose = daemon !== undefined && isOem(daemon) ? ["OEM"] : [];
   step.host.cloudInit = null;
-  step.out.facts.push({ kind: "host.cloud-config", result: "failed", detail });
-  step.inbox.push({ to: "reaper", pid: run.pid, code: 1, signal: null });
+  step.out.facts.push({
+    kind: "host.cloud-config",
+    result,
+    detail: [...whose, detail].filter((part) => part !== "").join(": "),
+  });
+  step.inbox.push({ to: "reaper", pid, code: result === "applied" ? 0 : 1, signal: null });
 }
 
 /** What a step asks of systemd; null when it is done here and now. */

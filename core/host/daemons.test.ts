@@ -78,11 +78,6 @@ coreos:
   expect(host.fleet?.config.metadata).toEqual({ role: "core", zone: "a" });
 });
 
-test("a script as user data is said not to be modelled, rather than to have been applied", () => {
-  const cluster = booted("#!/bin/sh\necho no\n");
-  expect(cluster.factsOf("host.cloud-config").map((fact) => fact.result)).toEqual(["failed"]);
-});
-
 test("a cloud-config that cannot be read fails, and the host comes up without it", () => {
   const cluster = booted("#cloud-config\ncoreos: [\n");
   expect(cluster.factsOf("host.cloud-config").map((fact) => fact.result)).toEqual(["failed"]);

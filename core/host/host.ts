@@ -56,7 +56,7 @@ import { concludeProbe, isHealthy, probeAnswered } from "./health.js";
 import { type Packet, packetBytes } from "./packet.js";
 import type { HostConfig, HostState } from "./state.js";
 import { bootId, mayMarkGood, omahaAnswered, slotWritten, stepUpdate } from "./updater.js";
-import { VENDOR_UNITS } from "./vendor.js";
+import { vendorUnits } from "./vendor.js";
 
 /** A host as the installer left it: switched off, one good slot, nothing configured. */
 export function createHost(config: HostConfig): HostState {
@@ -411,12 +411,11 @@ function kernelUp(step: HostStep): void {
   const version = host.slots[host.running].version ?? "";
   out.facts.push({ kind: "host.up", version, slot: host.running, boot: host.boots });
   out.facts.push({ kind: "update.slots", running: host.running, slots: viewSlots(host.slots) });
-  const vendorUnits = Object.entries(VENDOR_UNITS).map(([name, text]) => ({ name, text }));
   stepSystemd(step, {
     kind: "boot",
     defaultTarget: "multi-user.target",
     bootId: bootId(step),
-    vendorUnits,
+    vendorUnits: vendorUnits(host.config.oemConfig !== undefined),
   });
 }
 

@@ -18,6 +18,8 @@ export interface HostConfig {
   readonly osVersion: string;
   /** User data; "" for none. */
   readonly cloudConfig: string;
+  /** The config that the image's provider has put into it; applied before the user data. */
+  readonly oemConfig?: string;
   /** Added to the fleet metadata of the cloud-config. */
   readonly metadata: Readonly<Record<string, string>>;
   /** Node of each address, the own included. */

@@ -2,7 +2,7 @@
  * The unit files an OS image carries in /usr/lib/systemd/system, in our words: the CoreOS set that
  * cloud-configs refer to. Their ExecStart names the daemons this simulator models.
  */
-export const VENDOR_UNITS: Readonly<Record<string, string>> = {
+const VENDOR_UNITS: Readonly<Record<string, string>> = {
   "multi-user.target": `[Unit]
 Description=Multi-User System
 Requires=basic.target
@@ -83,3 +83,38 @@ RestartSec=10
 ExecStart=/usr/bin/fleetd
 `,
 };
+
+/** The unit that applies the OEM's config, which lies at /usr/share/oem/cloud-config.yml. */
+export const OEM_CLOUDINIT = "system-cloudinit@usr-share-oem-cloud\\x2dconfig.yml.service";
+
+/**
+ * On images for one provider: the config of the OEM comes first and the user's after it, whether
+ * the first failed or not, so that the user has the last word (coreos-cloudinit 1.14, units/).
+ */
+const OEM_UNITS: Readonly<Record<string, string>> = {
+  "system-config.target": `[Unit]
+Description=Load system-provided cloud configs
+Requires=${OEM_CLOUDINIT}
+After=${OEM_CLOUDINIT}
+`,
+  [OEM_CLOUDINIT]: `[Unit]
+Description=Load cloud-config from /usr/share/oem/cloud-config.yml
+Before=system-config.target
+
+[Service]
+Type=oneshot
+TimeoutSec=10min
+RemainAfterExit=yes
+ExecStart=/usr/bin/coreos-cloudinit --from-file=/usr/share/oem/cloud-config.yml
+`,
+  "user-cloudinit.service.d/10-oem.conf": `[Unit]
+Wants=system-config.target
+After=system-config.target
+`,
+};
+
+/** The files of /usr/lib/systemd/system on a host, with those of an image for one provider. */
+export function vendorUnits(oem: boolean): { readonly name: string; readonly text: string }[] {
+  const units = { ...VENDOR_UNITS, ...(oem ? OEM_UNITS : {}) };
+  return Object.entries(units).map(([name, text]) => ({ name, text }));
+}

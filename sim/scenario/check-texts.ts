@@ -1,11 +1,11 @@
-import { parseCloudConfig } from "../../core/cloudconfig/index.js";
+import { classifyUserData, findTraps, parseCloudConfig } from "../../core/cloudconfig/index.js";
 import { parseUnit } from "../../core/fleet/index.js";
 import type { Diagnostic } from "../../core/kernel/index.js";
 import { excerpt, type Path, type SourceDocument } from "./document.js";
 
 /**
- * Checks a cloud-config as coreos-cloudinit would: what keeps it from being applied is an error,
- * what the validator finds a warning. That etcd2 and fleet are deprecated, which its last version
+ * Checks user data as coreos-cloudinit would: what keeps a cloud-config from being applied is an error,
+ * what the validator finds a warning, and so is the first line of a script that it does not heed. That etcd2 and fleet are deprecated, which its last version
  * says of every cloud-config of the time, is no news here.
  *
  * @param included - name of the file the text came from; null when it stands in the scenario
@@ -17,12 +17,23 @@ export function checkCloudConfig(
   included: string | null,
   warnings: Diagnostic[],
 ): void {
-  const parsed = parseCloudConfig(text, included ?? "cloud-config");
+  const file = included ?? "cloud-config";
   const placed = (diagnostic: Diagnostic): Diagnostic => {
     if (included !== null) return diagnostic;
     const { line, column } = diagnostic.position;
     return { ...diagnostic, position: source.positionWithin(path, line, column) };
   };
+  if (classifyUserData(text) === "script") {
+    for (const { line, severity, found, advice } of findTraps(text)) {
+      const position = { file, line, column: 1 };
+      const expected = "a script for bash";
+      warnings.push(
+        placed({ code: "E_CLOUD_CONFIG", severity, position, found, expected, advice }),
+      );
+    }
+    return;
+  }
+  const parsed = parseCloudConfig(text, file);
   if (!parsed.ok) {
     for (const diagnostic of parsed.diagnostics) source.problems.push(placed(diagnostic));
     return;

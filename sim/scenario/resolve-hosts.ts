@@ -56,6 +56,9 @@ export function resolveHosts(
       return;
     }
     const cloudConfig = groupCloudConfig(source, path, group, includes, warnings);
+    if (group.oem_config !== undefined) {
+      checkCloudConfig(source, [...path, "oem_config"], group.oem_config, null, warnings);
+    }
     addGroup(source, path, group, name, members, raw, cloudConfig, zones, hosts);
   });
   reportTwins(source, hosts, raw);
@@ -120,6 +123,7 @@ function addGroup(
       updateGroup: group.update_group ?? raw.update?.group ?? "default",
       metadata: group.metadata,
       cloudConfig,
+      ...(group.oem_config === undefined ? {} : { oemConfig: group.oem_config }),
       boot: group.boot,
       disk: group.disk,
       clock: { offset: group.clock.offset, driftPpm: group.clock.drift },

@@ -166,6 +166,8 @@ export interface HostSpec {
   readonly metadata: Readonly<Record<string, string>>;
   /** User data; "" when the host gets none. */
   readonly cloudConfig: string;
+  /** The cloud-config of the image's provider; absent on plain images. */
+  readonly oemConfig?: string;
   /** True time from power-on (or reboot) until systemd runs. */
   readonly boot: Span;
   readonly disk: DiskSpec;

@@ -38,6 +38,7 @@ const host = z.strictObject({
   updateGroup: text,
   metadata: z.record(text, text),
   cloudConfig: text,
+  oemConfig: text.exactOptional(),
   boot: positiveSpan,
   disk: z.strictObject({ fsync: positiveSpan, bandwidth: z.int().min(1) }),
   clock: z.strictObject({ offset: span, driftPpm: span }),

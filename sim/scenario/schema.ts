@@ -42,6 +42,7 @@ const hostGroupSchema = keys({
   metadata: z.record(z.string().regex(/^[^\s=,]{1,128}$/, "a word"), text).prefault({}),
   cloud_config: longText.optional(),
   cloud_config_file: text.optional(),
+  oem_config: longText.min(1).optional(),
   boot: durationSpan.prefault("15s..25s"),
   disk: keys({
     fsync: durationSpan.prefault("1ms..4ms"),

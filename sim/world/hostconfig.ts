@@ -24,6 +24,7 @@ export function hostConfig(
     address: host.address,
     osVersion: host.osVersion,
     cloudConfig: host.cloudConfig,
+    ...(host.oemConfig === undefined ? {} : { oemConfig: host.oemConfig }),
     metadata: host.metadata,
     directory: Object.fromEntries(scenario.hosts.map((other) => [other.address, other.index])),
     updateNode: update?.node ?? null,

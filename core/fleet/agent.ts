@@ -1,5 +1,5 @@
-import type { EtcdReply } from "../etcd/client.js";
-import { SECOND } from "../kernel/index.js";
+import type { EtcdReply, Revision, V2Request, V2Response } from "../etcd/client.js";
+import { MINUTE, SECOND } from "../kernel/index.js";
 import type { SystemdReply } from "../systemd/client.js";
 import { hasMetadata, type MachineState } from "./able-to-run.js";
 import {
@@ -9,25 +9,52 @@ import {
   type CurrentUnit,
   desiredUnits,
 } from "./agent-tasks.js";
+import { goJson } from "./go-json.js";
 import { cachedUnit, requirementsOf, takeJobs, takeSchedule, takeUnitFiles } from "./reading.js";
 import { clearHeartbeat, heartbeat, parseMachine, readJobs, readMachine } from "./registry.js";
 import type { JobEntry, TaskCall } from "./state.js";
 import { arm, callEtcd, callSystemd, fixesOf, type Step, ttlSeconds } from "./step.js";
 import { subscribe, unsubscribe } from "./unit-states.js";
+import { watchOn } from "./watch.js";
 
 /** How often an agent looks at the registry of its own accord. */
 const INTERVAL = 5 * SECOND;
 
+/** Profile `fixed`: how long an agent goes without reading the whole registry although it heard of no change. */
+const READ_INTERVAL = MINUTE;
+
 /** A tick or a trigger: a pass begins, or follows the one under way. */
 export function runAgent(step: Step): void {
-  const { agent, config } = step.state;
+  const { agent } = step.state;
   if (agent.step !== "idle") {
     agent.due = true;
     return;
   }
   arm(step, "agent", INTERVAL);
+  if (fixesOf(step).readsOnNews) {
+    agent.step = "look";
+    callEtcd(step, "agent", readOwnMachine(step));
+  } else readAll(step);
+}
+
+/** Units, then the schedule. */
+function readAll(step: Step): void {
+  const { agent, config } = step.state;
   agent.step = "jobs";
+  agent.upToDate = true;
+  agent.readAt = step.now;
   callEtcd(step, "agent", readJobs(config.keyPrefix, fixesOf(step).readsThroughLog));
+}
+
+function readOwnMachine(step: Step): V2Request {
+  const { keyPrefix, machineId } = step.state.config;
+  return readMachine(keyPrefix, machineId, fixesOf(step).readsThroughLog);
+}
+
+/** A pass that did not do all it had to: the next one reads everything again. */
+function failPass(step: Step): void {
+  step.state.agent.upToDate = false;
+  endPass(step);
 }
 
 function endPass(step: Step): void {
@@ -44,7 +71,7 @@ function endPass(step: Step): void {
 
 /** The next answer of a pass. Any error of a read ends the pass; units run on. */
 export function agentReplied(step: Step, reply: EtcdReply | SystemdReply): void {
-  const { agent, config } = step.state;
+  const { agent } = step.state;
   if (agent.step === "task") {
     taskReplied(step, reply);
     return;
@@ -54,9 +81,13 @@ export function agentReplied(step: Step, reply: EtcdReply | SystemdReply): void 
   switch (agent.step) {
     case "idle":
       return;
+    case "look":
+      looked(step, answer);
+      return;
     case "jobs": {
       const next = takeJobs(step.state, agent.units, answer);
-      if (next === false) endPass(step);
+      if (!("unreachable" in answer)) watchOn(step, indexOf(answer));
+      if (next === false) failPass(step);
       else if (next === null) readSchedule(step);
       else {
         agent.step = "unit-files";
@@ -64,21 +95,22 @@ export function agentReplied(step: Step, reply: EtcdReply | SystemdReply): void 
       }
       return;
     }
-    case "unit-files":
-      if (takeUnitFiles(step.state, agent.units, answer)) readSchedule(step);
-      else endPass(step);
+    case "unit-files": {
+      const jobs = agent.units.entries.length;
+      const taken = takeUnitFiles(step.state, agent.units, answer);
+      // A file may come later than its unit, and no watch tells of it.
+      if (agent.units.entries.length < jobs) agent.upToDate = false;
+      if (taken) readSchedule(step);
+      else failPass(step);
       return;
+    }
     case "schedule":
-      if (!takeSchedule(agent.units, answer)) {
-        endPass(step);
-        return;
+      if (!takeSchedule(agent.units, answer)) failPass(step);
+      else if (agent.machine !== null) reconcile(step, agent.machine);
+      else {
+        agent.step = "machine";
+        callEtcd(step, "agent", readOwnMachine(step));
       }
-      agent.step = "machine";
-      callEtcd(
-        step,
-        "agent",
-        readMachine(config.keyPrefix, config.machineId, fixesOf(step).readsThroughLog),
-      );
       return;
     case "machine": {
       const machine = answer.ok ? parseMachine(answer.node) : null;
@@ -86,6 +118,28 @@ export function agentReplied(step: Step, reply: EtcdReply | SystemdReply): void 
       else reconcile(step, machine);
     }
   }
+}
+
+/** Profile `fixed`: a pass goes on only if the own machine or anything else is not as it was last time. */
+function looked(step: Step, reply: EtcdReply): void {
+  const { agent } = step.state;
+  const machine = reply.ok ? parseMachine(reply.node) : null;
+  if (machine === null) {
+    failPass(step);
+    return;
+  }
+  const same = agent.machine !== null && goJson(agent.machine) === goJson(machine);
+  agent.machine = machine;
+  const late = step.now - agent.readAt >= READ_INTERVAL;
+  if (!agent.upToDate || !same || late) readAll(step);
+  else {
+    watchOn(step, null);
+    endPass(step);
+  }
+}
+
+function indexOf(answer: V2Response): Revision {
+  return answer.ok ? answer.etcdIndex : answer.index;
 }
 
 function readSchedule(step: Step): void {
@@ -100,7 +154,7 @@ function reconcile(step: Step, machine: MachineState): void {
   // With its own object missing fleet takes every unit for another machine's.
   const { missingIsNotGone, statesAreKnown, inactiveIsNowhere } = fixesOf(step);
   if (server.fenced || (gone && missingIsNotGone)) {
-    endPass(step);
+    failPass(step);
     return;
   }
   const current = currentUnits(step);
@@ -149,7 +203,8 @@ function beginTask(step: Step): void {
   const [task] = agent.tasks;
   if (task === undefined || server.fenced) {
     if (!fixesOf(step).tasksGoOn) agent.failure = "";
-    endPass(step);
+    if (server.fenced) failPass(step);
+    else endPass(step);
     return;
   }
   prepare(step, task);
@@ -246,6 +301,7 @@ function taskReplied(step: Step, reply: EtcdReply | SystemdReply): void {
     noteFile(step, task, call);
     if (!reply.ok) {
       if (task.type === "UnloadUnit" && call.request.call === "stop") {
+        agent.upToDate = false;
         unsubscribe(step, task.unit);
         completeTask(step);
       } else failTask(step, task, reply as SystemdReply);
@@ -284,6 +340,7 @@ function failTask(step: Step, task: AgentTask, reply: SystemdReply): void {
     step.out.facts.push({ kind: "fleet.task-failed", task: task.type, unit: task.unit, error });
   }
   agent.failure = failure;
+  agent.upToDate = false;
   // A unit that cannot be enabled does not stay; this was its last call, so its file was written.
   if (
     task.type === "LoadUnit" &&

@@ -35,6 +35,10 @@ export interface FleetFixes {
   readonly patientBeats: boolean;
   /** Watches go on where they left off, without a pause. */
   readonly watchesMissNothing: boolean;
+  /** An agent reads the registry when its watch told of a change, and once a minute in any case, not every five seconds. */
+  readonly readsOnNews: boolean;
+  /** A heartbeat is renewed by a write that etcd tells no watch of (`refresh`). */
+  readonly quietHeartbeats: boolean;
   /** A task that fails does not keep the tasks after it from being done, and templates are not placed. */
   readonly tasksGoOn: boolean;
   /** What is taken away in the registry is this machine's only: heartbeats and unit states. */
@@ -72,6 +76,8 @@ const FAITHFUL: FleetFixes = {
   leaseLasts: false,
   patientBeats: false,
   watchesMissNothing: false,
+  readsOnNews: false,
+  quietHeartbeats: false,
   tasksGoOn: false,
   clearsOnlyOwn: false,
   oneCopy: false,
@@ -92,6 +98,8 @@ const FIXED: FleetFixes = {
   leaseLasts: true,
   patientBeats: true,
   watchesMissNothing: true,
+  readsOnNews: true,
+  quietHeartbeats: true,
   tasksGoOn: true,
   clearsOnlyOwn: true,
   oneCopy: true,

@@ -4,7 +4,7 @@ import type { SystemdReplied } from "../systemd/client.js";
 import { agentReplied, runAgent } from "./agent.js";
 import { apiReplied, hearRequest } from "./api-server.js";
 import type { FleetConfig } from "./config.js";
-import { engineReplied, ordered, runEngine, stealWaitOver } from "./engine-loop.js";
+import { engineReplied, isLeading, ordered, runEngine, stealWaitOver } from "./engine-loop.js";
 import type { FleetEffect, FleetFact, FleetStimulus } from "./events.js";
 import {
   beat,
@@ -13,6 +13,7 @@ import {
   componentsMayHaveEnded,
   fence,
   heartbeatJobs,
+  heartbeatReplied,
   killProcess,
   monitorTick,
   purgeReplied,
@@ -25,7 +26,7 @@ import {
   unitFilesRead,
 } from "./server.js";
 import { createState, type FleetState, type TimerName } from "./state.js";
-import type { Step } from "./step.js";
+import { fixesOf, type Step } from "./step.js";
 import { generate, generateReplied, publishReplied, unitChanged } from "./unit-states.js";
 import { watchPauseOver, watchReplied } from "./watch.js";
 
@@ -114,7 +115,7 @@ function timerFired(step: Step, { timer }: TimerFired): void {
       republishTick(step);
       return;
     case "watch":
-      watchPauseOver(step);
+      if (watchPauseOver(step)) wake(step);
       return;
     case "shutdown":
       shutdownLimit(step);
@@ -122,6 +123,14 @@ function timerFired(step: Step, { timer }: TimerFired): void {
     default:
       unreachable(name);
   }
+}
+
+/** Agent and engine look again; with `readsOnNews` only the engine that leads, as no other has anything to do. */
+function wake(step: Step): void {
+  const { state } = step;
+  runAgent(step);
+  if (state.config.disableEngine) return;
+  if (!fixesOf(step).readsOnNews || isLeading(state)) runEngine(step);
 }
 
 function etcdReplied(step: Step, { id, reply }: EtcdReplied): void {
@@ -137,6 +146,9 @@ function etcdReplied(step: Step, { id, reply }: EtcdReplied): void {
     case "beat-create":
       beatReplied(step, reply, owner === "beat-create");
       return;
+    case "heartbeat":
+      heartbeatReplied(step, id, reply);
+      return;
     case "agent":
       agentReplied(step, reply);
       return;
@@ -147,7 +159,7 @@ function etcdReplied(step: Step, { id, reply }: EtcdReplied): void {
       publishReplied(step, id, reply);
       return;
     case "watch":
-      watchReplied(step, reply);
+      if (watchReplied(step, reply)) wake(step);
       return;
     case "purge":
       purgeReplied(step, reply);
@@ -184,6 +196,7 @@ function systemdReplied(step: Step, { id, reply }: SystemdReplied): void {
     case "register-create":
     case "beat":
     case "beat-create":
+    case "heartbeat":
     case "engine":
     case "publish":
     case "watch":

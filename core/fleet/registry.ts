@@ -82,6 +82,17 @@ export function heartbeat(prefix: string, unit: string, machine: string, ttl: nu
   return { op: "put", key: `${prefix}/job/${unit}/job-state`, value: machine, ttl };
 }
 
+/** Renews the heartbeat of `machine`, and fails with 100 or 101 if there is none of it. Watches are told of no renewal. */
+export function renewHeartbeat(
+  prefix: string,
+  unit: string,
+  machine: string,
+  ttl: number,
+): V2Request {
+  const key = `${prefix}/job/${unit}/job-state`;
+  return { op: "put", key, ttl, refresh: true, prevValue: machine };
+}
+
 /** @param machine - only if the heartbeat is of this machine; fleet itself does not ask */
 export function clearHeartbeat(prefix: string, unit: string, machine: string | null): V2Request {
   const key = `${prefix}/job/${unit}/job-state`;
@@ -253,6 +264,11 @@ export function parseBusyUnits(node: V2Node): Map<string, string[]> {
     busy.set(baseName(unit.key), machines);
   }
   return busy;
+}
+
+/** Whether an event below `/job` changes what an agent has to do; a heartbeat does not. */
+export function isNews(key: string): boolean {
+  return !key.endsWith("/job-state");
 }
 
 /** Whether an event makes agents and engines look again: a target or a target state was written or deleted. */

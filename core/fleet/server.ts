@@ -11,6 +11,7 @@ import {
   isNotFound,
   releaseLease,
   removeUnitState,
+  renewHeartbeat,
   writeMachine,
 } from "./registry.js";
 import { createState, type PurgeStep } from "./state.js";
@@ -28,7 +29,7 @@ import {
 import { parseUnit } from "./unit-file.js";
 import { recognizedUnitType } from "./unit-name.js";
 import { republish, startGenerator, stopPublishing } from "./unit-states.js";
-import { startWatch } from "./watch.js";
+import { beginWatching } from "./watch.js";
 
 /** fleet panics when its components have not ended by then. */
 const SHUTDOWN_LIMIT = MINUTE;
@@ -130,7 +131,7 @@ function startComponents(step: Step): void {
   arm(step, "heartbeat", republishInterval(state));
   arm(step, "republish", republishInterval(state));
   startGenerator(step);
-  startWatch(step);
+  beginWatching(step);
   runAgent(step);
   if (!config.disableEngine) runEngine(step);
 }
@@ -229,6 +230,7 @@ export function shutdownLimit(step: Step): void {
 export function fence(step: Step): void {
   const { agent, server, config } = step.state;
   server.fenced = true;
+  agent.upToDate = false;
   let units = 0;
   for (const [unit, state] of agent.cache) {
     if (state !== "launched") continue;
@@ -239,18 +241,29 @@ export function fence(step: Step): void {
   step.out.facts.push({ kind: "fleet.fenced", machine: config.machineId, units });
 }
 
-/** The heartbeat of every launched unit; nobody waits for the answers. */
+/** The heartbeat of every launched unit. */
 export function heartbeatJobs(step: Step): void {
   const { agent, config } = step.state;
   arm(step, "heartbeat", republishInterval(step.state));
+  const ttl = ttlSeconds(step.state);
   for (const [unit, state] of agent.cache) {
     if (state !== "launched") continue;
-    callEtcd(
-      step,
-      null,
-      heartbeat(config.keyPrefix, unit, config.machineId, ttlSeconds(step.state)),
-    );
+    if (fixesOf(step).quietHeartbeats) {
+      const renewal = renewHeartbeat(config.keyPrefix, unit, config.machineId, ttl);
+      agent.renewals.set(callEtcd(step, "heartbeat", renewal), unit);
+    } else callEtcd(step, null, heartbeat(config.keyPrefix, unit, config.machineId, ttl));
   }
+}
+
+/** A heartbeat that was not there to be renewed is written. */
+export function heartbeatReplied(step: Step, id: number, reply: EtcdReply): void {
+  const { agent, config } = step.state;
+  const unit = agent.renewals.get(id);
+  agent.renewals.delete(id);
+  if (unit === undefined || agent.cache.get(unit) !== "launched") return;
+  if (reply.ok || "unreachable" in reply) return;
+  const ttl = ttlSeconds(step.state);
+  callEtcd(step, null, heartbeat(config.keyPrefix, unit, config.machineId, ttl));
 }
 
 /** The republish tick of unit states. */

@@ -29,6 +29,8 @@ export interface FleetState {
   publisher: PublisherState;
   /** Whether the last event of the watch has agents and engines look again. */
   watchTriggered: boolean;
+  /** Profile `fixed`: the first index that the watch has to tell of; null until it is known. */
+  watchFrom: Revision | null;
   cache: RegistryCache;
 }
 
@@ -50,6 +52,7 @@ export type CallOwner =
   | "register-create"
   | "beat"
   | "beat-create"
+  | "heartbeat"
   | "agent"
   | "engine"
   | "generate"
@@ -114,7 +117,7 @@ export interface UnitsRead {
 }
 
 export interface AgentLoop {
-  step: "idle" | "jobs" | "unit-files" | "schedule" | "machine" | "task";
+  step: "idle" | "look" | "jobs" | "unit-files" | "schedule" | "machine" | "task";
   /** A tick or a trigger came during a pass. */
   due: boolean;
   units: UnitsRead;
@@ -127,6 +130,14 @@ export interface AgentLoop {
   files: Map<string, string>;
   /** The last failure told, so that it is told once. */
   failure: string;
+  /** Profile `fixed`: the registry is as it was when it was last read, and what it asked for is done. */
+  upToDate: boolean;
+  /** Profile `fixed`: when it was last read. */
+  readAt: Micros;
+  /** Profile `fixed`: the own machine as it was then. */
+  machine: MachineState | null;
+  /** Profile `fixed`: the units whose heartbeats are being renewed, by call. */
+  renewals: Map<number, string>;
 }
 
 export type TaskCall =
@@ -250,6 +261,10 @@ export function createState(config: FleetConfig): FleetState {
       cache: new Map(),
       files: new Map(),
       failure: "",
+      upToDate: false,
+      readAt: 0,
+      machine: null,
+      renewals: new Map(),
     },
     engine: {
       step: "idle",
@@ -286,6 +301,7 @@ export function createState(config: FleetConfig): FleetState {
       })),
     },
     watchTriggered: false,
+    watchFrom: null,
     cache: { objects: new Map(), units: new Map(), requirements: new Map() },
   };
 }

@@ -1,9 +1,7 @@
 import type { EtcdReply, Revision } from "../etcd/client.js";
 import { SECOND } from "../kernel/index.js";
-import { runAgent } from "./agent.js";
-import { runEngine } from "./engine-loop.js";
-import { isTrigger, watchJobs } from "./registry.js";
-import { arm, callEtcd, fixesOf, type Step } from "./step.js";
+import { isNews, isTrigger, watchJobs } from "./registry.js";
+import { arm, callEtcd, fixesOf, forget, type Step } from "./step.js";
 
 /**
  * fleet's event stream: a long poll on `/job` from "now", a pause of one second after every result,
@@ -13,30 +11,60 @@ import { arm, callEtcd, fixesOf, type Step } from "./step.js";
  */
 const PAUSE = SECOND;
 
-export function startWatch(step: Step, from: Revision | null = null): void {
+/** The components start. Profile `fixed` first reads, and then watches from there. */
+export function beginWatching(step: Step): void {
+  const { state } = step;
+  state.agent.upToDate = false;
+  state.watchFrom = null;
+  if (!fixesOf(step).watchesMissNothing) poll(step, null);
+}
+
+/**
+ * Profile `fixed`: the agent reads the registry, or would if there were news. The poll begins anew
+ * where it left off, since an answer may have got lost on its way.
+ *
+ * @param index - of the registry as it is being read; null: it is not
+ */
+export function watchOn(step: Step, index: Revision | null): void {
+  const { state } = step;
+  if (!fixesOf(step).watchesMissNothing || state.phase !== "running") return;
+  if (index !== null) state.watchFrom ??= index + 1;
+  if (state.watchFrom === null) return;
+  forget(step, "watch");
+  poll(step, state.watchFrom);
+}
+
+function poll(step: Step, from: Revision | null): void {
   step.state.watchTriggered = false;
   callEtcd(step, "watch", watchJobs(step.state.config.keyPrefix, from));
 }
 
-export function watchReplied(step: Step, reply: EtcdReply): void {
-  if (step.state.phase !== "running") return;
-  if (reply.ok && fixesOf(step).watchesMissNothing) {
-    startWatch(step, reply.node.modifiedIndex + 1);
-    if (isTrigger(reply.node.key)) wake(step);
-    return;
-  }
-  step.state.watchTriggered = reply.ok && isTrigger(reply.node.key);
-  arm(step, "watch", PAUSE);
-}
-
-export function watchPauseOver(step: Step): void {
+/** The answer to a poll; returns whether agent and engine have to look again now. */
+export function watchReplied(step: Step, reply: EtcdReply): boolean {
   const { state } = step;
-  const triggered = state.watchTriggered;
-  startWatch(step);
-  if (triggered) wake(step);
+  if (state.phase !== "running") return false;
+  if (!fixesOf(step).watchesMissNothing) {
+    state.watchTriggered = reply.ok && isTrigger(reply.node.key);
+    arm(step, "watch", PAUSE);
+  } else if (reply.ok) {
+    const { key, modifiedIndex } = reply.node;
+    if (isNews(key)) state.agent.upToDate = false;
+    state.watchFrom = modifiedIndex + 1;
+    poll(step, state.watchFrom);
+    return isTrigger(key);
+  } else {
+    // What has happened since is known only by reading it all.
+    state.agent.upToDate = false;
+    state.watchFrom = null;
+    arm(step, "watch", PAUSE);
+  }
+  return false;
 }
 
-function wake(step: Step): void {
-  runAgent(step);
-  if (!step.state.config.disableEngine) runEngine(step);
+/** The pause is over; returns whether agent and engine have to look again now. */
+export function watchPauseOver(step: Step): boolean {
+  if (fixesOf(step).watchesMissNothing) return true;
+  const { watchTriggered } = step.state;
+  poll(step, null);
+  return watchTriggered;
 }

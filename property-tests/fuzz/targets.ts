@@ -8,30 +8,23 @@ import {
 } from "../../core/cloudconfig/index.js";
 import { type DiscoveryRequest, discoveryRegistry } from "../../core/discovery/index.js";
 import {
-  applyV2Command,
-  createV2Store,
-  parseV2Request,
-  type V2Request,
-  type V2Response,
-  v2Watch,
-} from "../../core/etcd/index.js";
-import {
-  beginRequest,
-  fromBytes,
   hasSection,
   isGlobalUnit,
-  nextStep,
   parseUnit,
+  parseUnitBytes,
   parseUnitHash,
   requirements,
-  toBytes,
+  type UnitFile,
   unitText,
   unknownRequirements,
   validateOptions,
   validateUnitName,
 } from "../../core/fleet/index.js";
-import { DIAGNOSTIC_CODES, type Diagnostic, stepInPlace } from "../../core/kernel/index.js";
-import { diagnoseUnit } from "../../core/systemd/index.js";
+import { stepInPlace } from "../../core/kernel/index.js";
+import { readConfig } from "../../core/systemd/config.js";
+import { DEPENDENCIES } from "../../core/systemd/dependency.js";
+import { diagnoseUnit, parseUnitFile } from "../../core/systemd/index.js";
+import { parseUnitName } from "../../core/systemd/names.js";
 import { lintText, parseScenario } from "../../sim/index.js";
 import {
   type Corpus,
@@ -41,41 +34,67 @@ import {
   scenarioCorpus,
   unitCorpus,
 } from "./corpus.js";
+import { askFleetApi, rawBytes } from "./fleet-api.js";
+import { checkDiagnostics, gist, promise, size } from "./promises.js";
 
 /** Something that takes text from outside. */
 export interface Target {
   readonly name: string;
   readonly about: string;
   readonly corpus: () => Corpus;
-  /** Gives it an input. Throws where it breaks its word, as it may not throw itself. */
-  readonly run: (text: string) => void;
+  /**
+   * Gives it an input. Throws where it breaks its word, as it may not throw itself.
+   *
+   * @returns traits of the answer: short texts, bounded in number. An input that shows a new one is
+   * worth breeding from
+   */
+  readonly run: (text: string) => readonly string[];
 }
 
-/** The answer is not one of those that are promised. */
-class BrokenPromise extends Error {}
+const UNIT_NAMES = [
+  "a.service",
+  "web@.service",
+  "web@1.service",
+  "a.socket",
+  "a.timer",
+  "a.mount",
+  "a.path",
+  "a.target",
+];
 
-function promise(holds: boolean, what: string): void {
-  if (!holds) throw new BrokenPromise(what);
-}
-
-const UNIT_NAMES = ["a.service", "web@.service", "web@1.service", "a.socket", "a.timer", "a.mount"];
+const CONTEXT = { hostname: "h", machineId: "0", bootId: "0" };
 
 const unit: Target = {
   name: "unit",
-  about: "systemd's diagnosis of a unit file",
+  about: "systemd's diagnosis of a unit file, and its settings",
   corpus: unitCorpus,
   run(text) {
-    const name = UNIT_NAMES[text.length % UNIT_NAMES.length] ?? "a.service";
-    const diagnosis = diagnoseUnit(name, text);
-    promise(diagnosis !== null, `${name} is the name of a unit`);
+    const file = UNIT_NAMES[text.length % UNIT_NAMES.length] ?? "a.service";
+    const diagnosis = diagnoseUnit(file, text);
+    const name = parseUnitName(file);
+    promise(diagnosis !== null && name !== null, `${file} is the name of a unit`);
     // A NUL ends a line too.
     const lines = text.split(/[\n\r\0]/).length;
-    for (const { line, endLine } of diagnosis?.findings ?? []) {
+    const traits = new Set([file, `${diagnosis.load} ${gist(diagnosis.reason)}`]);
+    for (const { fault, line, endLine, found } of diagnosis.findings) {
       promise(
         line >= 1 && line <= endLine && endLine <= lines + 1,
         `lines ${line} to ${endLine} of ${lines}`,
       );
+      traits.add(fault === "value" ? `value ${found.split("=", 1)[0]?.slice(0, 40)}` : fault);
     }
+    traits.add(size("findings", diagnosis.findings.length));
+    const { options } = parseUnitFile(text, file);
+    const assignments = options.map((option) => ({ ...option, file }));
+    const config = readConfig(assignments, name, CONTEXT, { start: 90, stop: 90 });
+    for (const { kind } of config.dependencies) {
+      promise(Object.hasOwn(DEPENDENCIES, kind), "a dependency is of a kind there is");
+      traits.add(`dependency ${kind}`);
+    }
+    // Settings are a machine's state: plain data. Copying them is slow, so not always.
+    if (text.length % 16 === 0) structuredClone(config);
+    traits.add(size("ignored", config.ignored.length));
+    return [...traits];
   },
 };
 
@@ -84,20 +103,54 @@ const fleetUnit: Target = {
   about: "fleet's reading of a unit file, its checks, and that what it writes reads as it was",
   corpus: unitCorpus,
   run(text) {
-    const [first = ""] = text.split("\n");
-    validateUnitName(first);
-    parseUnitHash(first);
-    const parsed = parseUnit(text);
-    if (!parsed.ok) return promise(parsed.error !== "", "an error has words");
-    for (const name of ["web@1.service", "plain.service", first]) requirements(name, parsed.unit);
-    isGlobalUnit(parsed.unit);
-    hasSection(parsed.unit, "X-Fleet");
-    validateOptions(parsed.unit);
-    unknownRequirements(parsed.unit);
-    promise(/^[0-9a-f]{40}$/.test(parsed.unit.hash), "a hash is 40 hex digits");
-    unitText(parsed.unit);
+    const first = (text.split("\n", 1)[0] ?? "").slice(0, 255);
+    const traits = [`name ${gist(validateUnitName(first) ?? "")}`];
+    const hash = parseUnitHash(first);
+    if (!hash.ok) traits.push(`hash ${gist(hash.error)}`);
+    const readings = [parseUnit(text)];
+    if (/[\x80-\xff]/.test(text)) readings.push(parseUnitBytes(rawBytes(text)));
+    for (const read of readings) {
+      if (read.ok) traits.push(...checkUnit(read.unit, first));
+      else {
+        promise(read.error !== "", "an error has words");
+        traits.push(gist(read.error));
+      }
+    }
+    return traits;
   },
 };
+
+function checkUnit(unit: UnitFile, name: string): string[] {
+  const traits = [size("options", unit.options.length), `global ${isGlobalUnit(unit)}`];
+  for (const each of ["web@1.service", "plain.service", name]) {
+    const { requiredTarget, metadata, peers, conflicts, replaces } = requirements(each, unit);
+    traits.push(
+      `target ${requiredTarget !== null}`,
+      size("metadata", metadata.length),
+      size("peers", peers.length),
+      size("conflicts", conflicts.length),
+      size("replaces", replaces.length),
+    );
+  }
+  traits.push(`fleet ${hasSection(unit, "X-Fleet")}`, ...validateOptions(unit).map(gist));
+  traits.push(size("unknown", unknownRequirements(unit).length));
+  promise(/^[0-9a-f]{40}$/.test(unit.hash), "a hash is 40 hex digits");
+  unitText(unit);
+  if (!unit.options.some(isWrittenDifferently)) {
+    const again = parseUnitBytes(unit.serialized);
+    promise(again.ok, "what is written can be read");
+    promise(again.unit.hash === unit.hash, "what is written reads as it was");
+  }
+  return traits;
+}
+
+/** A line that is as long as this may be refused, whatever was before it in the buffer. */
+const LINE_BYTES = 2_000;
+
+/** A value that goes on over lines, and one that is too long for where it comes to stand, are not read back. */
+const isWrittenDifferently = ({ section, name, value }: UnitFile["options"][number]): boolean =>
+  /[\n\r\\]/.test(section + name + value) ||
+  section.length + name.length + value.length > LINE_BYTES;
 
 const METADATA = { public_ipv4: "192.0.2.7", private_ipv4: "10.0.0.7", public_ipv6: "2001:db8::7" };
 
@@ -106,17 +159,40 @@ const cloudConfig: Target = {
   about: "coreos-cloudinit's validator, substitution, reading and steps",
   corpus: cloudConfigCorpus,
   run(text) {
-    for (const { line, message } of validateCloudConfig(text).entries) {
-      promise(line >= 0 && message !== "", "an entry has a line and words");
+    const traits: string[] = [];
+    const [first = "", ...others] = substitute(text, { metadata: METADATA, env: {} });
+    traits.push(size("substituted", others.length));
+    const parsed = parseCloudConfig(first, "user-data");
+    // The reading of a text that needs no substitution has asked the validator already.
+    if (first !== text || !parsed.ok) {
+      const { kind, entries, failed } = validateCloudConfig(text);
+      traits.push(kind, gist(failed ?? ""), size("entries", entries.length));
+      for (const { line, message } of entries) {
+        promise(line >= 0 && message !== "", "an entry has a line and words");
+        traits.push(gist(message));
+      }
     }
-    const texts = substitute(text, { metadata: METADATA, env: {} });
-    promise(texts.length > 0, "substitution yields something");
-    const parsed = parseCloudConfig(texts[0] ?? "", "user-data");
-    if (!parsed.ok) return checkDiagnostics(parsed.diagnostics, text, true);
-    checkDiagnostics(parsed.warnings, text, false);
-    applySteps(parsed.value, { addresses: METADATA });
-    const { update } = parsed.value.coreos;
-    if (checkUpdate(update) === null) renderUpdateConf(update, "GROUP=beta\nSERVER=x\n");
+    if (!parsed.ok) {
+      checkDiagnostics(parsed.diagnostics, first, true);
+      return [...traits, ...parsed.diagnostics.map(({ code, found }) => `${code} ${gist(found)}`)];
+    }
+    checkDiagnostics(parsed.warnings, first, false);
+    for (const { found } of parsed.warnings) {
+      traits.push(gist(found), /key "([a-z_]{1,30})"/.exec(found)?.[1] ?? "");
+    }
+    const steps = applySteps(parsed.value, { addresses: METADATA });
+    for (const step of steps) traits.push(`step ${step.step}`);
+    traits.push(size("steps", steps.length));
+    const { coreos, users, writeFiles } = parsed.value;
+    traits.push(size("users", users.length), size("files", writeFiles.length));
+    for (const block of ["etcd", "etcd2", "flannel", "fleet", "locksmith"] as const) {
+      traits.push(...[...coreos[block].keys()].map((key) => `${block} ${key}`));
+    }
+    if (checkUpdate(coreos.update) === null) {
+      renderUpdateConf(coreos.update, "GROUP=beta\nSERVER=x\n");
+      traits.push("update");
+    }
+    return traits;
   },
 };
 
@@ -125,16 +201,19 @@ const lint: Target = {
   about: "orrery lint, over cloud-configs with units in them and over unit files",
   corpus: cloudConfigCorpus,
   run(text) {
+    const traits: string[] = [];
     const lines = text.split("\n").length;
     for (const [file, kind] of [
       ["user-data", "cloud-config"],
       ["a.service", "fleet-unit"],
     ] as const) {
-      for (const { position, message } of lintText(file, text, kind)) {
+      for (const { position, code, message } of lintText(file, text, kind)) {
         promise(position.line >= 1 && position.line <= lines, `line ${position.line} of ${lines}`);
         promise(position.column >= 1 && message !== "", "a finding has a column and words");
+        traits.push(`${kind} ${code} ${gist(message)}`);
       }
     }
+    return traits;
   },
 };
 
@@ -144,79 +223,27 @@ const scenario: Target = {
   corpus: scenarioCorpus,
   run(text) {
     const parsed = parseScenario(text, { file: "fuzz.yaml" });
-    if (parsed.ok) checkDiagnostics(parsed.warnings, text, false);
-    else checkDiagnostics(parsed.diagnostics, text, true);
+    const diagnostics = parsed.ok ? parsed.warnings : parsed.diagnostics;
+    checkDiagnostics(diagnostics, text, !parsed.ok);
+    const said = diagnostics.map(({ code, expected }) => `${code} ${gist(expected)}`);
+    if (!parsed.ok) return said;
+    const { timeline, faults, expect, hosts } = parsed.value;
+    return [
+      ...said,
+      size("hosts", hosts.length),
+      size("timeline", timeline.length),
+      `faults ${faults.kind}`,
+      size("expect", expect.length),
+    ];
   },
 };
-
-function checkDiagnostics(diagnostics: readonly Diagnostic[], text: string, failed: boolean): void {
-  const lines = text.split(/\r\n|\r|\n|\u0085|\u2028|\u2029/).length;
-  promise(
-    !failed || diagnostics.some(({ severity }) => severity === "error"),
-    "a refusal has an error",
-  );
-  for (const { code, position, found, expected } of diagnostics) {
-    promise(Object.hasOwn(DIAGNOSTIC_CODES, code), `${code} is in the catalogue`);
-    promise(position.line >= 1 && position.line <= lines + 1, `line ${position.line} of ${lines}`);
-    promise(position.column >= 1, `column ${position.column}`);
-    promise(found !== "" && expected !== "", `${code} says what was found and expected`);
-  }
-}
 
 const fleetApi: Target = {
   name: "fleet-api",
-  about: "requests to fleet's HTTP API, over a registry that earlier ones may have filled",
+  about: "requests to fleet's HTTP API, over a registry that earlier ones have filled",
   corpus: fleetApiCorpus,
-  run(text) {
-    const store = createV2Store();
-    for (const request of [...FILLING, text]) {
-      const [head = "", ...rest] = request.split("\n\n");
-      const [line = "", ...contentTypes] = head.split("\n");
-      const [method = "", target = ""] = line.split(" ", 2);
-      const body = toBytes(rest.join("\n\n"));
-      ask(store, { method, target, contentTypes, body });
-    }
-  },
+  run: askFleetApi,
 };
-
-const FILLING = [
-  'PUT /fleet/v1/units/a.service\napplication/json\n\n{"desiredState":"loaded","options":[{"section":"Service","name":"ExecStart","value":"/bin/a"}]}',
-  'PUT /fleet/v1/units/web@.service\napplication/json\n\n{"options":[{"section":"X-Fleet","name":"Global","value":"true"}]}',
-];
-
-/** More calls than any request makes. */
-const CALLS_MAX = 5_000;
-
-function ask(
-  store: ReturnType<typeof createV2Store>,
-  request: Parameters<typeof beginRequest>[0],
-): void {
-  const { run, response } = beginRequest(request, true);
-  if (run === null) {
-    promise(response.kind !== "refused", "somebody listens");
-    return;
-  }
-  for (let calls = 0; calls < CALLS_MAX; calls++) {
-    const step = nextStep({ keyPrefix: "/_coreos.com/fleet", profile: "faithful" }, run);
-    if (step.call === null) {
-      if (step.response.kind === "answer") fromBytes(step.response.body);
-      return;
-    }
-    run.replies.push(answer(store, step.call));
-  }
-  promise(false, `a request ends within ${CALLS_MAX} calls`);
-}
-
-function answer(store: ReturnType<typeof createV2Store>, request: V2Request): V2Response {
-  const parsed = parseV2Request(request, 0);
-  if (!parsed.ok) return parsed.failure;
-  const { command } = parsed;
-  if (command.op !== "watch") return applyV2Command(store, command, 0, []);
-  const { key, recursive, sinceIndex } = command;
-  const event = v2Watch(store, 1, key, recursive, false, sinceIndex);
-  if (event === null) throw new BrokenPromise("the API never waits");
-  return event;
-}
 
 const discovery: Target = {
   name: "discovery",
@@ -224,6 +251,7 @@ const discovery: Target = {
   corpus: discoveryCorpus,
   run(text) {
     const state = discoveryRegistry.create({ host: "https://d", seed: 1 });
+    const traits: string[] = [];
     let id = 0;
     let waiting = 0;
     for (const line of text.split("\n")) {
@@ -233,8 +261,12 @@ const discovery: Target = {
       const isWatch = stimulus.request.op === "watch";
       promise(own === 1 || (own === 0 && isWatch), `request ${id} has ${own} answers`);
       waiting += (own === 0 ? 1 : 0) - (effects.length - own);
+      for (const { reply } of effects)
+        traits.push(`${stimulus.request.op} ${"status" in reply ? reply.status : reply.ok}`);
     }
     promise(waiting === state.store.watchers.keys.size, "who waits is known");
+    traits.push(size("waiting", waiting));
+    return traits;
   },
 };
 

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { integer, runCommand } from "../command-line.js";
 import { describeEtcd, etcdOracle } from "./etcd.js";
 import { describeReport, raftOracle } from "./raft.js";
 import { describeSystemdReport, systemdOracle } from "./systemd/oracle.js";
@@ -84,22 +85,7 @@ function isOracle(name: string): name is keyof typeof ORACLES {
   return Object.hasOwn(ORACLES, name);
 }
 
-function integer(name: string, text: string, least: number): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
-    throw new Error(`${name} takes a whole number from ${least}: ${text}`);
-  }
-  return value;
-}
-
-async function main(): Promise<number> {
-  let chosen: Options;
-  try {
-    chosen = options();
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
-    return 2;
-  }
+async function askOracle(chosen: Options): Promise<number> {
   const { report, text } = await ORACLES[chosen.oracle](chosen);
   console.log(chosen.json ? JSON.stringify(report) : text);
   if (report.skipped !== null) return process.env.ORRERY_WITNESS_REQUIRED === "1" ? 1 : 0;
@@ -109,4 +95,4 @@ async function main(): Promise<number> {
 // Programs that an oracle has started end with it.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
-process.exitCode = await main();
+process.exitCode = await runCommand(USAGE, options, askOracle);

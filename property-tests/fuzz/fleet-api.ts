@@ -1,0 +1,130 @@
+import {
+  applyV2Command,
+  createV2Store,
+  parseV2Request,
+  type V2Request,
+  type V2Response,
+  v2Watch,
+} from "../../core/etcd/index.js";
+import { type GoJson, readGoJson } from "../../core/fleet/go-json.js";
+import {
+  beginRequest,
+  type FleetHttpRequest,
+  fromBytes,
+  nextStep,
+  toBytes,
+} from "../../core/fleet/index.js";
+import { BrokenPromise, gist, promise, size } from "./promises.js";
+
+/** A request as text: request line, content types, an empty line, the body. */
+export function askFleetApi(text: string): readonly string[] {
+  const [head = "", ...rest] = text.split("\n\n");
+  const [line = "", ...contentTypes] = head.split("\n");
+  const [method = "", target = ""] = line.split(" ", 2);
+  const body = rawBytes(rest.join("\n\n"));
+  const json = compareJson(body);
+  return [...json, ...ask(structuredClone(FILLED), { method, target, contentTypes, body })];
+}
+
+/** Bytes as they are below 256, so that not all are UTF-8; other characters as UTF-8. */
+export function rawBytes(text: string): string {
+  return text.replace(/[\u0100-\uffff]+/g, toBytes);
+}
+
+/** More calls than any request makes. */
+const CALLS_MAX = 5_000;
+
+type Store = ReturnType<typeof createV2Store>;
+
+/** What earlier requests left. */
+const FILLED: Store = (() => {
+  const store = createV2Store();
+  const put = (name: string, body: string): void => {
+    const target = `/fleet/v1/units/${name}`;
+    ask(store, { method: "PUT", target, contentTypes: ["application/json"], body });
+  };
+  put(
+    "a.service",
+    '{"desiredState":"loaded","options":[{"section":"Service","name":"ExecStart","value":"/bin/a"}]}',
+  );
+  put("web@.service", '{"options":[{"section":"X-Fleet","name":"Global","value":"true"}]}');
+  return store;
+})();
+
+function ask(store: Store, request: FleetHttpRequest): string[] {
+  const { run, response } = beginRequest(request, true);
+  if (run === null) {
+    promise(response.kind !== "refused", "somebody listens");
+    return [`at once ${response.kind} ${response.kind === "answer" ? response.status : ""}`];
+  }
+  for (let calls = 0; calls < CALLS_MAX; calls++) {
+    const step = nextStep({ keyPrefix: "/_coreos.com/fleet", profile: "faithful" }, run);
+    if (step.call === null) {
+      const { response: last } = step;
+      if (last.kind !== "answer") return [last.kind];
+      fromBytes(last.body);
+      const message = /"message":"([^"]*)/.exec(last.body)?.[1] ?? "";
+      return [
+        `${request.method.slice(0, 8)} ${last.status} ${gist(message)}`,
+        size("calls", calls),
+      ];
+    }
+    run.replies.push(answer(store, step.call));
+  }
+  throw new BrokenPromise(`a request ends within ${CALLS_MAX} calls`);
+}
+
+function answer(store: Store, request: V2Request): V2Response {
+  const parsed = parseV2Request(request, 0);
+  if (!parsed.ok) return parsed.failure;
+  const { command } = parsed;
+  if (command.op !== "watch") return applyV2Command(store, command, 0, []);
+  const { key, recursive, sinceIndex } = command;
+  const event = v2Watch(store, 1, key, recursive, false, sinceIndex);
+  promise(event !== null, "the API never waits");
+  return event;
+}
+
+/**
+ * The reader of JSON against the one of the engine: Go's decoder stops behind the first value and
+ * reads bytes that are no UTF-8 as U+FFFD; else they must say the same.
+ */
+function compareJson(body: string): string[] {
+  const ours = readGoJson(body);
+  const theirs = parsed(fromBytes(body));
+  if (theirs !== undefined) {
+    promise(ours.ok || /exceeded max depth/.test(ours.error), "JSON.parse takes what is refused");
+    if (ours.ok)
+      promise(plain(ours.value) === JSON.stringify(theirs), "JSON.parse reads another value");
+  }
+  return [ours.ok ? `json ${ours.value.type}` : `json ${gist(ours.error.replace(/'.*?'/, ""))}`];
+}
+
+/** Undefined when it is not JSON, or nested more deeply than the stack bears. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function plain(value: GoJson): string {
+  return JSON.stringify(unwrap(value));
+}
+
+function unwrap(value: GoJson): unknown {
+  switch (value.type) {
+    case "null":
+      return null;
+    case "bool":
+    case "string":
+      return value.value;
+    case "number":
+      return Number(value.text);
+    case "array":
+      return value.items.map(unwrap);
+    case "object":
+      return Object.fromEntries(value.entries.map(([key, item]) => [key, unwrap(item)]));
+  }
+}

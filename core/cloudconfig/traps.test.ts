@@ -96,3 +96,15 @@ coreos:
     ["c.service", "10.conf", 15],
   ]);
 });
+
+test.each([
+  ["#!/bin/bash", 0],
+  ["#!/bin/sh\necho", 0],
+  ["#! /usr/bin/env bash", 0],
+  ["#!/bin/bash -ex", 1],
+  ["#!/usr/bin/env python", 1],
+  ["#!/usr/bin/perl", 1],
+  ["#!", 1],
+])("a script that begins with %s", (text, found) => {
+  expect(findTraps(text).map(({ trap }) => trap)).toEqual(Array(found).fill("script-interpreter"));
+});

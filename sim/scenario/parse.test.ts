@@ -256,6 +256,22 @@ test("a cloud-config that cannot be applied is refused at its own line of the sc
   expect(problem?.position.line).toBeLessThanOrEqual(15);
 });
 
+test("a script as user data is taken, and a first line that is not heeded a warning", () => {
+  const script = (first: string): string =>
+    SMALL.replace(
+      "name: spare\n",
+      `name: spare\n    oem_config: "#cloud-config\\n"\n    cloud_config: |\n      ${first}\n      [ -e /x ] && {\n`,
+    );
+  expect(scenarioOf(script("#!/bin/bash")).hosts[3]).toMatchObject({
+    cloudConfig: "#!/bin/bash\n[ -e /x ] && {\n",
+    oemConfig: "#cloud-config\n",
+  });
+  expect(parseScenario(script("#!/usr/bin/perl"), { file: "t" })).toMatchObject({
+    ok: true,
+    warnings: [{ code: "E_CLOUD_CONFIG", position: { line: 13 } }],
+  });
+});
+
 test("what the cloud-config validator finds is a warning at its own line", () => {
   const odd =
     "name: spare\n    cloud_config: |\n      #cloud-config\n      coreos:\n        etcd3: {}\n";

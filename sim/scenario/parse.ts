@@ -145,7 +145,7 @@ function resolve(
     releases,
     update,
     network: resolveNetwork(raw, names),
-    processes: resolveProcesses(raw),
+    processes: resolveProcesses(raw, names),
     units,
     timeline: resolveTimeline(source, raw.timeline, names, raw.duration, update),
     faults: resolveFaults(source, raw.faults, names, raw.duration),
@@ -238,13 +238,16 @@ function resolveUnits(source: SourceDocument, raw: RawScenario, includes: Includ
   });
 }
 
-function resolveProcesses(raw: RawScenario): ProcessSpec[] {
+function resolveProcesses(raw: RawScenario, names: Names): ProcessSpec[] {
   const processes = Object.entries(raw.processes).map(
     ([match, process]): ProcessSpec => ({
       match,
       readyAfter: process.ready_after,
       exits: process.exits === "never" ? null : process.exits,
       stopTakes: process.stop_takes === "never" ? null : process.stop_takes,
+      ...(process.hosts === undefined
+        ? {}
+        : { hosts: names.hostList(["processes", match, "hosts"], process.hosts) }),
     }),
   );
   processes.push({

@@ -280,6 +280,8 @@ export interface ProcessSpec {
   readonly exits: { readonly after: Span; readonly code: number } | null;
   /** From SIGTERM to exit. Null: it ignores SIGTERM. */
   readonly stopTakes: Span | null;
+  /** Where this holds; absent: everywhere. */
+  readonly hosts?: readonly NodeIndex[];
 }
 
 export interface UnitSpec {

@@ -360,6 +360,7 @@ export const scenarioJson: z.ZodType<Scenario> = z.strictObject({
       readyAfter: positiveSpan,
       exits: z.strictObject(ending).nullable(),
       stopTakes: positiveSpan.nullable(),
+      hosts: z.array(node).exactOptional(),
     }),
   ),
   units: z.array(z.strictObject({ name: text, text })),

@@ -93,6 +93,7 @@ const processSchema = keys({
     .union([keys({ after: positiveDurationSpan, code: exitCode.default(0) }), z.literal("never")])
     .default("never"),
   stop_takes: z.union([z.literal("never"), durationSpan]).prefault("10ms"),
+  hosts: oneOrMore(text).optional(),
 });
 
 const unitSchema = z.union([longText.min(1), keys({ file: text })]);

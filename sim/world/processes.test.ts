@@ -55,6 +55,18 @@ test("the first entry that matches a unit, its bare name or its program says how
   expect(answers.map(([delay]) => delay)).toEqual([10]);
 });
 
+test("an entry for some hosts is passed over on the others", () => {
+  for (const [host, code] of [
+    [0, 1],
+    [1, 2],
+  ] as const) {
+    const exits = (status: number) => ({ ...ANY, exits: { after: exactly(30), code: status } });
+    const { exec, answers } = table({ ...exits(1), hosts: [host] }, exits(2));
+    exec("web.service");
+    expect(answers[1]?.[1]).toMatchObject({ code });
+  }
+});
+
 test("commands around the main one end well, in a moment", () => {
   const { exec, answers } = table();
   exec("web.service", { role: "pre" });

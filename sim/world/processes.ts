@@ -28,7 +28,10 @@ export class ProcessTable {
       answer(MOMENT, { kind: "process-exited", pid, code: 0, signal: null });
       return;
     }
-    const spec = this.#specs.find((candidate) => matches(candidate.match, process));
+    const spec = this.#specs.find(
+      ({ match, hosts }) =>
+        (hosts === undefined || hosts.includes(node)) && matches(match, process),
+    );
     if (spec === undefined) throw new Error(`no process entry matches ${process.unit}`);
     const table = this.#running.get(node) ?? new Map<number, ProcessSpec>();
     table.set(pid, spec);

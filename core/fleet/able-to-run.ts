@@ -90,6 +90,11 @@ export function conflict(left: NamedUnit, right: NamedUnit): boolean {
   return conflictNames(left, right).length > 0;
 }
 
+/** Whether two of the globals conflict, so that their order decides which of them a machine gets. */
+export function areContested(globals: readonly NamedUnit[]): boolean {
+  return globals.some((left) => globals.some((right) => conflict(left, right)));
+}
+
 /** Whether exactly one of the two replaces the other; a circular pair is ignored. */
 export function replacesOneWay(left: NamedUnit, right: NamedUnit): boolean {
   if (left.name === right.name) return false;

@@ -1,15 +1,64 @@
-import { conflict, hasMetadata, type MachineState, type NamedUnit } from "./able-to-run.js";
-import type { ClusterState } from "./engine-task.js";
+import {
+  areContested,
+  conflict,
+  hasMetadata,
+  type MachineState,
+  type NamedUnit,
+} from "./able-to-run.js";
+import type { ClusterState, EngineJob } from "./engine-task.js";
 import { GlobIndex } from "./glob-index.js";
+
+/**
+ * What runs where, as a pass of the engine believes and changes it. Units and machines are numbers
+ * of the implementation's choice. A job takes up room on a machine unless it is inactive; a
+ * global does wherever its metadata fits and it meets no conflict.
+ */
+export interface Placement {
+  unit(unit: number): NamedUnit;
+  /** The unit as a job; undefined for a global. */
+  job(unit: number): EngineJob | undefined;
+  unitIndex(name: string): number | undefined;
+  machine(machine: number): MachineState;
+  machineIndex(id: string): number | undefined;
+  /** The ID of the machine that a job is scheduled to, null if it is not. */
+  targetOf(job: number): string | null;
+  /** The machine a job takes up room on. */
+  presentOn(job: number): number | null;
+  isOn(unit: number, machine: number): boolean;
+  /** Jobs by name, then those that this pass has moved there, then globals in the order of the pass. */
+  unitsOn(machine: number): number[];
+  /** Whether a unit that lists conflicts may be on the machine. */
+  anyRepels(machine: number): boolean;
+  /** Whether a unit on the machine, other than the one given, has it among its conflicts. */
+  isRepelledOn(unit: number, machine: number): boolean;
+  /** Whether a unit on the machine, other than the one given, is among its conflicts. */
+  repelsOn(unit: number, machine: number): boolean;
+  /** Whether a unit that replaces others may be on the machine. */
+  anyReplaces(machine: number): boolean;
+  /** Whether a job lists that name among its peers. */
+  isPeer(name: string): boolean;
+  /** The first machine, by load and then ID, that is accepted. */
+  leastLoaded(accept: (machine: number) => boolean): number | null;
+  /** The same, where only machines that can run the unit are ever accepted. */
+  leastLoadedFor(unit: number, accept: (machine: number) => boolean): number | null;
+  /** The first machine, by ID, of those with the most units. */
+  mostLoaded(): number | null;
+  /** Schedules a job elsewhere, or nowhere. */
+  move(job: number, target: string | null): void;
+  /** No machine, as all of them are now, can run the unit. */
+  fitsNowhere(unit: number): void;
+  /** From which of the globals the next decision starts to walk them. */
+  startGlobalsAt(start: number): void;
+}
 
 const NOWHERE = -1;
 
 /**
- * What the engine believes runs where during one pass, indexed by machine and unit. Units are
- * numbered: jobs first, then globals. A machine's globals follow from the jobs on it and from the
- * order in which globals are tried, so they are worked out again only when one of these changes.
+ * A placement for one pass, made from the whole cluster. Units are numbered as they are listed: jobs
+ * first, then globals. A machine's globals follow from the jobs on it and from the order in which
+ * globals are tried, so they are worked out again only when one of these changes.
  */
-export class Placement {
+export class FreshPlacement implements Placement {
   readonly #cluster: ClusterState;
   readonly #units: readonly NamedUnit[];
   readonly #unitIndexes = new Map<string, number>();
@@ -32,6 +81,8 @@ export class Placement {
   readonly #load: number[];
   readonly #rank: number[];
   readonly #globs: GlobIndex;
+  /** Every peer of a job; null until asked for. */
+  #peers: Set<string> | null = null;
 
   constructor(cluster: ClusterState, globalOrder: readonly number[]) {
     const { jobs, globals, machines } = cluster;
@@ -50,7 +101,7 @@ export class Placement {
     this.#repelling = machines.map(() => 0);
     this.#replacing = machines.map(() => 0);
     this.#globals = globalOrder.map((index) => jobs.length + index);
-    this.#contested = globals.some((left) => globals.some((right) => conflict(left, right)));
+    this.#contested = areContested(globals);
     this.#globalsOn = machines.map(() => null);
     this.#load = machines.map(() => 0);
     this.#rank = ranks(machines);
@@ -59,6 +110,10 @@ export class Placement {
 
   unit(index: number): NamedUnit {
     return at(this.#units, index);
+  }
+
+  job(index: number): EngineJob | undefined {
+    return this.#cluster.jobs[index];
   }
 
   unitIndex(name: string): number | undefined {
@@ -74,7 +129,7 @@ export class Placement {
   }
 
   /** Machines of that ID or short ID. */
-  machinesMatching(required: string): readonly number[] {
+  #machinesMatching(required: string): readonly number[] {
     const full = this.#machineIndexes.get(required);
     const short = this.#shortIds.get(required) ?? [];
     return full === undefined || short.includes(full) ? short : [full, ...short];
@@ -84,7 +139,6 @@ export class Placement {
     return this.#targets[job] ?? null;
   }
 
-  /** The machine a job takes up room on. */
   presentOn(job: number): number | null {
     const machine = at(this.#at, job);
     return machine === NOWHERE ? null : machine;
@@ -99,12 +153,10 @@ export class Placement {
     return [...at(this.#jobs, machine), ...this.#globalsFor(machine)];
   }
 
-  /** Whether a unit that lists conflicts may be on the machine. */
   anyRepels(machine: number): boolean {
     return at(this.#repelling, machine) > 0 || this.#globals.length > 0;
   }
 
-  /** Whether a unit on the machine, other than the one given, has it among its conflicts. */
   isRepelledOn(unit: number, machine: number): boolean {
     return this.#someOn(
       machine,
@@ -112,7 +164,6 @@ export class Placement {
     );
   }
 
-  /** Whether a unit on the machine, other than the one given, is among its conflicts. */
   repelsOn(unit: number, machine: number): boolean {
     const { conflicts } = this.unit(unit).requirements;
     return this.#someOn(machine, (other) => other !== unit && this.#lists(conflicts, other));
@@ -128,12 +179,15 @@ export class Placement {
     return false;
   }
 
-  /** Whether a unit that replaces others may be on the machine. */
   anyReplaces(machine: number): boolean {
     return at(this.#replacing, machine) > 0 || this.#globals.length > 0;
   }
 
-  /** Schedules a job elsewhere, or nowhere. */
+  isPeer(name: string): boolean {
+    this.#peers ??= new Set(this.#cluster.jobs.flatMap(({ requirements }) => requirements.peers));
+    return this.#peers.has(name);
+  }
+
   move(job: number, target: string | null): void {
     const from = at(this.#at, job);
     if (from !== NOWHERE) {
@@ -170,7 +224,6 @@ export class Placement {
     this.#byLoad.splice(this.#position(machine), 0, machine);
   }
 
-  /** From which of the globals the next decision starts to walk them. */
   startGlobalsAt(start: number): void {
     if (!this.#contested || start === this.#start) return;
     this.#start = start;
@@ -201,11 +254,35 @@ export class Placement {
     return false;
   }
 
-  /** The first machine, by load and then ID, that is accepted. */
   leastLoaded(accept: (machine: number) => boolean): number | null {
     if (this.#byLoad === null || this.#contested) this.#sort();
     return this.#byLoad?.find(accept) ?? null;
   }
+
+  leastLoadedFor(unit: number, accept: (machine: number) => boolean): number | null {
+    const { requiredTarget } = this.unit(unit).requirements;
+    if (requiredTarget === null) return this.leastLoaded(accept);
+    const able = new Set(this.#machinesMatching(requiredTarget).filter(accept));
+    return able.size === 0 ? null : this.leastLoaded((machine) => able.has(machine));
+  }
+
+  mostLoaded(): number | null {
+    let most: number | null = null;
+    let load = -1;
+    for (const machine of this.#cluster.machines.keys()) {
+      const units = this.#loadOf(machine);
+      if (units > load || (units === load && this.#comesFirst(machine, most))) most = machine;
+      load = Math.max(load, units);
+    }
+    return most;
+  }
+
+  #comesFirst(machine: number, other: number | null): boolean {
+    return other !== null && at(this.#rank, machine) < at(this.#rank, other);
+  }
+
+  /** Nothing is kept beyond the pass, in which the question does not come again. */
+  fitsNowhere(): void {}
 
   #sort(): void {
     this.#cluster.machines.forEach((_, machine) => {

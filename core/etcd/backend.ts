@@ -28,8 +28,8 @@ const PAGES_MIN = 4;
  * would take it beyond nine tenths of a page; one with large rows runs over into the pages behind it.
  * Above the leaves are branch pages of one element a leaf. Writing copies the open leaf before the old pages come
  * free. A compaction frees pages for new rows, and only defragmenting makes the file smaller. Buckets other than that of
- * the keys are counted as one page. Against etcd 3.4.23, 10,000 rows of 10 bytes take 226 pages there and 221 here;
- * the difference stays below a tenth.
+ * the keys are counted as one page. Of what etcd 3.4.23 says of 20 to 5,000 values of 10 bytes to 1 MB, alone and mixed, this
+ * is 94 to 100 hundredths for the file and 91 to 100 for what is in use.
  */
 export interface BackendSize {
   /** Pages of the leaves that are closed, and how many leaves that are. */

@@ -9,6 +9,7 @@ import {
   type CurrentUnit,
   desiredUnits,
 } from "./agent-tasks.js";
+import { hasEnded, noteStart, takeOrders } from "./endings.js";
 import { goJson } from "./go-json.js";
 import { cachedUnit, requirementsOf, takeJobs, takeSchedule, takeUnitFiles } from "./reading.js";
 import { clearHeartbeat, heartbeat, parseMachine, readJobs, readMachine } from "./registry.js";
@@ -85,6 +86,7 @@ export function agentReplied(step: Step, reply: EtcdReply | SystemdReply): void 
       looked(step, answer);
       return;
     case "jobs": {
+      takeOrders(step, answer);
       const next = takeJobs(step.state, agent.units, answer);
       if (!("unreachable" in answer)) watchOn(step, indexOf(answer));
       if (next === false) failPass(step);
@@ -167,7 +169,9 @@ function reconcile(step: Step, machine: MachineState): void {
     for (const { name, targetState } of desired) if (targetState === "") current.delete(name);
     desired = desired.filter(({ targetState }) => targetState !== "");
   }
-  agent.tasks = agentTasks(desired, current);
+  agent.tasks = agentTasks(desired, current).filter(
+    ({ type, unit }) => type !== "StartUnit" || !hasEnded(step, unit),
+  );
   const unloads = agent.tasks.filter(({ type }) => type === "UnloadUnit").length;
   if (gone && unloads > 0) {
     step.out.facts.push({ kind: "fleet.unloaded-all", machine: config.machineId, units: unloads });
@@ -225,6 +229,7 @@ function prepare(step: Step, { type, unit }: AgentTask): void {
       return;
     case "StartUnit":
       cache.set(unit, "launched");
+      noteStart(step, unit);
       return;
     case "UnloadUnit":
       cache.delete(unit);

@@ -45,6 +45,8 @@ export interface FleetFixes {
   readonly clearsOnlyOwn: boolean;
   /** A unit is not placed while another machine says that it still runs there. */
   readonly oneCopy: boolean;
+  /** A unit that has ended by itself is not started again when it moves or fleetd starts anew, only when asked for again. */
+  readonly endsOnce: boolean;
   /** A unit whose file is missing in the registry runs on where the file is known. */
   readonly keepsKnownFiles: boolean;
   /** An engine visits jobs and globals by name, as agents do, in every pass alike. */
@@ -81,6 +83,7 @@ const FAITHFUL: FleetFixes = {
   tasksGoOn: false,
   clearsOnlyOwn: false,
   oneCopy: false,
+  endsOnce: false,
   keepsKnownFiles: false,
   visitsByName: false,
   collectsGarbage: false,
@@ -103,6 +106,7 @@ const FIXED: FleetFixes = {
   tasksGoOn: true,
   clearsOnlyOwn: true,
   oneCopy: true,
+  endsOnce: true,
   keepsKnownFiles: true,
   visitsByName: true,
   collectsGarbage: true,

@@ -4,6 +4,7 @@ import type { SystemdReplied } from "../systemd/client.js";
 import { agentReplied, runAgent } from "./agent.js";
 import { apiReplied, hearRequest } from "./api-server.js";
 import type { FleetConfig } from "./config.js";
+import { noteStatus } from "./endings.js";
 import { engineReplied, isLeading, ordered, runEngine, stealWaitOver } from "./engine-loop.js";
 import type { FleetEffect, FleetFact, FleetStimulus } from "./events.js";
 import {
@@ -66,6 +67,7 @@ function hear(step: Step, stimulus: FleetStimulus): void {
       hearRequest(step, stimulus);
       return;
     case "unit-changed":
+      noteStatus(step, stimulus.status);
       unitChanged(step, stimulus.status.name);
       return;
     case "ordered":

@@ -63,6 +63,11 @@ export function writeTargetState(prefix: string, unit: string, state: string): V
   return { op: "put", key: `${prefix}/job/${unit}/target-state`, value: state };
 }
 
+/** Says that a unit has run and ended for the order whose target state was written at `order`; no key of fleet 1.0's. */
+export function writeEnding(prefix: string, unit: string, order: Revision): V2Request {
+  return { op: "put", key: `${prefix}/job/${unit}/ended`, value: String(order) };
+}
+
 export function deleteJob(prefix: string, unit: string): V2Request {
   return { op: "delete", key: `${prefix}/job/${unit}`, recursive: true };
 }

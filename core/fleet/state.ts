@@ -5,6 +5,7 @@ import type { MachineState } from "./able-to-run.js";
 import type { AgentTask } from "./agent-tasks.js";
 import type { ApiRun } from "./api.js";
 import type { FleetConfig } from "./config.js";
+import type { Order } from "./endings.js";
 import type { EngineTask } from "./engine-task.js";
 import type { FleetHttpClient } from "./events.js";
 import type { Lease, UnitReport } from "./registry.js";
@@ -136,6 +137,14 @@ export interface AgentLoop {
   readAt: Micros;
   /** Profile `fixed`: the own machine as it was then. */
   machine: MachineState | null;
+  /** Profile `fixed`: what the registry said of each unit's orders when it was last read. */
+  orders: Map<string, Order>;
+  /** Profile `fixed`: the order that each unit was started for. */
+  startedFor: Map<string, Revision>;
+  /** Profile `fixed`: units that were started and have not ended since. */
+  running: Set<string>;
+  /** Profile `fixed`: orders that are done, until the registry says so. */
+  endings: Map<string, Revision>;
   /** Profile `fixed`: the units whose heartbeats are being renewed, by call. */
   renewals: Map<number, string>;
 }
@@ -264,6 +273,10 @@ export function createState(config: FleetConfig): FleetState {
       upToDate: false,
       readAt: 0,
       machine: null,
+      orders: new Map(),
+      startedFor: new Map(),
+      running: new Set(),
+      endings: new Map(),
       renewals: new Map(),
     },
     engine: {

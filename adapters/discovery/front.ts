@@ -1,13 +1,13 @@
-import { createServer, type Server } from "node:http";
 import type { V2Request } from "../../core/etcd/index.js";
-import { Exchange, type V2Port, v2KeysOf } from "../serve/index.js";
+import {
+  Exchange,
+  httpPort,
+  type LoopbackPort,
+  type V2Port,
+  v2KeysOf,
+  type WantedPort,
+} from "../serve/index.js";
 import type { Registry } from "./desk.js";
-
-export interface DiscoveryFrontOptions {
-  readonly host: "127.0.0.1";
-  /** 0: any that is free. */
-  readonly port: number;
-}
 
 /** Where `GET /` sends a browser. */
 const HOME = "https://coreos.com/docs/cluster-management/setup/etcd-cluster-discovery/";
@@ -21,14 +21,11 @@ const TOKEN = /^\/[a-f0-9]{32}(\/[^/]*|\/_config\/size)?$/;
  */
 export class DiscoveryFront {
   readonly #registry: Registry;
-  readonly #options: DiscoveryFrontOptions;
-  readonly #server: Server;
-  #port = 0;
+  readonly #port: LoopbackPort;
 
-  constructor(registry: Registry, options: DiscoveryFrontOptions) {
+  constructor(registry: Registry, wanted: WantedPort) {
     this.#registry = registry;
-    this.#options = options;
-    this.#server = createServer({ requestTimeout: 0 }, (request, response) => {
+    this.#port = httpPort(wanted, (request, response) => {
       const exchange = new Exchange(request, response);
       this.#route(exchange).catch(() => {
         // etcd's client takes a 5xx for trouble that passes, as it takes the service's own.
@@ -36,35 +33,21 @@ export class DiscoveryFront {
         else exchange.plainError(500, "");
       });
     });
-    this.#server.on("clientError", (_, socket) => {
-      if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
-      else socket.destroy();
-    });
   }
 
-  /** The port that is open; 0 while none is. */
-  get port(): number {
-    return this.#port;
+  /** `127.0.0.1:PORT`; null before it was first opened. It stays the same from then on. */
+  get address(): string | null {
+    return this.#port.address;
   }
 
   /** Begins to listen. Rejects with what Node says when the port is taken. */
   open(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(this.#options.port, this.#options.host, () => {
-        const address = this.#server.address();
-        this.#port = address !== null && typeof address === "object" ? address.port : 0;
-        resolve();
-      });
-    });
+    return this.#port.open();
   }
 
   /** Connections break, new ones are refused. */
   close(): Promise<void> {
-    this.#port = 0;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeAllConnections();
-    return closed;
+    return this.#port.close();
   }
 
   async #route(exchange: Exchange): Promise<void> {

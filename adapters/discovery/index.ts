@@ -1,2 +1,2 @@
 export { type Registry, RegistryDesk } from "./desk.js";
-export { DiscoveryFront, type DiscoveryFrontOptions } from "./front.js";
+export { DiscoveryFront } from "./front.js";

@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FleetHttpRequest, FleetHttpResponse } from "../../core/fleet/index.js";
+import { httpPort, type LoopbackPort, type WantedPort } from "../serve/index.js";
 
 /** A fleetd as its clients reach it, whatever world it lives in. */
 export interface FleetPort {
@@ -16,64 +16,29 @@ const BODY_MAX = 4 << 20;
 /** A host's fleet API on a port of loopback, open while its fleetd runs. */
 export class FleetFront {
   readonly #fleet: FleetPort;
-  readonly #wanted: number;
-  readonly #mustHave: boolean;
-  readonly #sockets = new Set<Socket>();
-  #server: Server | null = null;
-  #port: number | null = null;
+  readonly #port: LoopbackPort;
 
-  /**
-   * @param wanted - the port to listen on
-   * @param mustHave - false: any other will do when it is taken
-   */
-  constructor(fleet: FleetPort, wanted: number, mustHave: boolean) {
+  constructor(fleet: FleetPort, wanted: WantedPort) {
     this.#fleet = fleet;
-    this.#wanted = wanted;
-    this.#mustHave = mustHave;
+    this.#port = httpPort(wanted, (incoming, outgoing) => {
+      outgoing.on("error", () => {});
+      this.#take(incoming, outgoing).catch(() => outgoing.destroy());
+    });
   }
 
   /** `127.0.0.1:PORT`; null before it was first opened. It stays the same from then on. */
   get address(): string | null {
-    return this.#port === null ? null : `127.0.0.1:${this.#port}`;
+    return this.#port.address;
   }
 
   /** Begins to listen. Rejects with what Node says when the port is taken. */
-  async open(): Promise<void> {
-    if (this.#server !== null) return;
-    const server = this.#createServer();
-    this.#server = server;
-    try {
-      this.#port = await listen(server, this.#port ?? this.#wanted);
-    } catch (error) {
-      if (this.#mustHave || this.#port !== null) {
-        this.#server = null;
-        throw error;
-      }
-      this.#port = await listen(server, 0);
-    }
+  open(): Promise<void> {
+    return this.#port.open();
   }
 
   /** The process is gone: connections break, new ones are refused. */
   close(): Promise<void> {
-    const server = this.#server;
-    if (server === null) return Promise.resolve();
-    this.#server = null;
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    for (const socket of this.#sockets) socket.resetAndDestroy();
-    return closed;
-  }
-
-  #createServer(): Server {
-    const server = createServer({ requestTimeout: 0 }, (incoming, outgoing) => {
-      outgoing.on("error", () => {});
-      this.#take(incoming, outgoing).catch(() => outgoing.destroy());
-    });
-    server.keepAliveTimeout = 0;
-    server.on("connection", (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.on("close", () => this.#sockets.delete(socket));
-    });
-    return server;
+    return this.#port.close();
   }
 
   async #take(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
@@ -123,15 +88,4 @@ function write(outgoing: ServerResponse, method: string, response: FleetHttpResp
   const length = status === 204 ? {} : { "Content-Length": bytes.length };
   outgoing.writeHead(status, { ...headers, ...length });
   outgoing.end(method === "HEAD" || status === 204 ? undefined : bytes);
-}
-
-function listen(server: Server, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", () => {
-      server.off("error", reject);
-      const address = server.address();
-      resolve(address !== null && typeof address === "object" ? address.port : port);
-    });
-  });
 }

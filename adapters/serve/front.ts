@@ -1,9 +1,10 @@
-import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
-import { createServer, type Server, type Socket } from "node:net";
+import type { Server as HttpServer } from "node:http";
+import type { Socket } from "node:net";
 import { withAuthority } from "./authority.js";
 import { gateway } from "./gateway.js";
 import { GrpcFront } from "./grpc.js";
 import { Exchange } from "./http.js";
+import { httpServer, LoopbackPort } from "./loopback.js";
 import { metricsText } from "./metrics.js";
 import type { MemberPort } from "./port.js";
 import { MemberService } from "./service.js";
@@ -11,83 +12,45 @@ import { failureOf } from "./stream.js";
 import { v2Machines, v2Members, v2Stats } from "./v2-admin.js";
 import { v2Keys } from "./v2-keys.js";
 
-/** Further HTTP paths of a host, such as another daemon's API. True: it has taken the request. */
-export type HttpExtension = (exchange: Exchange) => boolean;
-
-export interface FrontOptions {
-  readonly host: "127.0.0.1";
-  readonly port: number;
-  readonly extension?: HttpExtension;
-}
-
 /**
  * A member's client port: gRPC over HTTP/2, and over HTTP/1.1 the JSON gateway, the v2 API, health,
  * version and metrics, told apart by the first bytes, as etcd does it.
  */
 export class MemberFront {
   readonly #member: MemberPort;
-  readonly #options: FrontOptions;
   readonly #service: MemberService;
   readonly #http: HttpServer;
-  readonly #sockets = new Set<Socket>();
+  readonly #port: LoopbackPort;
   #grpc: GrpcFront | null = null;
-  #server: Server | null = null;
 
-  constructor(member: MemberPort, options: FrontOptions) {
+  constructor(member: MemberPort, port: number) {
     this.#member = member;
-    this.#options = options;
     this.#service = new MemberService(member);
-    this.#http = createHttpServer({ requestTimeout: 0 }, (request, response) => {
+    this.#port = new LoopbackPort({ port, orAny: false }, (socket) => this.#connected(socket));
+    this.#http = httpServer((request, response) => {
       const exchange = new Exchange(request, response);
       this.#route(exchange).catch((error: unknown) => {
         if (exchange.answered || exchange.signal.aborted) exchange.destroy();
         else exchange.plainError(500, failureOf(error).message);
       });
     });
-    // The Keep-Alive and Connection headers that Node adds are not etcd's.
-    this.#http.keepAliveTimeout = 0;
-    this.#http.on("clientError", (_, socket) => {
-      if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
-      else socket.destroy();
-    });
-  }
-
-  get listening(): boolean {
-    return this.#server !== null;
   }
 
   /** Begins to listen. Rejects with what Node says when the port is taken. */
   open(): Promise<void> {
-    if (this.#server !== null) return Promise.resolve();
-    const server = createServer((socket) => this.#connected(socket));
-    this.#server = server;
-    this.#grpc = new GrpcFront(this.#service);
-    return new Promise((resolve, reject) => {
-      server.once("error", (error) => {
-        this.#server = null;
-        reject(error);
-      });
-      server.listen(this.#options.port, this.#options.host, () => resolve());
-    });
+    this.#grpc ??= new GrpcFront(this.#service);
+    return this.#port.open();
   }
 
   /** The process is gone: connections break, new ones are refused. */
   close(): Promise<void> {
-    const server = this.#server;
-    if (server === null) return Promise.resolve();
-    this.#server = null;
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    const closed = this.#port.close();
     this.#grpc?.close();
     this.#grpc = null;
     return closed;
   }
 
   #connected(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.setNoDelay(true);
-    socket.on("close", () => this.#sockets.delete(socket));
-    socket.on("error", () => socket.destroy());
     socket.once("data", (begun: Buffer) => {
       socket.pause();
       // "PRI * HTTP/2.0": no method of HTTP/1.1 begins so.
@@ -105,7 +68,6 @@ export class MemberFront {
     const path = exchange.path;
     if (path === null) return exchange.plainError(400, "400 Bad Request");
     if (exchange.method === "OPTIONS") return exchange.end(200, "");
-    if (this.#options.extension?.(exchange) === true) return;
     const clean = cleanPath(exchange.request.url ?? "/");
     if (clean !== null) {
       exchange.header("Location", clean).header("Content-Type", "text/html; charset=utf-8");

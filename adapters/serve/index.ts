@@ -1,4 +1,5 @@
-export { type FrontOptions, type HttpExtension, MemberFront } from "./front.js";
+export { MemberFront } from "./front.js";
 export { Exchange } from "./http.js";
+export { httpPort, type LoopbackPort, type WantedPort } from "./loopback.js";
 export type { AskOptions, Conversation, MemberPort } from "./port.js";
 export { type V2Port, v2KeysOf } from "./v2-keys.js";

@@ -75,7 +75,7 @@ async function discovery(flags: DiscoveryFlags): Promise<number> {
       () => live?.store.index ?? 0,
       recording.seq + 1,
     );
-    const front = new DiscoveryFront(desk, { host: "127.0.0.1", port });
+    const front = new DiscoveryFront(desk, { port, orAny: false });
     const end = (code: number): void => {
       world.stop();
       for (const signal of SIGNALS) process.off(signal, stop);
@@ -105,7 +105,7 @@ async function discovery(flags: DiscoveryFlags): Promise<number> {
       const known = past.state("", discoveryRegistry.name);
       if (!isRegistryState(known)) {
         world.started(PROGRAM, new Date());
-        const config = { host: host ?? `http://127.0.0.1:${front.port}`, seed: randomInt(2 ** 47) };
+        const config = { host: host ?? `http://${front.address}`, seed: randomInt(2 ** 47) };
         return world.seat("", machine, config, perform, tell);
       }
       live = known;
@@ -123,9 +123,7 @@ async function discovery(flags: DiscoveryFlags): Promise<number> {
         for (const id of live?.store.watchers.keys.keys() ?? []) {
           seat.deliver({ kind: "registry-hangup", id }, null);
         }
-        console.log(
-          `discovery service on http://127.0.0.1:${front.port} (/new?size=N makes a token)`,
-        );
+        console.log(`discovery service on http://${front.address} (/new?size=N makes a token)`);
         if (size === null) return;
         desk.ask({ op: "new", size: String(size) }, (reply) => {
           if (reply.ok && "token" in reply) console.log(reply.token);

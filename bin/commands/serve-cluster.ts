@@ -53,7 +53,7 @@ export class ServedCluster {
         extension: statusAnswer.bind(null, this.world.simulation.hosts),
       };
       const wanted = first === 0 ? 0 : first + index * PORT_STEP;
-      return new FleetFront(port, wanted, fleetPort !== undefined);
+      return new FleetFront(port, { port: wanted, orAny: fleetPort === undefined });
     });
     const fleetDoors = this.#fleets.map(
       (front, index) =>
@@ -64,8 +64,8 @@ export class ServedCluster {
     );
     this.#fleetDoors = fleetDoors;
     this.#doors = scenario.hosts.map(({ index }) => {
-      const place = { host: "127.0.0.1", port: ports[index] ?? 0 } as const;
-      return new Door(new MemberFront(this.world.member(index), place), options.failed);
+      const front = new MemberFront(this.world.member(index), ports[index] ?? 0);
+      return new Door(front, options.failed);
     });
   }
 

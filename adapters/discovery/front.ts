@@ -22,9 +22,12 @@ const TOKEN = /^\/[a-f0-9]{32}(\/[^/]*|\/_config\/size)?$/;
 export class DiscoveryFront {
   readonly #registry: Registry;
   readonly #port: LoopbackPort;
+  readonly #ownUrls: boolean;
 
-  constructor(registry: Registry, wanted: WantedPort) {
+  /** @param ownUrls - the URLs of new tokens begin with this port's address, whatever the service says */
+  constructor(registry: Registry, wanted: WantedPort, ownUrls = false) {
     this.#registry = registry;
+    this.#ownUrls = ownUrls;
     this.#port = httpPort(wanted, (request, response) => {
       const exchange = new Exchange(request, response);
       this.#route(exchange).catch(() => {
@@ -84,9 +87,13 @@ export class DiscoveryFront {
     const reply = await new Promise<Parameters<Parameters<Registry["ask"]>[1]>[0]>((resolve) => {
       this.#registry.ask({ op: "new", size }, resolve);
     });
-    if (reply.ok && "token" in reply) return text(exchange, reply.token);
+    if (reply.ok && "token" in reply) return text(exchange, this.#reachable(reply.token));
     const why = !reply.ok && "body" in reply ? reply.body.trimEnd() : "Unable to generate token";
     exchange.plainError(400, why);
+  }
+
+  #reachable(url: string): string {
+    return this.#ownUrls ? `http://${this.address}${url.slice(url.lastIndexOf("/"))}` : url;
   }
 
   async #health(exchange: Exchange): Promise<void> {

@@ -23,6 +23,8 @@ export const CONTROL_COMMANDS: readonly (readonly [string, string])[] = [
     "every sync takes that much longer, such as 20ms or 5ms..80ms",
   ],
   ["clock HOST BY [--for 10s]", "the host's clock jumps, such as 5s or -200ms"],
+  ["discovery-down [--for 10s]", "an outage of the discovery service; its port closes"],
+  ["update-down [--for 10s]", "an outage of the update service"],
   ["reboot HOST ...", "systemctl reboot"],
   ["end ID ... | end all", "end faults by number"],
   ["speed X", "simulated seconds in a real one; 0 stands still"],

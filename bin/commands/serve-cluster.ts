@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import { DiscoveryFront, type Registry } from "../../adapters/discovery/index.js";
 import { FleetFront } from "../../adapters/fleet/index.js";
 import { MemberFront } from "../../adapters/serve/index.js";
 import type { NodeIndex } from "../../core/kernel/index.js";
@@ -15,10 +16,14 @@ export interface ServedClusterOptions {
   readonly ports: readonly number[];
   /** First host's fleet API, the next `PORT_STEP` further; 0 for any. By default any that is free will do. */
   readonly fleetPort?: number;
-  /** A host's fleet API has no port: the one that was asked for is taken. */
-  readonly fleetFailed?: (error: unknown) => void;
+  /** A port that was asked for by number, of a fleet API or the discovery service, is taken. */
+  readonly portFailed?: (error: unknown) => void;
   /** A host's fleet API can be reached for the first time. */
   readonly fleetOpened?: (node: NodeIndex, address: string) => void;
+  /** Of the discovery service, where the scenario has one; 0 for any. By default any that is free will do. */
+  readonly discoveryPort?: number;
+  /** The discovery service can be reached for the first time. */
+  readonly discoveryOpened?: (address: string) => void;
   readonly observer?: RunObserver;
   readonly failed: (error: unknown) => void;
 }
@@ -35,6 +40,8 @@ export class ServedCluster {
   readonly #doors: readonly Door[];
   readonly #fleets: readonly FleetFront[];
   readonly #fleetDoors: readonly Door[];
+  readonly #discovery: DiscoveryFront | null;
+  readonly #discoveryDoor: Door | null;
 
   constructor(options: ServedClusterOptions) {
     const { ports, scenario } = options;
@@ -44,7 +51,17 @@ export class ServedCluster {
       urlOf: (node) => `http://${this.addressOf(node)}`,
       changed: (node, serving) => void this.#doors[node]?.set(serving),
       fleetChanged: (node, running) => void fleetDoors[node]?.set(running),
+      discoveryChanged: (up) => void this.#discoveryDoor?.set(up),
     });
+    const registry = this.world.registry();
+    this.#discovery = registry === null ? null : discoveryFront(registry, options.discoveryPort);
+    this.#discoveryDoor =
+      this.#discovery === null
+        ? null
+        : new Door(
+            announced(this.#discovery, options.discoveryOpened),
+            options.portFailed ?? options.failed,
+          );
     this.#fleets = scenario.hosts.map(({ index }) => {
       const { fleetPort } = options;
       const first = fleetPort ?? FLEET_PORT;
@@ -58,8 +75,8 @@ export class ServedCluster {
     const fleetDoors = this.#fleets.map(
       (front, index) =>
         new Door(
-          announced(front, index, options.fleetOpened),
-          options.fleetFailed ?? options.failed,
+          announced(front, (address) => options.fleetOpened?.(index, address)),
+          options.portFailed ?? options.failed,
         ),
     );
     this.#fleetDoors = fleetDoors;
@@ -79,6 +96,11 @@ export class ServedCluster {
     return this.#fleets[node]?.address ?? null;
   }
 
+  /** Where the discovery service is; null where the scenario has none, and before it was reached. */
+  get discoveryAddress(): string | null {
+    return this.#discovery?.address ?? null;
+  }
+
   start(): void {
     this.world.start();
   }
@@ -86,7 +108,8 @@ export class ServedCluster {
   /** Time stands still, and every port is closed. */
   async stop(): Promise<void> {
     this.world.stop();
-    await Promise.all([...this.#doors, ...this.#fleetDoors].map((door) => door.set(false)));
+    const doors = [...this.#doors, ...this.#fleetDoors, this.#discoveryDoor];
+    await Promise.all(doors.map((door) => door?.set(false)));
   }
 }
 
@@ -102,17 +125,25 @@ interface Front {
   close(): Promise<void>;
 }
 
+/** The port that the discovery service's own program listens on. */
+const DISCOVERY_PORT = 8087;
+
+function discoveryFront(registry: Registry, port: number | undefined): DiscoveryFront {
+  const wanted = { port: port ?? DISCOVERY_PORT, orAny: port === undefined };
+  return new DiscoveryFront(registry, wanted, true);
+}
+
+/** Says where a front is when it opens for the first time. */
 function announced(
-  front: FleetFront,
-  node: NodeIndex,
-  opened: ServedClusterOptions["fleetOpened"],
+  front: Front & { readonly address: string | null },
+  opened: ((address: string) => void) | undefined,
 ): Front {
   return {
     close: () => front.close(),
     open: async () => {
       const known = front.address !== null;
       await front.open();
-      if (!known && front.address !== null) opened?.(node, front.address);
+      if (!known && front.address !== null) opened?.(front.address);
     },
   };
 }

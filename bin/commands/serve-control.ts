@@ -87,6 +87,14 @@ export class Control {
         if (by === null) throw new Refusal(`"${text}" is no time: expected 5s or -200ms`);
         return this.#begin({ kind: "clock-step", host: this.#host(name), by }, flags);
       }
+      case "discovery-down":
+      case "update-down": {
+        const service = command === "discovery-down" ? "discovery" : "update";
+        if (this.#world.simulation.scenario[service] === null) {
+          throw new Refusal(`this scenario has no ${service} service`);
+        }
+        return this.#begin({ kind: command }, flags);
+      }
       case "reboot": {
         const hosts = this.#hosts(words);
         this.#world.intervene({ kind: "action", action: { kind: "reboot", hosts } });

@@ -1,4 +1,6 @@
+import type { Registry } from "../../adapters/discovery/index.js";
 import type { AskOptions, Conversation, MemberPort } from "../../adapters/serve/index.js";
+import type { DiscoveryReply, RegistryRequest } from "../../core/discovery/index.js";
 import type { ClientReply, ClientRequest } from "../../core/etcd/index.js";
 import type { FleetHttpRequest, FleetHttpResponse } from "../../core/fleet/index.js";
 import type { HostState, Packet } from "../../core/host/index.js";
@@ -28,6 +30,8 @@ export interface ServedWorldOptions extends Omit<SimulationOptions, "outside"> {
   readonly changed: (node: NodeIndex, serving: boolean) => void;
   /** A host's fleetd has begun, ended, or begun anew. */
   readonly fleetChanged: (node: NodeIndex, running: boolean) => void;
+  /** The discovery service can be reached, or cannot any more. */
+  readonly discoveryChanged: (up: boolean) => void;
   /** The world cannot go on: a defect of ours. */
   readonly failed: (error: unknown) => void;
 }
@@ -46,6 +50,12 @@ interface FleetTalk {
   readonly heard: (response: FleetHttpResponse) => void;
 }
 
+/** A client of the discovery service that waits for an answer. */
+interface RegistryTalk {
+  readonly stream: boolean;
+  readonly heard: (reply: DiscoveryReply) => void;
+}
+
 /** What waits for the client's side of a cut to heal: TCP would send it again. */
 type Held =
   | { readonly to: "host"; readonly packet: Packet }
@@ -60,9 +70,11 @@ export class ServedWorld {
   readonly #options: ServedWorldOptions;
   readonly #talks = new Map<number, Talk>();
   readonly #fleetTalks = new Map<number, FleetTalk>();
+  readonly #registryTalks = new Map<number, RegistryTalk>();
   readonly #replies: (() => void)[] = [];
   readonly #processes: string[] = [];
   readonly #fleets: string[] = [];
+  #discoveryUp = false;
   readonly #cutOff = new Map<NodeIndex, Held[]>();
   readonly #looks = new Set<{ at: Micros; readonly span: Micros; readonly task: () => void }>();
   #speed: number;
@@ -82,6 +94,7 @@ export class ServedWorld {
       outside: (node, packet) => {
         if (packet.kind === "etcd-response") this.#heard(node, packet);
         else if (packet.kind === "fleet-response") this.#fleetHeard(node, packet);
+        else if (packet.kind === "discovery-response") this.#registryHeard(packet);
       },
     });
   }
@@ -197,6 +210,34 @@ export class ServedWorld {
     }
   }
 
+  /** The scenario's discovery service, for whoever serves it; null where it has none. */
+  registry(): Registry | null {
+    const { simulation } = this;
+    const node = simulation.scenario.discovery?.node;
+    if (node === undefined) return null;
+    return {
+      index: () => simulation.services.registry?.store.index ?? 0,
+      ask: (request, heard) => this.#askRegistry(node, request, heard),
+    };
+  }
+
+  #askRegistry(
+    host: NodeIndex,
+    request: RegistryRequest["request"],
+    heard: (reply: DiscoveryReply) => void,
+  ): { hangUp(): void } {
+    const id = ++this.#calls;
+    const stream = request.op === "watch" && request.stream === true;
+    this.#registryTalks.set(id, { stream, heard });
+    this.intervene({ kind: "packet", host, packet: { kind: "discovery-request", id, request } });
+    return {
+      hangUp: () => {
+        if (!this.#registryTalks.delete(id)) return;
+        this.intervene({ kind: "packet", host, packet: { kind: "discovery-hangup", id } });
+      },
+    };
+  }
+
   #reachable(url: string): string {
     const address = /^https?:\/\/([^:/]+)/.exec(url)?.[1];
     const host = this.simulation.scenario.hosts.find((one) => one.address === address);
@@ -257,6 +298,15 @@ export class ServedWorld {
       const talk = this.#fleetTalks.get(call);
       this.#fleetTalks.delete(call);
       talk?.heard(response);
+    });
+  }
+
+  #registryHeard({ id, reply }: Packet & { readonly kind: "discovery-response" }): void {
+    this.#replies.push(() => {
+      const talk = this.#registryTalks.get(id);
+      if (talk === undefined) return;
+      if (!talk.stream || !reply.ok) this.#registryTalks.delete(id);
+      talk.heard(reply);
     });
   }
 
@@ -346,8 +396,17 @@ export class ServedWorld {
     if (process !== "") this.#options.fleetChanged(node, true);
   }
 
+  /** Requests that an outage has swallowed are never answered: their connections break with the port. */
+  #noticeDiscovery(): void {
+    const up = this.simulation.services.isUp("discovery");
+    if (up === this.#discoveryUp) return;
+    this.#discoveryUp = up;
+    this.#options.discoveryChanged(up);
+  }
+
   /** Tells of processes that have come or gone; connections to one that is gone are forgotten. */
   #noticeProcesses(): void {
+    this.#noticeDiscovery();
     for (const host of this.simulation.hosts) {
       this.#noticeFleet(host);
       const node = host.config.index;

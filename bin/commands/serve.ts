@@ -26,6 +26,7 @@ interface ServeFlags extends ScenarioFlags, PlanFlags {
   readonly speed: number;
   readonly port: number;
   readonly fleetPort?: number;
+  readonly discoveryPort?: number;
   readonly control?: string;
   readonly out?: string;
   readonly overwrite?: true;
@@ -48,6 +49,11 @@ export function serveCommand(): Command {
     .option(
       "--fleet-port <n>",
       "first host's fleet API, the next 10 further; 0: any free ones (default: 49153, or any)",
+      wholeNumber(0, 65_535),
+    )
+    .option(
+      "--discovery-port <n>",
+      "the scenario's discovery service; 0: any free one (default: 8087, or any)",
       wholeNumber(0, 65_535),
     )
     .option(
@@ -93,10 +99,15 @@ async function serve(path: string, flags: ServeFlags): Promise<void> {
     speed: flags.speed,
     ports,
     ...(flags.fleetPort === undefined ? {} : { fleetPort: flags.fleetPort }),
-    fleetFailed: (error) => {
+    ...(flags.discoveryPort === undefined ? {} : { discoveryPort: flags.discoveryPort }),
+    portFailed: (error) => {
       const { message } = error instanceof Error ? error : new Error(String(error));
-      console.error(`fleet's API: ${message}; choose another --fleet-port, or --fleet-port 0`);
+      console.error(`${message}; choose another --fleet-port or --discovery-port, or 0 for any`);
       void stop(EXIT.badInput);
+    },
+    discoveryOpened: (address) => {
+      const token = scenario.discovery?.token ?? "";
+      console.log(`  discovery  http://${address} (the scenario's token is /${token})`);
     },
     fleetOpened: (node, address) =>
       console.log(`  ${scenario.hosts[node]?.name ?? ""}  fleet http://${address}`),

@@ -31,6 +31,7 @@ import {
   endDaemon,
   exec,
   fleetRequested,
+  hangUpUnit,
   holdUnit,
   kill,
   poisoned,
@@ -242,6 +243,10 @@ function receive(step: HostStep, stimulus: HostStimulus): void {
     }
     case "systemctl": {
       const { verb, unit } = stimulus;
+      if (verb === "sighup") {
+        hangUpUnit(step, unit);
+        return;
+      }
       const request = { call: verb, unit, mode: "replace" } as const;
       // Negative, as fleetd numbers its own calls from 1; nobody hears of the answer.
       const id = -step.host.nextCall++;
@@ -315,6 +320,7 @@ function receivePacket(step: HostStep, from: number, packet: Packet): void {
       return;
     case "omaha-request":
     case "discovery-request":
+    case "discovery-hangup":
     case "fleet-response":
       // Meant for a service, an operator or a client; a host does not answer.
       return;

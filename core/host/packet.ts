@@ -1,4 +1,4 @@
-import type { DiscoveryReply, DiscoveryRequest } from "../discovery/index.js";
+import type { DiscoveryReply, RegistryRequest } from "../discovery/index.js";
 import type {
   ClientReply,
   ClientRequest,
@@ -50,8 +50,17 @@ export type Packet =
   | { readonly kind: "omaha-request"; readonly id: number; readonly request: OmahaRequest }
   | { readonly kind: "omaha-response"; readonly id: number; readonly reply: OmahaReply }
   /** etcd's bootstrap to the discovery service, and back. */
-  | { readonly kind: "discovery-request"; readonly id: number; readonly request: DiscoveryRequest }
+  | {
+      readonly kind: "discovery-request";
+      readonly id: number;
+      readonly request: RegistryRequest["request"];
+    }
+  /** The client of a request has had enough. */
+  | { readonly kind: "discovery-hangup"; readonly id: number }
   | { readonly kind: "discovery-response"; readonly id: number; readonly reply: DiscoveryReply }
+  /** A user's request for a balancer (`port` null), or a balancer's for a backend, and the answer. */
+  | { readonly kind: "web-request"; readonly call: number; readonly port: number | null }
+  | { readonly kind: "web-response"; readonly call: number; readonly status: number }
   /** A defect that one host's process inflicts on the same process elsewhere. */
   | { readonly kind: "poison"; readonly process: string; readonly code: number };
 

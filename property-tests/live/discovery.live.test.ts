@@ -9,6 +9,7 @@ import { Orrery, until } from "./program.js";
 
 const reason = whyNot("etcd");
 const log = join(tmpdir(), `orrery-discovery-${process.pid}.orlog`);
+const servedLog = join(tmpdir(), `orrery-discovery-served-${process.pid}.orlog`);
 const TOKEN = "0123456789abcdef0123456789abcdef";
 
 /** A service that keeps tokens, and how a token of its own gets a size. */
@@ -39,12 +40,12 @@ class OurService implements Service {
   readonly program: Orrery;
   url = "";
 
-  constructor() {
-    this.program = new Orrery("discovery", "--port", "0", "--out", log);
+  constructor(...words: readonly string[]) {
+    this.program = new Orrery(...words);
   }
 
   async begun(): Promise<void> {
-    const found = () => /http:\/\/127\.0\.0\.1:\d+/.exec(this.program.output)?.[0];
+    const found = () => /discovery .*?(http:\/\/127\.0\.0\.1:\d+)/.exec(this.program.output)?.[1];
     await until(60, "the address of our service", () => found() !== undefined);
     this.url = found() ?? "";
   }
@@ -58,20 +59,23 @@ class OurService implements Service {
 
 describe.skipIf(reason !== null)("real etcds find their cluster through our discovery", () => {
   let ours: OurService;
+  let served: OurService;
   let theirs: RealStore;
   const running = new Set<DiscoveryMember>();
 
   beforeAll(async () => {
-    ours = new OurService();
-    const [server] = await Promise.all([EtcdServer.create(), ours.begun()]);
+    ours = new OurService("discovery", "--port", "0", "--out", log);
+    const ports = ["--port", "0", "--discovery-port", "0", "--out", servedLog];
+    served = new OurService("serve", "scenarios/serve-discovery.yaml", ...ports);
+    const [server] = await Promise.all([EtcdServer.create(), ours.begun(), served.begun()]);
     theirs = new RealStore(server);
   }, 120_000);
 
   afterAll(async () => {
     await Promise.all([...running].map((member) => member.remove()));
     await theirs?.server.remove();
-    await ours?.program.end("SIGINT");
-    rmSync(log, { force: true });
+    await Promise.all([ours?.program.end("SIGINT"), served?.program.end("SIGINT")]);
+    for (const path of [log, servedLog]) rmSync(path, { force: true });
   });
 
   async function start(name: string, token: string, fallback: "exit" | "proxy" = "exit") {
@@ -156,10 +160,37 @@ describe.skipIf(reason !== null)("real etcds find their cluster through our disc
     180_000,
   );
 
-  test("its log is executed again to the same facts", async () => {
-    expect(await ours.program.end("SIGINT")).toBe(0);
-    const verified = new Orrery("verify", log);
-    expect(await verified.exit()).toBe(0);
-    expect(verified.output).toContain("intact");
-  }, 120_000);
+  test("the service of a served cluster brings real members together, and refuses them at its own token", async () => {
+    const token = await served.token("3");
+    const members = await Promise.all(["a", "b", "c"].map((name) => start(name, token)));
+    expect(await Promise.all(members.map((member) => member.end()))).toEqual(
+      members.map(() => "member"),
+    );
+    const fourth = await start("d", token);
+    expect(await fourth.end()).toMatch(/cluster is full/);
+    const simulated = "3e86b59982e49066c5d813af1c2e2579";
+    const registered = async (): Promise<number> => {
+      const answer = await fetch(`${served.url}/${simulated}`);
+      const { node } = (await answer.json()) as { node: { nodes?: readonly unknown[] } };
+      return node.nodes?.length ?? 0;
+    };
+    await until(60, "three simulated members", async () => (await registered()) === 3);
+    const stranger = await start("e", `${served.url}/${simulated}`);
+    expect(await stranger.end()).toMatch(/cluster is full/);
+  }, 180_000);
+
+  test.each([
+    ["the service's", () => [ours, log] as const],
+    ["the served cluster's", () => [served, servedLog] as const],
+  ])(
+    "%s log is executed again to the same facts",
+    async (_, which) => {
+      const [{ program }, path] = which();
+      expect(await program.end("SIGINT")).toBe(0);
+      const verified = new Orrery("verify", path);
+      expect(await verified.exit()).toBe(0);
+      expect(verified.output).toContain("intact");
+    },
+    120_000,
+  );
 });

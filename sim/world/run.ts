@@ -31,7 +31,10 @@ export interface SimulationOptions {
  * with the same interventions at the same times, after all that was due by then, a run is the same.
  */
 export type Intervention =
-  /** From a client on no host, over no link of the network. A host that is off never gets it. */
+  /**
+   * From a client on no host, over no link of the network, to a host or the discovery service. A host
+   * that is off never gets it.
+   */
   | { readonly kind: "packet"; readonly host: NodeIndex; readonly packet: Packet }
   /** A fault that no plan has. Its id is like no other's. */
   | { readonly kind: "fault"; readonly fault: Fault }
@@ -56,10 +59,15 @@ export interface RunSummary {
  * An intervention as a log holds it; null when it is none. Packets and actions are taken as they are:
  * the log's checksums say that this program wrote them.
  */
-export function interventionFromJson(json: unknown, { hosts }: Scenario): Intervention | null {
+export function interventionFromJson(
+  json: unknown,
+  { hosts, discovery }: Scenario,
+): Intervention | null {
   if (!isIntervention(json)) return null;
   if (json.kind !== "packet") return json;
-  return hosts[json.host] === undefined || typeof json.packet?.kind !== "string" ? null : json;
+  const { host, packet } = json;
+  const isThere = hosts[host] !== undefined || host === discovery?.node;
+  return isThere && typeof packet?.kind === "string" ? json : null;
 }
 
 function isIntervention(json: unknown): json is Intervention {

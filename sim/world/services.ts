@@ -35,6 +35,14 @@ const DOWNLOAD_BANDWIDTH = 20_000_000;
 /** Progress reports of a download. */
 const DOWNLOAD_PARTS = 4;
 
+/** Who waits for an answer of a service. */
+interface Asked {
+  readonly node: NodeIndex;
+  readonly id: number;
+  /** More than one answer may come. */
+  readonly stream: boolean;
+}
+
 /** The nodes that are not hosts: the update service and the discovery service. */
 export class Services {
   readonly #world: World;
@@ -43,7 +51,7 @@ export class Services {
   /** How many outages of a service last. */
   readonly #outages = { update: 0, discovery: 0 };
   /** Who asked, by the number the service knows the request by. */
-  readonly #requests = new Map<number, { readonly node: NodeIndex; readonly id: number }>();
+  readonly #requests = new Map<number, Asked>();
   #nextRequest = 1;
 
   constructor(world: World) {
@@ -65,6 +73,17 @@ export class Services {
     return { update: this.#update, registry: this.#registry };
   }
 
+  /** Whether a service can be reached: it is there, and no outage lasts. */
+  isUp(service: "update" | "discovery"): boolean {
+    const state = service === "update" ? this.#update : this.#registry;
+    return state !== null && this.#outages[service] === 0;
+  }
+
+  /** The discovery service's state, to look at; null where a scenario has none. */
+  get registry(): RegistryState | null {
+    return this.#registry;
+  }
+
   /** Begins or ends an outage of a service, in which requests are lost; outages may overlap. */
   setUp(service: "update" | "discovery", up: boolean): void {
     this.#outages[service] += up ? -1 : 1;
@@ -78,8 +97,16 @@ export class Services {
       this.#stepUpdate({ kind: "omaha-request", id, request: packet.request }, cause);
     } else if (service === "discovery" && packet.kind === "discovery-request") {
       if (this.#outages.discovery > 0) return;
-      const id = this.#note(from, packet.id);
-      this.#stepRegistry({ kind: "registry-request", id, request: packet.request }, cause);
+      const { request } = packet;
+      const stream = request.op === "watch" && request.stream === true;
+      const id = this.#note(from, packet.id, stream);
+      this.#stepRegistry({ kind: "registry-request", id, request }, cause);
+    } else if (service === "discovery" && packet.kind === "discovery-hangup") {
+      for (const [id, asked] of this.#requests) {
+        if (asked.node !== from || asked.id !== packet.id) continue;
+        this.#requests.delete(id);
+        this.#stepRegistry({ kind: "registry-hangup", id }, cause);
+      }
     }
   }
 
@@ -136,9 +163,9 @@ export class Services {
     this.#stepUpdate({ kind: "set-policy", appId: APP_ID, groupId: group.id, policy: changed }, -1);
   }
 
-  #note(node: NodeIndex, id: number): number {
+  #note(node: NodeIndex, id: number, stream = false): number {
     const number = this.#nextRequest++;
-    this.#requests.set(number, { node, id });
+    this.#requests.set(number, { node, id, stream });
     return number;
   }
 
@@ -185,7 +212,7 @@ export class Services {
   #answer(node: NodeIndex, number: number, packet: (id: number) => Packet, cause: number): void {
     const request = this.#requests.get(number);
     if (request === undefined) return;
-    this.#requests.delete(number);
+    if (!request.stream) this.#requests.delete(number);
     const answer = packet(request.id);
     const world = this.#world;
     world.schedule(world.at + SERVICE_TIME, () =>

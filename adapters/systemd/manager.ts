@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { posix } from "node:path";
 import { bufferTime, filter, map, type Observable, Subject } from "rxjs";
 import { unreachable } from "../../core/kernel/index.js";
@@ -129,6 +130,12 @@ export class LiveSystemd {
       }
       case "reset-failed":
         return this.#done("ResetFailedUnit", "s", [request.unit]);
+      case "kill":
+        return this.#done("KillUnit", "ssi", [
+          request.unit,
+          request.who,
+          constants.signals[request.signal],
+        ]);
       case "list-units":
         return { ok: true, call: "units", units: await this.#list(request.units) };
       case "read-units":

@@ -16,6 +16,7 @@ import {
 } from "./install.js";
 import { collapseType, type RequestedJobType } from "./job.js";
 import { parseUnitName } from "./names.js";
+import { kill } from "./process-table.js";
 import { serviceOf, setState } from "./service.js";
 import type { Unit } from "./state.js";
 import { addJob } from "./transaction.js";
@@ -62,6 +63,8 @@ export function call(dispatch: Dispatch, request: SystemdRequest): SystemdReply 
     case "reload-or-restart":
     case "reload-or-try-restart":
       return queue(dispatch, request);
+    case "kill":
+      return killUnit(dispatch, request);
     case "reset-failed":
       return resetFailed(dispatch, request.unit);
     case "list-units":
@@ -165,6 +168,31 @@ function resetFailed(dispatch: Dispatch, name: string): SystemdReply {
   resetUnit(dispatch, unit);
   unit.startLimit = { begin: null, count: 0 };
   unit.startLimitHit = false;
+  return DONE;
+}
+
+/** KillUnit (unit_kill_common): only services, mounts and sockets have processes to be killed. */
+function killUnit(dispatch: Dispatch, { unit: name, who, signal }: Request<"kill">): SystemdReply {
+  const unit = dispatch.state.units.get(name) ?? loadUnit(dispatch, name);
+  if (unit === null) return invalidName(name);
+  const { service, mount, socket } = unit;
+  if (service === null && mount === null && socket === null) {
+    return failure("org.freedesktop.DBus.Error.NotSupported", "Unit has no processes.");
+  }
+  const main = service?.mainPid ?? 0;
+  const control = service?.controlPid ?? mount?.controlPid ?? 0;
+  if (who === "main" && main === 0) {
+    return failure(`${ERROR}.NoSuchProcess`, "No main process to kill");
+  }
+  if (who === "control" && control === 0) {
+    return failure(`${ERROR}.NoSuchProcess`, "No control process to kill");
+  }
+  const pids = [...(who === "main" ? [] : [control]), ...(who === "control" ? [] : [main])];
+  for (const pid of pids) if (pid > 0) kill(dispatch, pid, signal);
+  if (who !== "all") return DONE;
+  for (const child of [...dispatch.state.processes.values()]) {
+    if (child.unit === name && !pids.includes(child.pid)) kill(dispatch, child.pid, signal);
+  }
   return DONE;
 }
 

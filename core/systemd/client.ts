@@ -1,3 +1,5 @@
+import type { KillSignal } from "./process.js";
+
 /** ActiveState of a unit, as systemd reports it on D-Bus. */
 export type ActiveState =
   | "active"
@@ -18,6 +20,9 @@ export interface UnitStatus {
   /** Type-specific: dead, running, exited, failed, auto-restart, start-pre, … */
   readonly subState: string;
 }
+
+/** Which processes of a unit a signal is for (systemctl kill --kill-whom=). */
+export type KillWho = "all" | "main" | "control";
 
 /** What becomes of jobs that are queued already, and of dependencies (systemctl(1), --job-mode=). */
 export type JobMode =
@@ -76,6 +81,13 @@ export type SystemdRequest =
       readonly mode: JobMode;
     }
   | { readonly call: "reset-failed"; readonly unit: string }
+  /** KillUnit: a signal to processes of the unit, sent at once and past all jobs. */
+  | {
+      readonly call: "kill";
+      readonly unit: string;
+      readonly who: KillWho;
+      readonly signal: KillSignal;
+    }
   /** ListUnits, limited to `units` when given. */
   | { readonly call: "list-units"; readonly units?: readonly string[] }
   /** Names of the unit files in a directory, with their texts. */

@@ -27,6 +27,8 @@ export interface Dispatch {
   changed(unit: Unit, before: ActiveState, flags: ChangeFlags): void;
   /** Queues a job with everything it entails; false when it cannot be. */
   queue(type: JobRequest["type"], unit: Unit, mode: JobRequest["mode"]): boolean;
+  /** Queues reloads of the units that the unit's own is passed on to. */
+  propagateReload(unit: Unit): void;
 }
 
 /** Something that happens at once, but not within the event that caused it. */
@@ -54,6 +56,7 @@ export type DispatchHooks = {
     unit: Unit,
     mode: JobRequest["mode"],
   ) => boolean;
+  readonly propagateReload: (dispatch: Dispatch, unit: Unit) => void;
 };
 
 export function createDispatch(
@@ -73,6 +76,7 @@ export function createDispatch(
     jobsRun: 0,
     changed: (unit, before, flags) => hooks.changed(dispatch, unit, before, flags),
     queue: (type, unit, mode) => hooks.queue(dispatch, type, unit, mode),
+    propagateReload: (unit) => hooks.propagateReload(dispatch, unit),
   };
   return dispatch;
 }

@@ -128,6 +128,7 @@ const UNITS: Readonly<Record<string, string>> = {
   "a.service": service(
     "a",
     "Type=notify",
+    "WatchdogSec=1",
     "Restart=always",
     "BindsTo=c.service",
     "After=c.service",
@@ -149,6 +150,7 @@ const UNITS: Readonly<Record<string, string>> = {
   "d.service": service(
     "d",
     "Type=forking",
+    "PIDFile=d.pid",
     "PartOf=a.service",
     "Requisite=c.service",
     "After=b.service",
@@ -183,6 +185,12 @@ const request = fc.oneof(
   fc.record({ call: fc.constant("remove-unit" as const), unit }),
   fc.record({ call: fc.constant("reset-failed" as const), unit }),
   fc.record({
+    call: fc.constant("kill" as const),
+    unit,
+    who: fc.constantFrom("all", "main", "control" as const),
+    signal: fc.constantFrom("SIGTERM", "SIGKILL" as const),
+  }),
+  fc.record({
     call: fc.constant("write-unit" as const),
     unit,
     text: fc.constantFrom("", "[Service]\nExecStart=/bin/new\n"),
@@ -206,6 +214,27 @@ const stimulus: fc.Arbitrary<SystemdStimulus> = fc.oneof(
     }),
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("process-ready" as const), pid }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("process-notified" as const),
+      pid,
+      tags: fc.subarray([
+        "READY=1",
+        "RELOADING=1",
+        "STOPPING=1",
+        "WATCHDOG=1",
+        "WATCHDOG=trigger",
+        "WATCHDOG_USEC=500000",
+        "EXTEND_TIMEOUT_USEC=7000000",
+        "MAINPID=201",
+      ]),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: unit.map((name) => ({ kind: "timer", timer: `watchdog/${name}` }) as const),
+  },
   {
     weight: 3,
     arbitrary: unit.map((name) => ({ kind: "timer", timer: `unit/${name}` }) as const),

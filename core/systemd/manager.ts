@@ -7,7 +7,9 @@ import { loadUnit } from "./graph.js";
 import { enableUnit, USR } from "./install.js";
 import { checkLater, finishJob } from "./job.js";
 import { mountExited } from "./mount.js";
+import { processNotified, watchdogBites } from "./notify.js";
 import { pathFileChanged } from "./path.js";
+import { pidFileWritten } from "./pid-file.js";
 import type { ProcessForked } from "./process.js";
 import { hasProcesses, releaseIdle } from "./process-table.js";
 import { settle } from "./run-queue.js";
@@ -16,7 +18,7 @@ import { processExited, processReady, serviceTimer } from "./service-events.js";
 import { socketsDrained, socketTraffic } from "./socket.js";
 import type { SystemdState, Unit } from "./state.js";
 import { elapseTimer } from "./timer.js";
-import { addJob } from "./transaction.js";
+import { addJob, addReloads } from "./transaction.js";
 import type { Boot, SystemdConfig, SystemdEffect, SystemdFact, SystemdStimulus } from "./types.js";
 
 /** The first pid that is given out; the ones below are the kernel's. */
@@ -51,6 +53,7 @@ function create(config: SystemdConfig): SystemdState {
 const HOOKS: DispatchHooks = {
   changed: unitChanged,
   queue: (dispatch, type, unit, mode) => addJob(dispatch, type, unit, mode).ok,
+  propagateReload: addReloads,
 };
 
 function step(
@@ -115,6 +118,11 @@ function react(dispatch: Dispatch, stimulus: SystemdStimulus): void {
       if (service !== null) processReady(service, stimulus.pid);
       return;
     }
+    case "process-notified": {
+      const service = serviceOfProcess(dispatch, stimulus.pid);
+      if (service !== null) processNotified(service, stimulus.pid, stimulus.tags);
+      return;
+    }
     case "process-forked":
       processForked(state, stimulus);
       return;
@@ -131,7 +139,11 @@ function react(dispatch: Dispatch, stimulus: SystemdStimulus): void {
       return;
     case "file-changed":
       changeFile(state, stimulus.path, stimulus.text);
-      for (const unit of [...state.units.values()]) pathFileChanged(dispatch, unit, stimulus.path);
+      for (const unit of [...state.units.values()]) {
+        pathFileChanged(dispatch, unit, stimulus.path);
+        const service = serviceOf(dispatch, unit);
+        if (service !== null) pidFileWritten(service, stimulus.path);
+      }
       return;
     case "hostname-changed":
       state.hostname = stimulus.hostname;
@@ -225,8 +237,12 @@ function onTimer(dispatch: Dispatch, timer: string): void {
     checkLater(dispatch, unit);
     return;
   }
-  elapseTimer(dispatch, unit);
   const service = serviceOf(dispatch, unit);
+  if (timer.startsWith("watchdog/")) {
+    if (service !== null) watchdogBites(service);
+    return;
+  }
+  elapseTimer(dispatch, unit);
   if (service !== null) serviceTimer(service);
 }
 

@@ -3,7 +3,7 @@ import type { Dispatch } from "./context.js";
 import type { ExecProcess, KillSignal } from "./process.js";
 import type { ServiceConfig } from "./service-config.js";
 import type { ServiceRuntime, Unit } from "./state.js";
-import { parseEnvironmentFile } from "./value.js";
+import { FOREVER, parseEnvironmentFile } from "./value.js";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -34,10 +34,21 @@ function environmentOf(
     if (text === undefined && !optional) return null;
     for (const [name, value] of parseEnvironmentFile(text ?? "")) environment[name] = value;
   }
-  if (service.type === "notify") environment.NOTIFY_SOCKET = "/run/systemd/notify";
+  if (isHeard(service, role)) environment.NOTIFY_SOCKET = "/run/systemd/notify";
+  const { watchdog = 0 } = runtime;
+  if (role === "main" && watchdog !== 0 && watchdog !== FOREVER) {
+    environment.WATCHDOG_PID = String(dispatch.state.nextPid);
+    environment.WATCHDOG_USEC = String(watchdog);
+  }
   if (runtime.mainPid > 0 && role !== "main") environment.MAINPID = String(runtime.mainPid);
   if (role === "stop" || role === "stop-post") Object.assign(environment, exitVariables(runtime));
   return environment;
+}
+
+/** Whether a process may tell systemd of itself (service_exec_needs_notify_socket). */
+function isHeard({ notifyAccess }: ServiceConfig, role: ExecProcess["role"]): boolean {
+  if (role === "main") return notifyAccess !== "none";
+  return notifyAccess === "exec" || notifyAccess === "all";
 }
 
 /** Starts a process for a service (service_spawn). Its pid; null when it cannot be started. */

@@ -63,6 +63,17 @@ export interface ProcessForked {
 }
 
 /**
+ * sd_notify(3): what a program tells systemd of itself, one `NAME=VALUE` each: READY=1, RELOADING=1,
+ * STOPPING=1, WATCHDOG=1, WATCHDOG=trigger, WATCHDOG_USEC=…, EXTEND_TIMEOUT_USEC=…, MAINPID=…; others mean
+ * nothing here. Heard as NotifyAccess= allows.
+ */
+export interface ProcessNotified {
+  readonly kind: "process-notified";
+  readonly pid: number;
+  readonly tags: readonly string[];
+}
+
+/**
  * sd_notify(READY=1). Of a Type=forking service it says that the parent exited with status 0 and left
  * a daemon behind, which goes on under the same pid here.
  */

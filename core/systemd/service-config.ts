@@ -32,6 +32,9 @@ export type KillMode = (typeof KILL_MODES)[number];
 export const TIMEOUT_FAILURE_MODES = ["terminate", "abort", "kill"] as const;
 export type TimeoutFailureMode = (typeof TIMEOUT_FAILURE_MODES)[number];
 
+export const EXIT_TYPES = ["main", "cgroup"] as const;
+export type ExitType = (typeof EXIT_TYPES)[number];
+
 export const NOTIFY_ACCESS = ["none", "main", "exec", "all"] as const;
 export type NotifyAccess = (typeof NOTIFY_ACCESS)[number];
 
@@ -72,6 +75,12 @@ export interface ServiceConfig {
   readonly finalKillSignal: KillSignal;
   readonly watchdogSignal: KillSignal;
   readonly notifyAccess: NotifyAccess;
+  /** Whether the service ends with its main process, or with its last one; absent: main. */
+  readonly exitType?: ExitType;
+  /** WatchdogSec=; absent, 0 or FOREVER: none. */
+  readonly watchdog?: Micros;
+  /** PIDFile=, a path; absent: none. */
+  readonly pidFile?: string;
   /** Whether BusName= is set. */
   readonly busName: boolean;
   readonly sendSigkill: boolean;
@@ -130,7 +139,7 @@ export function zeroService(timeouts: {
 
 /** Directives that change nothing a model of processes shows. */
 const HARMLESS =
-  /^(User|Group|WorkingDirectory|RootDirectory|Standard(Input|Output|Error)|Syslog\w*|Limit\w+|Nice|OOM\w+|CPU\w+|Memory\w*|IO\w+|Block\w+|Tasks\w+|UMask|Private\w+|Protect\w+|ReadWritePaths|ReadOnlyPaths|Capability\w*|AmbientCapabilities|NoNewPrivileges|Runtime(Directory\w*)|State(Directory\w*)|Cache(Directory\w*)|Logs(Directory\w*)|Slice|Delegate|PIDFile|TTY\w+|SupplementaryGroups|System\w+|Restrict\w+|Lock\w+|X-.*)$/;
+  /^(User|Group|WorkingDirectory|RootDirectory|Standard(Input|Output|Error)|Syslog\w*|Limit\w+|Nice|OOM\w+|CPU\w+|Memory\w*|IO\w+|Block\w+|Tasks\w+|UMask|Private\w+|Protect\w+|ReadWritePaths|ReadOnlyPaths|Capability\w*|AmbientCapabilities|NoNewPrivileges|Runtime(Directory\w*)|State(Directory\w*)|Cache(Directory\w*)|Logs(Directory\w*)|Slice|Delegate|TTY\w+|SupplementaryGroups|System\w+|Restrict\w+|Lock\w+|X-.*)$/;
 
 type Draft = { -readonly [Key in keyof ServiceConfig]: ServiceConfig[Key] };
 
@@ -168,7 +177,8 @@ export function readService(
   }
   if (draft.type === "oneshot" && !startGiven) draft.timeoutStart = FOREVER;
   if (!abortGiven) draft.timeoutAbort = draft.timeoutStop;
-  if (draft.type === "notify" && draft.notifyAccess === "none") draft.notifyAccess = "main";
+  const notifies = draft.type === "notify" || (draft.watchdog ?? 0) > 0;
+  if (notifies && draft.notifyAccess === "none") draft.notifyAccess = "main";
   return { service: draft, bad: bad === "" ? verify(draft) : bad };
 }
 
@@ -186,6 +196,9 @@ function verify(service: ServiceConfig): string {
   }
   if (type !== "oneshot" && commands.ExecStart.length > 1) {
     return "Service has more than one ExecStart= setting, which is only allowed for Type=oneshot services.";
+  }
+  if (type === "oneshot" && service.exitType === "cgroup") {
+    return "Service has ExitType=cgroup set, which isn't allowed for Type=oneshot services.";
   }
   if (type === "dbus" && !service.busName) {
     return "Service is of type D-Bus but no D-Bus service name has been specified.";
@@ -258,6 +271,16 @@ function readLifecycle(draft: Draft, at: Assignment, values: Values): boolean {
     case "NotifyAccess":
       draft.notifyAccess = values.oneOf(at, NOTIFY_ACCESS, draft.notifyAccess);
       return true;
+    case "ExitType":
+      draft.exitType = values.oneOf(at, EXIT_TYPES, draft.exitType ?? "main");
+      return true;
+    case "WatchdogSec":
+      draft.watchdog = values.span(at, draft.watchdog ?? 0);
+      return true;
+    case "PIDFile":
+      if (at.value === "") delete draft.pidFile;
+      else draft.pidFile = pidFilePath(values.text(at));
+      return true;
     case "BusName":
       draft.busName = values.text(at) !== "";
       return true;
@@ -273,6 +296,12 @@ function readLifecycle(draft: Draft, at: Assignment, values: Values): boolean {
     default:
       return readKill(draft, at, values) || readStatuses(draft, at, values);
   }
+}
+
+/** A relative path is one below /run, and what lies in /var/run lies there (config_parse_pid_file). */
+function pidFilePath(text: string): string {
+  const path = text.startsWith("/") ? text : `/run/${text}`;
+  return path.replace(/^\/var\/run\//, "/run/");
 }
 
 const KILL_SIGNALS = [

@@ -1,5 +1,7 @@
 import { jobOf } from "./context.js";
-import { kill } from "./process-table.js";
+import { processNotified } from "./notify.js";
+import { demandPidFile, loadPidFile } from "./pid-file.js";
+import { hasProcesses, kill } from "./process-table.js";
 import {
   controlCommand,
   enterDead,
@@ -49,6 +51,8 @@ export function processExited(
     config.type !== "oneshot" && !(control && runtime.controlCommand?.list !== "ExecStart");
   const result = resultOf(config, code, signal, daemon);
   if (pid === runtime.mainPid) {
+    // A daemon may go on under another pid, if it says so before it ends.
+    if (loadPidFile(service) === "changed") return;
     runtime.mainPid = 0;
     runtime.mainCode = code;
     runtime.mainSignal = signal;
@@ -66,6 +70,12 @@ function mainExited(service: Service, raw: ServiceResult): void {
   if (runtime.result === "success") runtime.result = result;
   if (result === "success" && runNextMain(service)) return;
   runtime.mainCommand = null;
+  if (config.exitType === "cgroup" && hasProcesses(service.dispatch, service.unit)) {
+    // The service lives on in its other processes; the first one has at least begun.
+    const expected = config.type === "notify" || config.type === "dbus";
+    if (runtime.state === "start" && !expected) enterStartPost(service);
+    return;
+  }
   const alone = runtime.controlPid === 0;
   switch (runtime.state) {
     case "start-post":
@@ -138,20 +148,14 @@ function controlExited(service: Service, raw: ServiceResult, code: number | null
     case "start":
       if (config.type !== "forking") return;
       if (!success) enterSignal(service, "stop-sigterm", result);
-      else {
-        searchMainPid(service);
-        enterStartPost(service);
-      }
+      else parentExited(service);
       return;
     case "start-post":
       if (!success) enterSignal(service, "stop-sigterm", result);
-      else {
-        searchMainPid(service);
-        enterRunning(service, "success");
-      }
+      else startPostExited(service);
       return;
     case "reload":
-      if (success) searchMainPid(service);
+      if (success && loadPidFile(service) === "none") searchMainPid(service);
       runtime.reloadResult = result;
       enterRunning(service, "success");
       return;
@@ -175,6 +179,31 @@ function controlExited(service: Service, raw: ServiceResult, code: number | null
   }
 }
 
+/** The parent of a Type=forking service is gone: its daemon is known by the file it writes, or guessed. */
+function parentExited(service: Service): void {
+  const { config, dispatch, unit } = service;
+  // A command after the start may yet write it.
+  const later = config.commands.ExecStartPost.length > 0;
+  if (config.pidFile === undefined) searchMainPid(service);
+  else if (loadPidFile(service) === "none" && !later) {
+    demandPidFile(service);
+    if (!hasProcesses(dispatch, unit)) enterSignal(service, "stop-sigterm", "protocol");
+    return;
+  }
+  enterStartPost(service);
+}
+
+function startPostExited(service: Service): void {
+  const { config, dispatch, unit } = service;
+  if (config.pidFile === undefined) searchMainPid(service);
+  else if (loadPidFile(service) === "none") {
+    demandPidFile(service);
+    if (!hasProcesses(dispatch, unit)) enterStop(service, "protocol");
+    return;
+  }
+  enterRunning(service, "success");
+}
+
 /** service_search_main_pid: the one process a Type=forking service has left behind, if it is one. */
 function searchMainPid(service: Service): void {
   const { runtime, config, dispatch, unit } = service;
@@ -190,8 +219,14 @@ export function cgroupEmpty(service: Service): void {
   if (runtime.controlPid > 0 || (runtime.mainPidKnown && runtime.mainPid > 0)) return;
   switch (runtime.state) {
     case "start":
-      // No notification can come any more.
+      // No notification can come any more,
       if (config.type === "notify" && runtime.mainPidKnown) enterStopPost(service, "protocol");
+      else if (config.exitType === "cgroup") enterStopPost(service, "success");
+      // and nobody is left to write the file.
+      else if (runtime.awaitsPidFile && runtime.mainPidKnown) enterStopPost(service, "protocol");
+      return;
+    case "start-post":
+      if (runtime.awaitsPidFile && runtime.mainPidKnown) enterStop(service, "protocol");
       return;
     case "running":
       enterRunning(service, "success");
@@ -217,20 +252,20 @@ export function cgroupEmpty(service: Service): void {
  */
 export function processReady(service: Service, pid: number): void {
   const { runtime, config } = service;
-  if (runtime.state !== "start") return;
-  if ((config.type === "notify" || config.type === "dbus") && pid === runtime.mainPid) {
+  if (runtime.state === "start" && config.type === "dbus" && pid === runtime.mainPid) {
     enterStartPost(service);
-  } else if (config.type === "forking" && pid === runtime.controlPid) {
+  } else if (runtime.state === "start" && config.type === "forking" && pid === runtime.controlPid) {
     runtime.controlPid = 0;
     runtime.controlCommand = null;
     setMainPid(service, pid);
     enterStartPost(service);
-  }
+  } else processNotified(service, pid, ["READY=1"]);
 }
 
 /** The timer of the state is due (service_dispatch_timer). */
 export function serviceTimer(service: Service): void {
   const { runtime, config, dispatch } = service;
+  delete runtime.timerAt;
   switch (runtime.state) {
     case "condition":
     case "start-pre":

@@ -340,3 +340,128 @@ test("an idle service's program waits until the jobs are done", () => {
   h.ready("b.service");
   expect(h.ran()).toEqual(["b", "a"]);
 });
+
+test("a program that says it reloads is reloading until it says that it is ready", () => {
+  const h = host("Type=notify");
+  h.start("a.service");
+  h.ready("a.service");
+  h.say("a.service", "RELOADING=1");
+  expect(h.is("a.service")).toBe("reloading/reload");
+  h.say("a.service", "READY=1");
+  expect(h.is("a.service")).toBe("active/running");
+});
+
+test("a program that says it stops has TimeoutStopSec to do so", () => {
+  const h = host("Type=notify", "TimeoutStopSec=5");
+  h.start("a.service");
+  h.ready("a.service");
+  h.say("a.service", "STOPPING=1");
+  expect(h.is("a.service")).toBe("deactivating/stop-sigterm");
+  expect(h.signals()).toEqual([]);
+  h.wait(5);
+  expect(h.signals()).toEqual(["SIGKILL"]);
+});
+
+test("a program may ask for more time, but what it has is never cut", () => {
+  const h = host("Type=notify", "TimeoutStartSec=10");
+  h.start("a.service");
+  h.say("a.service", "EXTEND_TIMEOUT_USEC=1000000");
+  h.wait(9);
+  h.say("a.service", "EXTEND_TIMEOUT_USEC=4000000");
+  h.wait(3);
+  expect(h.is("a.service")).toBe("activating/start");
+  h.wait(1);
+  expect(h.is("a.service")).toBe("deactivating/stop-sigterm");
+});
+
+test("the watchdog bites whoever does not say in time that it is alive", () => {
+  const h = host("WatchdogSec=2", "Restart=on-watchdog");
+  h.start("a.service");
+  expect(h.process("a.service").environment).toMatchObject({ WATCHDOG_USEC: "2000000" });
+  h.wait(1.5);
+  h.say("a.service", "WATCHDOG=1");
+  h.wait(1.5);
+  expect(h.is("a.service")).toBe("active/running");
+  h.wait(0.5);
+  expect(h.is("a.service")).toBe("deactivating/stop-watchdog");
+  expect(h.signals()).toEqual(["SIGABRT"]);
+  h.kill("a.service", "SIGABRT");
+  expect(h.is("a.service")).toBe("activating/auto-restart");
+});
+
+test("nobody is heard whom NotifyAccess does not name", () => {
+  const h = host("Type=notify", "NotifyAccess=main", "ExecReload=/bin/reload");
+  h.start("a.service");
+  h.ready("a.service");
+  h.call({ call: "reload", unit: "a.service", mode: "replace" });
+  expect(h.process("a.service", "reload").environment).not.toHaveProperty("NOTIFY_SOCKET");
+  h.say("a.service", "STOPPING=1", "reload");
+  h.exit("a.service", 0, "reload");
+  expect(h.is("a.service")).toBe("active/running");
+});
+
+test("a forking service with PIDFile= waits for the file and follows whom it names", () => {
+  const h = host("Type=forking", "PIDFile=a.pid");
+  h.start("a.service");
+  h.fork("a.service", 1_000_000);
+  h.fork("a.service", 1_000_001);
+  h.exit("a.service", 0);
+  expect(h.is("a.service")).toBe("activating/start");
+  h.send({ kind: "file-changed", path: "/run/a.pid", text: "1000001\n" });
+  expect(h.is("a.service")).toBe("active/running");
+  h.send({ kind: "process-exited", pid: 1_000_000, code: 1, signal: null });
+  expect(h.is("a.service")).toBe("active/running");
+  h.send({ kind: "process-exited", pid: 1_000_001, code: 1, signal: null });
+  expect(h.is("a.service")).toBe("failed/failed/exit-code");
+  expect(h.state.files.has("/run/a.pid")).toBe(false);
+});
+
+test("with ExitType=cgroup a service lives as long as any of its processes", () => {
+  const h = host("ExitType=cgroup");
+  h.start("a.service");
+  h.fork("a.service", 1_000_000);
+  h.exit("a.service", 0);
+  expect(h.is("a.service")).toBe("active/running");
+  h.send({ kind: "process-exited", pid: 1_000_000, code: 0, signal: null });
+  expect(h.is("a.service")).toBe("inactive/dead");
+});
+
+test("RuntimeMaxSec counts from when the service became active, whatever it reloads", () => {
+  const h = host("RuntimeMaxSec=10", "ExecReload=/bin/reload");
+  h.start("a.service");
+  h.wait(8);
+  h.call({ call: "reload", unit: "a.service", mode: "replace" });
+  h.exit("a.service", 0, "reload");
+  h.wait(2);
+  expect(h.is("a.service")).toBe("deactivating/stop-sigterm");
+});
+
+test("a service that must not be killed is not started while something of it is left", () => {
+  const h = host(
+    "KillMode=mixed",
+    "SendSIGKILL=no",
+    "ExecStartPre=/bin/pre",
+    "ExecStart=/bin/main",
+  );
+  h.start("a.service");
+  h.exit("a.service", 0, "pre");
+  h.fork("a.service", 1_000_000);
+  h.exit("a.service", 0);
+  h.start("a.service");
+  expect(h.is("a.service")).toBe("failed/failed/resources");
+});
+
+test("kill sends a signal to the processes it is for, past all jobs", () => {
+  const h = host("ExecReload=/bin/reload");
+  h.start("a.service");
+  const kill = (who: "all" | "main" | "control") =>
+    h.call({ call: "kill", unit: "a.service", who, signal: "SIGUSR1" });
+  expect(kill("control")).toMatchObject({ error: "org.freedesktop.systemd1.NoSuchProcess" });
+  expect(kill("main")).toEqual({ ok: true, call: "done" });
+  h.fork("a.service", 1_000_000);
+  kill("all");
+  const { pid } = h.process("a.service");
+  expect(h.effects.filter(({ kind }) => kind === "kill")).toEqual(
+    [pid, pid, 1_000_000].map((killed) => ({ kind: "kill", pid: killed, signal: "SIGUSR1" })),
+  );
+});

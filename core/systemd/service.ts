@@ -1,9 +1,11 @@
 import type { Micros } from "../kernel/index.js";
+import type { ActiveState } from "./client.js";
 import type { Command } from "./command.js";
 import {
   announce,
   belowLimit,
   type Dispatch,
+  isActiveOrReloading,
   isStopPending,
   jobOf,
   serviceActiveState,
@@ -16,6 +18,7 @@ import { shallRestart } from "./service-restart.js";
 import type { ServiceRuntime, ServiceState, Unit } from "./state.js";
 import type { ServiceResult } from "./types.js";
 import { FOREVER } from "./value.js";
+import { resetWatchdog, stopWatchdog } from "./watchdog.js";
 
 /** A service with its settings and what it does: what every step of its life is given. */
 export interface Service {
@@ -53,6 +56,9 @@ const TIMED = states(...STARTING, "running", "reload", ...STOPPING, "auto-restar
 /** States in which there may be a main process, */
 const WITH_MAIN = states("start", "start-post", "running", "reload", ...STOPPING);
 
+/** and in which the watchdog may be awake, */
+const WATCHED = states("start-post", "running", "reload");
+
 /** and in which there may be a control process. */
 const WITH_CONTROL = states(...STARTING, "reload", ...STOPPING);
 
@@ -61,6 +67,7 @@ export function setState(service: Service, state: ServiceState): void {
   const { dispatch, unit, runtime, config } = service;
   const before = serviceActiveState(runtime.state, config.type === "idle");
   runtime.state = state;
+  delete runtime.awaitsPidFile;
   if (!TIMED.has(state)) armTimer(service, FOREVER);
   if (!WITH_MAIN.has(state)) {
     runtime.mainPid = 0;
@@ -70,6 +77,8 @@ export function setState(service: Service, state: ServiceState): void {
     runtime.controlPid = 0;
     runtime.controlCommand = null;
   }
+  if (!WATCHED.has(state)) stopWatchdog(service);
+  noteActivation(service, before);
   announce(dispatch, unit);
   dispatch.changed(unit, before, {
     reloadFailed: runtime.reloadResult !== "success",
@@ -77,12 +86,22 @@ export function setState(service: Service, state: ServiceState): void {
   });
 }
 
+/** Keeps when the service became active, where that is of use. */
+function noteActivation({ dispatch, runtime, config }: Service, before: ActiveState): void {
+  const after = serviceActiveState(runtime.state, config.type === "idle");
+  if (config.runtimeMax === FOREVER) return;
+  if (isActiveOrReloading(after) && !isActiveOrReloading(before))
+    runtime.activeSince = dispatch.now;
+}
+
 /** One timer, for what the present state waits for; FOREVER takes it back. */
-function armTimer({ dispatch, unit }: Service, delay: Micros): void {
+export function armTimer({ dispatch, unit, runtime }: Service, delay: Micros): void {
   const { effects } = dispatch.out;
   const timer = `unit/${unit.name}`;
   effects.push({ kind: "cancel-timer", timer });
   if (delay !== FOREVER) effects.push({ kind: "arm-timer", timer, delay });
+  if (delay === FOREVER) delete runtime.timerAt;
+  else runtime.timerAt = dispatch.now + delay;
 }
 
 function note({ runtime }: Service, result: ServiceResult): void {
@@ -109,6 +128,15 @@ function run(service: Service, list: CommandList, index: number, timeout: Micros
 }
 
 /**
+ * A service that must not be killed, such as a database, must not run twice either: it is not started
+ * while processes of it are left (service_adverse_to_leftover_processes).
+ */
+function isBarredByLeftovers({ dispatch, unit, config }: Service): boolean {
+  const group = config.killMode === "control-group" || config.killMode === "mixed";
+  return group && !config.sendSigkill && hasProcesses(dispatch, unit);
+}
+
+/**
  * Runs the first command of a phase as the control process and enters its state.
  *
  * @returns `none` when the phase has no commands, `failed` when the process cannot be started
@@ -123,6 +151,8 @@ function enterControl(
   runtime.controlPid = 0;
   runtime.controlCommand = null;
   if (config.commands[list].length === 0) return "none";
+  const starts = list === "ExecCondition" || list === "ExecStartPre";
+  if (starts && isBarredByLeftovers(service)) return "failed";
   const pid = run(service, list, 0, timeout);
   if (pid === null) return "failed";
   runtime.controlPid = pid;
@@ -201,7 +231,7 @@ export function mayStartService(service: Service): boolean {
 
 /** service_start */
 export function startService(service: Service): StartOutcome {
-  const { runtime } = service;
+  const { runtime, config } = service;
   if (STARTING.has(runtime.state)) return "started";
   // Going down, or waiting to be restarted: the job stays queued.
   if (runtime.state !== "dead" && runtime.state !== "failed") return "again";
@@ -211,6 +241,9 @@ export function startService(service: Service): StartOutcome {
   runtime.forbidRestart = false;
   runtime.mainCode = null;
   runtime.mainSignal = null;
+  delete runtime.notified;
+  if (config.watchdog === undefined) delete runtime.watchdog;
+  else runtime.watchdog = config.watchdog;
   if (runtime.flushRestarts) {
     runtime.restarts = 0;
     runtime.flushRestarts = false;
@@ -238,9 +271,7 @@ export function enterStart(service: Service): void {
   runtime.controlPid = 0;
   runtime.controlCommand = null;
   runtime.mainPid = 0;
-  // A database that must not be killed must not run twice either.
-  const group = config.killMode === "control-group" || config.killMode === "mixed";
-  if (group && !config.sendSigkill && hasProcesses(dispatch, unit)) {
+  if (isBarredByLeftovers(service)) {
     enterSignal(service, "stop-sigterm", "resources");
     return;
   }
@@ -288,14 +319,17 @@ export function executed(service: Service, pid: number): void {
 }
 
 export function enterStartPost(service: Service): void {
+  resetWatchdog(service);
   const entered = enterControl(service, "ExecStartPost", "start-post", service.config.timeoutStart);
   if (entered === "none") enterRunning(service, "success");
   else if (entered === "failed") enterStop(service, "resources");
 }
 
 /** Whether the service is alive: its main process if it is known, or any (service_good). */
-function isGood({ runtime, dispatch, unit }: Service): boolean {
-  return runtime.mainPidKnown ? runtime.mainPid > 0 : hasProcesses(dispatch, unit);
+function isGood({ runtime, config, dispatch, unit }: Service): boolean {
+  if (runtime.mainPidKnown && runtime.mainPid > 0) return true;
+  if (runtime.mainPidKnown && config.exitType !== "cgroup") return false;
+  return hasProcesses(dispatch, unit);
 }
 
 /** service_enter_running: running while something runs, exited or down otherwise. */
@@ -304,11 +338,45 @@ export function enterRunning(service: Service, result: ServiceResult): void {
   note(service, result);
   runtime.controlPid = 0;
   if (runtime.result !== "success") enterSignal(service, "stop-sigterm", result);
-  else if (isGood(service)) {
-    setState(service, "running");
-    if (runtime.state === "running") armTimer(service, config.runtimeMax);
-  } else if (config.remainAfterExit) setState(service, "exited");
+  else if (isGood(service)) enterAsNotified(service);
+  else if (config.remainAfterExit) setState(service, "exited");
   else enterStop(service, "success");
+}
+
+/** What the program told of itself while it was not running yet, counts now. */
+function enterAsNotified(service: Service): void {
+  const { runtime } = service;
+  switch (runtime.notified) {
+    case "reloading":
+      enterReloadByNotify(service);
+      return;
+    case "stopping":
+      enterStopByNotify(service);
+      return;
+    case undefined:
+      setState(service, "running");
+      if (runtime.state === "running") armTimer(service, runtimeLeft(service));
+  }
+}
+
+/** RuntimeMaxSec= counts from when the service became active, however often it is reloaded. */
+function runtimeLeft({ runtime, config, dispatch }: Service): Micros {
+  if (config.runtimeMax === FOREVER) return FOREVER;
+  const since = runtime.activeSince ?? dispatch.now;
+  return Math.max(0, since + config.runtimeMax - dispatch.now);
+}
+
+/** The program reloads its settings by itself (service_enter_reload_by_notify). */
+export function enterReloadByNotify(service: Service): void {
+  armTimer(service, service.config.timeoutStart);
+  setState(service, "reload");
+  service.dispatch.propagateReload(service.unit);
+}
+
+/** The program ends by itself: as if it had been sent SIGTERM (service_enter_stop_by_notify). */
+export function enterStopByNotify(service: Service): void {
+  armTimer(service, service.config.timeoutStop);
+  setState(service, "stop-sigterm");
 }
 
 /** service_stop */
@@ -419,4 +487,6 @@ export function enterDead(service: Service, result: ServiceResult, allowRestart:
     setState(service, "auto-restart");
   } else runtime.flushRestarts = true;
   runtime.forbidRestart = false;
+  // It is out of date by now.
+  if (config.pidFile !== undefined) dispatch.state.files.delete(config.pidFile);
 }

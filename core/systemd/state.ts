@@ -51,6 +51,18 @@ export interface ServiceRuntime {
   flushRestarts: boolean;
   /** A restart follows the state that is being entered. */
   willRestart: boolean;
+  /** What the program last told of itself; absent: that it is ready, or nothing. */
+  notified?: "reloading" | "stopping";
+  /** When the timer of the state is due; absent: none runs. */
+  timerAt?: Micros;
+  /** WatchdogSec= as it was when the service was started, or as the program asked for; absent: none. */
+  watchdog?: Micros;
+  /** When the watchdog bites; absent: it sleeps. */
+  watchdogAt?: Micros;
+  /** The service waits for its PIDFile= to be written. */
+  awaitsPidFile?: true;
+  /** When the service became active; kept where RuntimeMaxSec= counts from it. */
+  activeSince?: Micros;
 }
 
 /** What a timer unit does at run time. */

@@ -223,6 +223,16 @@ class Transaction {
     return !unit.config.ignoreOnIsolate && !this.#byUnit.has(unit.name);
   }
 
+  /** A transaction about nothing but the reloads of others. */
+  addReloads(unit: Unit): void {
+    const flags = { ignoreRequirements: true, ignoreOrder: true };
+    this.add("nop", unit, null, { matters: false, conflicts: false }, flags);
+    const anchor = this.#planned.get(this.anchor);
+    if (anchor === undefined) return;
+    this.#propagateReload(anchor, unit, NO_FLAGS);
+    this.activate("fail", false);
+  }
+
   /** transaction_activate; the id of the anchor's job. */
   activate(mode: JobMode, irreversible: boolean): number {
     this.#markWhatMatters(this.anchor);
@@ -539,6 +549,19 @@ export function addJob(
   } catch (refusal) {
     if (!(refusal instanceof Refused)) throw refusal;
     return { ok: false, error: refusal.error, message: refusal.message };
+  }
+}
+
+/**
+ * Queues the reloads that a reload of the unit is passed on to, where nothing else is queued
+ * (manager_propagate_reload). What cannot be queued is left out.
+ */
+export function addReloads(dispatch: Dispatch, unit: Unit): void {
+  const transaction = new Transaction(dispatch);
+  try {
+    transaction.addReloads(unit);
+  } catch (refusal) {
+    if (!(refusal instanceof Refused)) throw refusal;
   }
 }
 

@@ -5,6 +5,7 @@ import type {
   KillProcess,
   ProcessExited,
   ProcessForked,
+  ProcessNotified,
   ProcessReady,
 } from "./process.js";
 
@@ -78,6 +79,7 @@ export type SystemdStimulus =
   | SystemdCall
   | ProcessExited
   | ProcessReady
+  | ProcessNotified
   | ProcessForked
   | TimerFired
   | SocketTraffic

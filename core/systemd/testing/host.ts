@@ -84,6 +84,15 @@ export class TestHost {
     this.send({ kind: "process-ready", pid: this.process(unit).pid });
   }
 
+  say(unit: string, tag: string, role: ExecProcess["role"] = "main"): void {
+    this.send({ kind: "process-notified", pid: this.process(unit, role).pid, tags: [tag] });
+  }
+
+  /** The unit's main process starts another. */
+  fork(unit: string, child: number): void {
+    this.send({ kind: "process-forked", pid: this.process(unit).pid, child });
+  }
+
   /** `<active>/<sub>`, or `<active>/<sub>/<result>` when it failed. */
   is(unit: string): string {
     const reply = this.call({ call: "list-units", units: [unit] });

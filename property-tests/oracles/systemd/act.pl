@@ -17,7 +17,7 @@ if (defined $do{fork} && fork) {
 }
 if (defined $do{term}) {
     my ($takes, $code) = split /:/, $do{term};
-    for my $signal (qw(TERM INT HUP)) {
+    for my $signal (qw(TERM INT HUP ABRT)) {
         $SIG{$signal} = $takes eq 'never' ? 'IGNORE' : sub { pause($takes); exit $code };
     }
 }
@@ -31,14 +31,29 @@ if ($do{drain} && $ENV{LISTEN_FDS}) {
 }
 if (defined $do{touch} && open my $file, '>', $do{touch}) { close $file }
 unlink $do{rm} if defined $do{rm};
+# What it does at which time, the first first.
+my @plan;
+push @plan, [$do{ready}, sub { say_to_systemd('READY=1') }] if defined $do{ready};
+for (split /,/, $do{say} // '') {
+    my ($at, $tag) = /^(\d+):(.*)$/;
+    push @plan, [$at, sub { say_to_systemd($tag) }];
+}
+if (defined $do{ping}) {
+    my ($every, $times) = split /:/, $do{ping};
+    push @plan, [$_ * $every, sub { say_to_systemd('WATCHDOG=1') }] for 1 .. $times;
+}
+if (defined $do{pidfile}) {
+    my ($at, $path) = $do{pidfile} =~ /^(\d+):(.*)$/;
+    push @plan, [$at, sub { if (open my $file, '>', $path) { print $file "$$\n"; close $file } }];
+}
 my $now = 0;
-if (defined $do{ready}) {
-    pause($do{ready});
-    $now = $do{ready};
-    if ($ENV{NOTIFY_SOCKET}) {
-        socket my $bus, PF_UNIX, SOCK_DGRAM, 0;
-        send $bus, 'READY=1', 0, pack_sockaddr_un($ENV{NOTIFY_SOCKET});
-    }
+for (sort { $a->[0] <=> $b->[0] } @plan) {
+    my ($at, $act) = @$_;
+    # What comes after its end does not come.
+    next if defined $do{run} && $at > $do{run} && $at != ($do{ready} // -1);
+    pause($at - $now);
+    $now = $at;
+    $act->();
 }
 if (!defined $do{run}) { pause(1000_000) while 1 }
 pause($do{run} - $now);
@@ -48,3 +63,9 @@ if (defined $do{die}) {
     pause(1000);
 }
 exit($do{exit} // 0);
+
+sub say_to_systemd {
+    return unless $ENV{NOTIFY_SOCKET};
+    socket my $bus, PF_UNIX, SOCK_DGRAM, 0;
+    send $bus, $_[0], 0, pack_sockaddr_un($ENV{NOTIFY_SOCKET});
+}

@@ -11,7 +11,11 @@ export interface Behaviour {
   readonly die: string | null;
   /** `ready=`: when it says READY=1. */
   readonly ready: number | null;
-  /** `term=TAKES:CODE` or `term=never:0`: what it does on SIGTERM, SIGINT, SIGHUP; null: it dies of it. */
+  /** `say=AT:TAG,…`: what else it says, and `ping=EVERY:TIMES`: how often that it is alive, in ascending order. */
+  readonly says: readonly { readonly at: number; readonly tag: string }[];
+  /** `pidfile=AT:PATH`: where it writes its pid, and when. */
+  readonly pidFile: { readonly at: number; readonly path: string } | null;
+  /** `term=TAKES:CODE` or `term=never:0`: what it does on SIGTERM, SIGINT, SIGHUP, SIGABRT; null: it dies of it. */
   readonly term: { readonly takes: number | null; readonly code: number } | null;
   /** `fork=`: it forks at once; the parent exits then, the child does the rest. */
   readonly fork: number | null;
@@ -45,6 +49,8 @@ export function behaviourOf(argv: readonly string[]): Behaviour | null {
     exit: number("exit") ?? 0,
     die: words.get("die") ?? null,
     ready: number("ready"),
+    says: saysOf(words),
+    pidFile: pidFileOf(words.get("pidfile")),
     term:
       term === undefined
         ? null
@@ -57,4 +63,23 @@ export function behaviourOf(argv: readonly string[]): Behaviour | null {
     rm: words.get("rm") ?? null,
     drain: words.has("drain"),
   };
+}
+
+function saysOf(words: ReadonlyMap<string, string>): Behaviour["says"] {
+  const says = (words.get("say") ?? "")
+    .split(",")
+    .filter((say) => say !== "")
+    .map((say) => {
+      const colon = say.indexOf(":");
+      return { at: Number(say.slice(0, colon)), tag: say.slice(colon + 1) };
+    });
+  const [every = 0, times = 0] = words.get("ping")?.split(":").map(Number) ?? [];
+  for (let ping = 1; ping <= times; ping++) says.push({ at: ping * every, tag: "WATCHDOG=1" });
+  return says.sort((left, right) => left.at - right.at);
+}
+
+function pidFileOf(word: string | undefined): Behaviour["pidFile"] {
+  if (word === undefined) return null;
+  const colon = word.indexOf(":");
+  return { at: Number(word.slice(0, colon)), path: word.slice(colon + 1) };
 }

@@ -1,7 +1,7 @@
 import { type Generator, nextBetween, pick } from "../../../core/kernel/index.js";
 import { PROGRAM } from "./behaviour.js";
 import { percent, type Theme } from "./themes.js";
-import { FILES } from "./unit-set.js";
+import { fileBy, pidFileOf } from "./unit-set.js";
 
 const TYPES = [
   "simple",
@@ -34,6 +34,11 @@ export function generateService(g: Generator, theme: Theme, name: string): strin
   }
   if (percent(g, 25)) lines.push(`ExecReload=${shortProgram(g, theme)}`);
   lines.push(...restartSettings(g, theme, type), ...timeoutSettings(g, theme, lines));
+  lines.push(...notifySettings(g, theme, type, lines));
+  if (lines.some((line) => line.includes(" pidfile="))) lines.push(`PIDFile=${pidFileOf(name)}`);
+  // Debian's systemd leaves no core dumps by itself: whoever dies of such a signal may leave one.
+  if (lines.some((line) => /ABRT|SEGV|WatchdogSec/.test(line))) lines.push("LimitCORE=infinity");
+  if (type !== "oneshot" && percent(g, 4)) lines.push("ExitType=cgroup");
   // An instance says how long its program runs.
   return name.includes("@") ? lines.map((line) => line.replace(/ run=\d+/, " run=%i00")) : lines;
 }
@@ -52,6 +57,12 @@ function mainProgram(
   if (type === "forking") {
     words.push(`fork=${nextBetween(g, 1, 5) * 60}`);
     if (percent(g, fails / 3)) words.push(`forkexit=${nextBetween(g, 1, 3)}`);
+    if (percent(g, 40)) words.push(`pidfile=${nextBetween(g, 0, 5) * 70}:${pidFileOf(name)}`);
+  }
+  if (type === "notify" && percent(g, 20)) words.push(`say=${says(g)}`);
+  const alive = type === "simple" || type === "exec" || type === "notify" || type === "forking";
+  if (alive && percent(g, theme === "timeouts" ? 25 : 8)) {
+    words.push(`ping=${nextBetween(g, 7, 11) * 10}:${nextBetween(g, 1, 8)}`);
   }
   const ends = type === "oneshot" || percent(g, theme === "restarts" ? 80 : 40);
   if (ends) words.push(`run=${nextBetween(g, 1, 12) * 70}`, ...ending(g, fails));
@@ -67,17 +78,56 @@ function mainProgram(
     if (percent(g, 30)) words.push("deaf");
   }
   if (percent(g, theme === "triggers" ? 15 : 2)) {
-    words.push(`${pick(g, ["touch", "rm"])}=${FILES}/${name.split(".")[0]}`);
+    words.push(`${pick(g, ["touch", "rm"])}=${fileBy(name)}`);
   }
   if (percent(g, 80)) words.push("drain");
   return words.join(" ");
+}
+
+/** What a program may say besides that it is ready. */
+function says(g: Generator): string {
+  const at = nextBetween(g, 3, 8) * 70;
+  switch (nextBetween(g, 0, 4)) {
+    case 0:
+      return `${at}:RELOADING=1,${at + nextBetween(g, 1, 4) * 70}:READY=1`;
+    case 1:
+      return `${at}:STOPPING=1`;
+    case 2:
+      return `70:EXTEND_TIMEOUT_USEC=${nextBetween(g, 4, 12) * 100_000}`;
+    case 3:
+      return `${at}:WATCHDOG=trigger`;
+    default:
+      return `${at}:WATCHDOG_USEC=${nextBetween(g, 2, 5) * 100_000}`;
+  }
+}
+
+/** WatchdogSec= for whoever says that it is alive, and sometimes for who does not. */
+function notifySettings(
+  g: Generator,
+  theme: Theme,
+  type: (typeof TYPES)[number],
+  lines: readonly string[],
+): string[] {
+  const settings: string[] = [];
+  const pings = lines.some((line) => line.includes(" ping="));
+  if (pings || (type === "notify" && percent(g, 5))) {
+    settings.push(`WatchdogSec=${nextBetween(g, 2, 5) * 100}ms`);
+    if (percent(g, 30)) settings.push(`TimeoutAbortSec=${nextBetween(g, 3, 6) * 100}ms`);
+    if (percent(g, 30))
+      settings.push(`WatchdogSignal=${pick(g, ["SIGUSR1", "SIGTERM", "SIGABRT"])}`);
+  }
+  const told = settings.length > 0 || type === "notify";
+  if (told && percent(g, theme === "timeouts" ? 20 : 10)) {
+    settings.push(`NotifyAccess=${pick(g, ["main", "exec", "all", "none"])}`);
+  }
+  return settings;
 }
 
 function ending(g: Generator, fails: number): string[] {
   if (!percent(g, fails)) return [];
   return percent(g, 75)
     ? [`exit=${pick(g, [1, 2, 7, 143])}`]
-    : [`die=${pick(g, ["TERM", "KILL", "HUP", "USR1"])}`];
+    : [`die=${pick(g, ["TERM", "KILL", "HUP", "USR1", "ABRT"])}`];
 }
 
 function shortProgram(g: Generator, theme: Theme): string {
@@ -123,13 +173,15 @@ function timeoutSettings(g: Generator, theme: Theme, lines: readonly string[]): 
   if (percent(g, odd ? 20 : 4)) {
     settings.push(`KillSignal=${pick(g, ["SIGINT", "SIGHUP", "SIGUSR1", "SIGKILL"])}`);
   }
+  if (percent(g, odd ? 8 : 2)) settings.push(`RestartKillSignal=${pick(g, ["SIGINT", "SIGUSR2"])}`);
+  if (percent(g, odd ? 8 : 2)) settings.push(`FinalKillSignal=${pick(g, ["SIGUSR1", "SIGTERM"])}`);
   if (percent(g, odd ? 12 : 2)) settings.push("SendSIGKILL=no");
   if (percent(g, odd ? 10 : 2)) settings.push("SendSIGHUP=yes");
   if (percent(g, odd ? 15 : 2)) {
-    settings.push(`TimeoutStopFailureMode=${pick(g, ["kill", "terminate"])}`);
+    settings.push(`TimeoutStopFailureMode=${pick(g, ["kill", "terminate", "abort"])}`);
   }
   if (percent(g, odd ? 15 : 2)) {
-    settings.push(`TimeoutStartFailureMode=${pick(g, ["kill", "terminate"])}`);
+    settings.push(`TimeoutStartFailureMode=${pick(g, ["kill", "terminate", "abort"])}`);
   }
   if (percent(g, odd ? 12 : 2)) settings.push("GuessMainPID=no");
   return settings;

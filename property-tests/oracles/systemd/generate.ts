@@ -7,7 +7,7 @@ import {
 } from "../../../core/kernel/index.js";
 import { generateService } from "./generate-service.js";
 import { percent, THEMES, type Theme } from "./themes.js";
-import { FILES, fifoOf, type JobAction, type SetUnit, type UnitSet } from "./unit-set.js";
+import { fifoOf, fileBy, type JobAction, type SetUnit, type UnitSet } from "./unit-set.js";
 
 /** Set `number` of a seed. Of sets that turn out to hang on time, the next `attempt` is taken. */
 export function generateSet(
@@ -79,6 +79,7 @@ const OTHERS = [
   "ReloadPropagatedFrom",
   "PropagatesStopTo",
   "StopPropagatedFrom",
+  "JoinsNamespaceOf",
 ] as const;
 
 function dependencies(
@@ -130,7 +131,7 @@ const condition = (g: Generator): string =>
 
 /** A file that is there, one that is not, or one that an action may make. */
 const file = (g: Generator, name: string): string =>
-  pick(g, ["/etc/passwd", "!/etc/passwd", `${FILES}/${name.split(".")[0]}`]);
+  pick(g, ["/etc/passwd", "!/etc/passwd", fileBy(name)]);
 
 /** A span of so many hundred milliseconds. */
 export const span = (g: Generator, low: number, high: number): string =>
@@ -146,7 +147,7 @@ function timerSettings(g: Generator): string[] {
 
 function pathSettings(g: Generator, name: string): string[] {
   const kind = pick(g, ["PathExists", "PathChanged", "PathModified", "PathChanged"]);
-  return [`${kind}=${FILES}/${name.split(".")[0]}`];
+  return [`${kind}=${fileBy(name)}`];
 }
 
 const CALLS: readonly JobAction["call"][] = [
@@ -206,16 +207,23 @@ function generateActions(g: Generator, theme: Theme, names: readonly string[]): 
 
 function generateAction(g: Generator, theme: Theme, names: readonly string[]) {
   const unit = pick(g, names);
-  const path = `${FILES}/${unit.split(".")[0]}`;
+  const path = fileBy(unit);
   if (percent(g, theme === "triggers" ? 35 : 6)) return { kind: "touch", path } as const;
   if (percent(g, theme === "triggers" ? 8 : 2)) return { kind: "remove", path } as const;
   const socket = names.find((name) => name.endsWith(".socket"));
   if (socket !== undefined && percent(g, 40)) return { kind: "traffic", unit: socket } as const;
   if (percent(g, 4)) return { kind: "reset-failed", unit } as const;
+  if (percent(g, 10)) return generateKill(g, unit);
   if (percent(g, 4)) return { kind: "daemon-reload" } as const;
   const odd = percent(g, theme === "modes" ? 60 : 12);
   const call = pick(g, CALLS);
   return { kind: "job", call, unit, mode: odd ? pick(g, MODES) : "replace" } as const;
+}
+
+function generateKill(g: Generator, unit: string) {
+  const who = pick(g, ["all", "all", "main", "control"] as const);
+  const signal = pick(g, ["SIGTERM", "SIGKILL", "SIGHUP", "SIGUSR1"] as const);
+  return { kind: "kill", unit, who, signal } as const;
 }
 
 /** The same set with its dependencies and units written in another order, which must not matter to systemd. */

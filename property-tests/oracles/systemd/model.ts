@@ -146,6 +146,10 @@ class Run {
         return "ok";
       case "reset-failed":
         return this.#call({ call: "reset-failed", unit: action.unit });
+      case "kill": {
+        const { unit, who, signal } = action;
+        return this.#call({ call: "kill", unit, who, signal });
+      }
       case "daemon-reload":
         return this.#call({ call: "daemon-reload" });
     }

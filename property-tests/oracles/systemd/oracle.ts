@@ -5,7 +5,7 @@ import { RealSystemd } from "./real.js";
 import { shrinkSet } from "./shrink.js";
 import { stretchSet } from "./stretch.js";
 import { THEMES } from "./themes.js";
-import { describeSet } from "./unit-set.js";
+import { describeSet, renamed } from "./unit-set.js";
 import { compareFiles, type FilesReport } from "./verify.js";
 
 /** Sets that run one beside the other on the container's systemd. */
@@ -147,10 +147,12 @@ async function compareAgain(
   first: string,
 ): Promise<string | null> {
   let found: string | null = first;
-  for (const factor of AGAIN) {
-    const stretched = prepare(stretchSet(prepared.set, factor), prepared.number, factor);
+  for (const [index, factor] of AGAIN.entries()) {
+    const set = renamed(prepared.set, `${prepared.number}r${index}`);
+    const stretched = prepare(stretchSet(set, factor), prepared.number, factor);
     // One that hangs on milliseconds when stretched is run as it was.
-    found = await compareSet(real, stretched ?? prepared);
+    const again = stretched ?? prepare(set, prepared.number);
+    if (again !== null) found = await compareSet(real, again);
     if (found === null) return null;
   }
   return found;

@@ -1,18 +1,19 @@
 import {
   closeSync,
-  constants,
+  constants as files,
   openSync,
   rmSync,
   symlinkSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
+import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BusError, type BusSignal } from "../../../adapters/systemd/index.js";
 import { type Container, callManager, DESTINATION, getProperty, MANAGER } from "./container.js";
 import { orderedPairs, UNIT_DIRECTORY } from "./model.js";
 import { type Outcome, outcomeOf, type Told } from "./outcome.js";
-import { type Action, fifoOf, fileOf, textOf, type UnitSet } from "./unit-set.js";
+import { type Action, fifoOf, fileOf, filesOf, textOf, type UnitSet } from "./unit-set.js";
 
 /**
  * How often systemd is woken, in milliseconds. Its event loop lets timers be late by up to 250 ms to
@@ -121,6 +122,11 @@ export class RealSystemd {
         case "reset-failed":
           await this.#manager("ResetFailedUnit", "s", [action.unit]);
           break;
+        case "kill": {
+          const { unit, who, signal } = action;
+          await this.#manager("KillUnit", "ssi", [unit, who, constants.signals[signal]]);
+          break;
+        }
         case "daemon-reload":
           await this.#manager("Reload");
       }
@@ -134,7 +140,7 @@ export class RealSystemd {
   /** Nobody may have the FIFO open for reading, in which case nothing is written. */
   #write(path: string): void {
     try {
-      const file = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+      const file = openSync(path, files.O_WRONLY | files.O_NONBLOCK);
       writeSync(file, "x");
       closeSync(file);
     } catch {
@@ -189,6 +195,7 @@ export class RealSystemd {
       await this.#manager("ResetFailedUnit", "s", [unit.name]).catch(() => {});
       await this.#manager("UnrefUnit", "s", [unit.name]).catch(() => {});
       rmSync(this.#container.path(`${UNIT_DIRECTORY}/${fileOf(unit)}`), { force: true });
+      for (const path of filesOf(unit.name)) rmSync(this.#container.path(path), { force: true });
     }
   }
 

@@ -1,6 +1,6 @@
 import { compareSet, type Prepared, prepare } from "./prepare.js";
 import type { RealSystemd } from "./real.js";
-import type { SetUnit, UnitSet } from "./unit-set.js";
+import { renamed, type SetUnit, type UnitSet } from "./unit-set.js";
 
 /** Sets that are tried at most, and how many of them at a time. */
 const TRIES_MAX = 120;
@@ -45,13 +45,6 @@ async function differs(
   // A second look: a machine that was late once does not lead the way.
   const again = found === null ? null : await compareSet(real, prepared);
   return again === null ? null : { set: prepared.set, found: again };
-}
-
-/** Unit names of their own, so that systemd knows nothing of them yet. */
-function renamed(set: UnitSet, prefix: string): UnitSet {
-  return JSON.parse(
-    JSON.stringify(set).replace(/\bo[0-9]+[xs][0-9]+([a-z])/g, `o${prefix}$1`),
-  ) as UnitSet;
 }
 
 /** Sets with something left out, the larger parts first. */

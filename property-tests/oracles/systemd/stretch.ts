@@ -27,7 +27,9 @@ function stretchLine(line: string, instance: string, factor: number): string {
       (_, key: string, s: string) => `${key}=${Number(s) * factor}`,
     )
     .replace(
-      / (run|ready|fork|child|term)=(\d+)/g,
+      / (run|ready|fork|child|term|ping|pidfile|say)=(\d+)/g,
       (_, word: string, ms: string) => ` ${word}=${Number(ms) * factor}`,
-    );
+    )
+    .replace(/,(\d+):/g, (_, ms: string) => `,${Number(ms) * factor}:`)
+    .replace(/_USEC=(\d+)/g, (_, us: string) => `_USEC=${Number(us) * factor}`);
 }

@@ -1,3 +1,5 @@
+import type { KillSignal, KillWho } from "../../../core/systemd/index.js";
+
 /** A unit file, by lines: `[Unit]`, `After=b.service`, … so that single ones can be left out. */
 export interface SetUnit {
   readonly name: string;
@@ -36,6 +38,12 @@ export type Action =
   | { readonly kind: "remove"; readonly path: string }
   | { readonly kind: "traffic"; readonly unit: string }
   | { readonly kind: "reset-failed"; readonly unit: string }
+  | {
+      readonly kind: "kill";
+      readonly unit: string;
+      readonly who: KillWho;
+      readonly signal: KillSignal;
+    }
   | { readonly kind: "daemon-reload" };
 
 /** Units, and what happens to them when: `at` in milliseconds from the beginning, in ascending order. */
@@ -52,6 +60,15 @@ export const fileOf = (unit: SetUnit): string => unit.name.replace(/@[^.]*\./, "
 
 /** Where the files of a set lie that its units look for. */
 export const FILES = "/run/oracle";
+
+/** The file whose coming and going a unit of a set looks for, or brings about. */
+export const fileBy = (unit: string): string => `${FILES}/${unit.split(".")[0]}`;
+
+/** The PIDFile= of a service of a set. */
+export const pidFileOf = (unit: string): string => `${FILES}/pid-${unit.split(".")[0]}`;
+
+/** All files that a unit of a set leaves behind. */
+export const filesOf = (unit: string): string[] => [fileBy(unit), pidFileOf(unit), fifoOf(unit)];
 
 /** The FIFO a socket unit of a set listens on. */
 export const fifoOf = (unit: string): string => `${FILES}/fifo-${unit}`;
@@ -75,7 +92,16 @@ function describeAction(action: Action): string {
     case "traffic":
     case "reset-failed":
       return `${action.kind} ${action.unit}`;
+    case "kill":
+      return `kill ${action.unit} (${action.who} ${action.signal})`;
     case "daemon-reload":
       return action.kind;
   }
+}
+
+/** The same set with units of other names, of which systemd knows nothing yet; files are named after them. */
+export function renamed(set: UnitSet, prefix: string): UnitSet {
+  return JSON.parse(
+    JSON.stringify(set).replace(/\bo[0-9]+[a-z][0-9]+([a-z])/g, `o${prefix}$1`),
+  ) as UnitSet;
 }

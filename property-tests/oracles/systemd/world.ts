@@ -6,6 +6,8 @@ interface Program {
   readonly pid: number;
   readonly unit: string;
   readonly behaviour: Behaviour | null;
+  /** Whether it was told where to reach systemd with sd_notify. */
+  readonly notifies: boolean;
   /** It has set up what it does on signals. */
   begun: boolean;
   /** It ends by SIGTERM in its own way already. */
@@ -14,6 +16,9 @@ interface Program {
 
 /** How the world draws delays: the number of a kind of delay, in milliseconds. */
 export type Delay = (kind: "begin" | "end" | "signal") => number;
+
+/** The signals of which `term=` says what comes of them. */
+const HANDLED: ReadonlySet<string> = new Set(["SIGTERM", "SIGINT", "SIGHUP", "SIGABRT"]);
 
 /** Children get pids above any that systemd gives out. */
 const CHILDREN = 1_000_000;
@@ -39,9 +44,9 @@ export class Programs {
     this.#delay = delay;
   }
 
-  exec({ pid, unit, argv }: ExecProcess): void {
+  exec({ pid, unit, argv, environment }: ExecProcess): void {
     const behaviour = behaviourOf(argv);
-    this.#add(pid, unit, behaviour);
+    this.#add(pid, unit, behaviour, "NOTIFY_SOCKET" in environment);
     this.#schedule(this.#delay("begin"), () => {
       if (behaviour !== null) this.#begin(pid, behaviour);
       // mount(8) and umount(8), of which the first knows no nosuchfs.
@@ -54,8 +59,7 @@ export class Programs {
       const program = this.#programs.get(pid);
       if (program === undefined) return;
       const term = program.begun ? (program.behaviour?.term ?? null) : null;
-      const handled = signal === "SIGTERM" || signal === "SIGINT" || signal === "SIGHUP";
-      if (!handled || term === null) {
+      if (!HANDLED.has(signal) || term === null) {
         this.#die(pid, signal);
         return;
       }
@@ -65,8 +69,8 @@ export class Programs {
     });
   }
 
-  #add(pid: number, unit: string, behaviour: Behaviour | null): Program {
-    const program = { pid, unit, behaviour, begun: false, leaving: false };
+  #add(pid: number, unit: string, behaviour: Behaviour | null, notifies: boolean): Program {
+    const program = { pid, unit, behaviour, notifies, begun: false, leaving: false };
     this.#programs.set(pid, program);
     return program;
   }
@@ -85,10 +89,10 @@ export class Programs {
     }
   }
 
-  #fork({ pid, unit }: Program, behaviour: Behaviour): void {
+  #fork({ pid, unit, notifies }: Program, behaviour: Behaviour): void {
     const child = this.#children++;
     this.#tell({ kind: "process-forked", pid, child });
-    this.#carryOn(this.#add(child, unit, behaviour), behaviour);
+    this.#carryOn(this.#add(child, unit, behaviour, notifies), behaviour);
   }
 
   #carryOn(program: Program, behaviour: Behaviour): void {
@@ -98,16 +102,33 @@ export class Programs {
     if (behaviour.drain) this.#tell({ kind: "socket-drained", service: program.unit });
     if (touch !== null) this.#tell({ kind: "file-changed", path: touch, text: "" });
     if (rm !== null) this.#tell({ kind: "file-changed", path: rm, text: null });
-    if (ready !== null) {
-      this.#schedule(ready + this.#delay("end"), () => {
-        if (this.#programs.has(pid) && !program.leaving) this.#tell({ kind: "process-ready", pid });
-      });
+    this.#say(program, ready, "READY=1");
+    for (const { at, tag } of behaviour.says) {
+      if (run === null || at <= run) this.#say(program, at, tag);
+    }
+    const { pidFile } = behaviour;
+    if (pidFile !== null && (run === null || pidFile.at <= run)) {
+      const text = `${pid}\n`;
+      this.#later(program, pidFile.at, { kind: "file-changed", path: pidFile.path, text });
     }
     if (run === null) return;
     this.#schedule(Math.max(run, ready ?? 0) + this.#delay("end"), () => {
       if (program.leaving) return;
       if (behaviour.die === null) this.#end(pid, behaviour.exit);
       else this.#die(pid, `SIG${behaviour.die}`);
+    });
+  }
+
+  #say(program: Program, at: number | null, tag: string): void {
+    const { pid, notifies } = program;
+    if (at === null || !notifies) return;
+    this.#later(program, at, { kind: "process-notified", pid, tags: [tag] });
+  }
+
+  /** Something it does unless it has gone by then, or is about to. */
+  #later(program: Program, at: number, stimulus: SystemdStimulus): void {
+    this.#schedule(at + this.#delay("end"), () => {
+      if (this.#programs.has(program.pid) && !program.leaving) this.#tell(stimulus);
     });
   }
 
@@ -129,6 +150,8 @@ const QUIET: Behaviour = {
   exit: 0,
   die: null,
   ready: null,
+  says: [],
+  pidFile: null,
   term: null,
   fork: null,
   forkexit: 0,

@@ -112,6 +112,8 @@ export function newsOf(host: string, fact: FleetFact | LinkFact): string | null 
       return `${host}: its machine object is gone; unloads ${fact.units} units`;
     case "fleet.fenced":
       return `${host}: stops ${fact.units} units before its presence expires`;
+    case "fleet.reloaded":
+      return `${host}: has read its configuration again`;
     case "fleet.exited":
       return `${host}: fleetd exited with ${fact.code}`;
     default:

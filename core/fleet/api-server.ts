@@ -2,14 +2,20 @@ import type { EtcdReply } from "../etcd/client.js";
 import { beginRequest, nextStep } from "./api.js";
 import { DROPPED, type FleetHttpResponse } from "./api-http.js";
 import type { FleetHttpCall, FleetHttpClient } from "./events.js";
-import type { ApiRequest } from "./state.js";
+import type { ApiRequest, FleetState } from "./state.js";
 import { callEtcd, type Step } from "./step.js";
 
 /** A client's request: answered at once, or once etcd has told what it needs. */
 export function hearRequest(step: Step, { client, request }: FleetHttpCall): void {
-  const { run, response } = beginRequest(request, step.state.phase === "running");
+  const { run, response } = beginRequest(request, servesNext(step.state));
   if (run === null) answer(step, client, response);
   else proceed(step, { client, run });
+}
+
+/** Whether there is more than 503 for this connection: during a reload every other one is the second server's. */
+function servesNext({ phase, server }: FleetState): boolean {
+  if (phase !== "running") return false;
+  return server.reload === null || server.reload.asked++ % 2 === 0;
 }
 
 /** The answer to a call that a request waits for. */

@@ -51,6 +51,8 @@ export interface FleetFixes {
   readonly keepsKnownFiles: boolean;
   /** An engine visits jobs and globals by name, as agents do, in every pass alike. */
   readonly visitsByName: boolean;
+  /** SIGHUP has the configuration read again by the server that runs; there is never a second one. */
+  readonly reloadsInPlace: boolean;
   /** Unit files that no unit refers to are removed. */
   readonly collectsGarbage: boolean;
   /** With nothing else to do, units move to machines that have two fewer. */
@@ -86,6 +88,7 @@ const FAITHFUL: FleetFixes = {
   endsOnce: false,
   keepsKnownFiles: false,
   visitsByName: false,
+  reloadsInPlace: false,
   collectsGarbage: false,
   rebalances: false,
 };
@@ -109,6 +112,7 @@ const FIXED: FleetFixes = {
   endsOnce: true,
   keepsKnownFiles: true,
   visitsByName: true,
+  reloadsInPlace: true,
   collectsGarbage: true,
   rebalances: true,
 };

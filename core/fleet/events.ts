@@ -14,6 +14,11 @@ export interface FleetStop {
   readonly signal: "SIGTERM" | "SIGKILL";
 }
 
+/** SIGHUP: the configuration is to be read again. */
+export interface FleetHangUp {
+  readonly kind: "hang-up";
+}
+
 /**
  * Asks the world for one permutation of 0 … count-1 for each of `counts`: the order in which Go's
  * maps happen to be walked. Asked only when a pass has more than one possible outcome.
@@ -59,6 +64,7 @@ export interface FleetExit {
 export type FleetStimulus =
   | FleetStart
   | FleetStop
+  | FleetHangUp
   | FleetOrdered
   | FleetHttpCall
   | TimerFired
@@ -113,6 +119,8 @@ export type FleetFact =
   | { readonly kind: "fleet.unloaded-all"; readonly machine: string; readonly units: number }
   /** The agent stopped its units because its presence is about to expire (profile `fixed`). */
   | { readonly kind: "fleet.fenced"; readonly machine: string; readonly units: number }
+  /** The configuration was read again, and whoever serves serves with it. */
+  | { readonly kind: "fleet.reloaded"; readonly machine: string }
   | { readonly kind: "fleet.exited"; readonly machine: string; readonly code: number };
 
 export type AgentTaskType =

@@ -7,6 +7,7 @@ import type { FleetConfig } from "./config.js";
 import { noteStatus } from "./endings.js";
 import { engineReplied, isLeading, ordered, runEngine, stealWaitOver } from "./engine-loop.js";
 import type { FleetEffect, FleetFact, FleetStimulus } from "./events.js";
+import { askToEnd, hangUp, registerSecond, secondReplied } from "./reload.js";
 import {
   beat,
   beatLimit,
@@ -23,7 +24,6 @@ import {
   republishTick,
   shutdownLimit,
   startProcess,
-  terminate,
   unitFilesRead,
 } from "./server.js";
 import { createState, type FleetState, type TimerName } from "./state.js";
@@ -51,8 +51,11 @@ function hear(step: Step, stimulus: FleetStimulus): void {
       startProcess(step);
       return;
     case "stop":
-      if (stimulus.signal === "SIGTERM") terminate(step);
+      if (stimulus.signal === "SIGTERM") askToEnd(step);
       else killProcess(step);
+      return;
+    case "hang-up":
+      hangUp(step);
       return;
     case "timer":
       timerFired(step, stimulus);
@@ -85,6 +88,9 @@ function timerFired(step: Step, { timer }: TimerFired): void {
   switch (name) {
     case "register":
       registerAgain(step);
+      return;
+    case "reload":
+      registerSecond(step);
       return;
     case "beat":
       monitorTick(step);
@@ -144,6 +150,9 @@ function etcdReplied(step: Step, { id, reply }: EtcdReplied): void {
     case "register-create":
       registerReplied(step, reply, owner === "register-create");
       return;
+    case "reload":
+      secondReplied(step, reply);
+      return;
     case "beat":
     case "beat-create":
       beatReplied(step, reply, owner === "beat-create");
@@ -196,6 +205,7 @@ function systemdReplied(step: Step, { id, reply }: SystemdReplied): void {
       return;
     case "register":
     case "register-create":
+    case "reload":
     case "beat":
     case "beat-create":
     case "heartbeat":

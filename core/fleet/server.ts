@@ -122,10 +122,11 @@ function presenceHeld(step: Step): void {
   arm(step, "fence", Math.max(0, deadline - step.now));
 }
 
-function startComponents(step: Step): void {
+export function startComponents(step: Step): void {
   const { state } = step;
   const { config } = state;
   state.phase = "running";
+  state.server.hearsSignals = true;
   state.server.restarted = false;
   arm(step, "beat", Math.floor(config.agentTtl / 2));
   arm(step, "heartbeat", republishInterval(state));
@@ -276,6 +277,10 @@ export function republishTick(step: Step): void {
 export function terminate(step: Step): void {
   const { state } = step;
   if (state.phase === "down" || state.phase === "purging") return;
+  if (!state.server.hearsSignals && !fixesOf(step).fences) {
+    killedBySignal(step);
+    return;
+  }
   const purge = purgeSteps(step);
   takeBackEverything(step);
   state.phase = "purging";
@@ -295,6 +300,11 @@ export function killProcess(step: Step): void {
       callSystemd(step, null, { call: "stop", unit, mode: "replace" });
   }
   exit(step, 137);
+}
+
+/** A signal that nobody handles ends the process; systemd takes SIGTERM and SIGHUP for a clean end. */
+export function killedBySignal(step: Step): void {
+  exit(step, 0);
 }
 
 function purgeSteps(step: Step): PurgeStep[] {

@@ -51,6 +51,7 @@ export type CallOwner =
   | "start"
   | "register"
   | "register-create"
+  | "reload"
   | "beat"
   | "beat-create"
   | "heartbeat"
@@ -64,6 +65,7 @@ export type CallOwner =
 
 export type TimerName =
   | "register"
+  | "reload"
   | "beat"
   | "beat-retry"
   | "beat-limit"
@@ -92,8 +94,21 @@ export interface ServerState {
   beatDue: boolean;
   /** Profile `fixed`: units are stopped until presence is back. */
   fenced: boolean;
+  /** It has registered once; before that no signal is handled, and each ends the process. */
+  hearsSignals: boolean;
+  /** A second server tries to take over (SIGHUP). */
+  reload: Reload | null;
   /** What is left to take down. */
   purge: PurgeStep[];
+}
+
+export interface Reload {
+  /** Wait before the next try to register. */
+  backoff: Micros;
+  /** Connections to the API since it began: every other one is the second server's. */
+  asked: number;
+  /** The signal to be handled once it is over. */
+  waiting: "SIGTERM" | "SIGHUP" | null;
 }
 
 export type PurgeStep =
@@ -259,6 +274,8 @@ export function createState(config: FleetConfig): FleetState {
       beating: false,
       beatDue: false,
       fenced: false,
+      hearsSignals: false,
+      reload: null,
       purge: [],
     },
     agent: {

@@ -59,12 +59,26 @@ export function kill(step: HostStep, effect: KillProcess): void {
     step.out.effects.push(effect);
     return;
   }
-  if (effect.signal === "SIGHUP") return;
+  if (daemon.name === "dockerd") {
+    stepContainers(step, { kind: "daemon-signal", signal: effect.signal });
+    return;
+  }
+  if (effect.signal === "SIGHUP") {
+    if (daemon.name === "fleetd" && step.host.fleet !== null) stepFleet(step, { kind: "hang-up" });
+    return;
+  }
   if (daemon.name === "fleetd" && effect.signal === "SIGTERM" && step.host.fleet !== null) {
     stepFleet(step, { kind: "stop", signal: "SIGTERM" });
     return;
   }
   endDaemon(step, daemon, null, effect.signal);
+}
+
+/** `systemctl kill --signal=HUP`: every process of a unit gets the signal. */
+export function hangUpUnit(step: HostStep, unit: string): void {
+  for (const { pid, unit: of } of [...step.host.systemd.processes.values()]) {
+    if (of === unit) kill(step, { kind: "kill", pid, signal: "SIGHUP" });
+  }
 }
 
 /** A modelled daemon's process ends: its machine is dropped and systemd hears of it. */

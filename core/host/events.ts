@@ -52,6 +52,9 @@ export type HostStimulus =
   | { readonly kind: "download-done"; readonly id: number; readonly verdict: PayloadVerdict }
   | { readonly kind: "download-failed"; readonly id: number }
   | { readonly kind: "slot-written"; readonly id: number; readonly verdict: WriteVerdict }
+  /** The registry's answers to `fetch-manifest` and `fetch-layer`. */
+  | { readonly kind: "manifest"; readonly id: number; readonly image: Image | null }
+  | { readonly kind: "fetched" | "fetch-broken"; readonly id: number }
   /** Kills the processes of a unit and keeps it from starting until `release-unit`. */
   | { readonly kind: "hold-unit"; readonly unit: string }
   | { readonly kind: "release-unit"; readonly unit: string }
@@ -59,10 +62,10 @@ export type HostStimulus =
   | { readonly kind: "install-file"; readonly path: string; readonly text: string }
   /** An operator at the host: systemctl reboot, update_engine_client -update. */
   | { readonly kind: "operator"; readonly action: "reboot" | "attempt-update" }
-  /** `systemctl --no-block` at the host. */
+  /** `systemctl --no-block` at the host; `sighup` is `kill --signal=HUP`. */
   | {
       readonly kind: "systemctl";
-      readonly verb: "start" | "stop" | "restart";
+      readonly verb: "start" | "stop" | "restart" | "sighup";
       readonly unit: string;
     };
 

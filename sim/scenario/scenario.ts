@@ -383,7 +383,7 @@ export type Action =
   /** A named point in the log. */
   | { readonly kind: "mark"; readonly label: string };
 
-export type SystemctlVerb = "start" | "stop" | "restart";
+export type SystemctlVerb = "start" | "stop" | "restart" | "sighup";
 
 export type PolicyChange = { readonly [K in keyof RolloutPolicy]: RolloutPolicy[K] | null };
 

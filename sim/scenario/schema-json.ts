@@ -98,7 +98,7 @@ const action: z.ZodType<Action> = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("move-leader"), to: node }),
   z.strictObject({
     kind: z.literal("systemctl"),
-    verb: z.enum(["start", "stop", "restart"]),
+    verb: z.enum(["start", "stop", "restart", "sighup"]),
     unit: text,
     hosts: nodes,
   }),

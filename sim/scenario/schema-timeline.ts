@@ -63,7 +63,7 @@ export const timelineSchema = z.discriminatedUnion("do", [
   keys({
     ...at,
     do: z.literal("systemctl"),
-    verb: z.enum(["start", "stop", "restart"]),
+    verb: z.enum(["start", "stop", "restart", "sighup"]),
     unit: text,
     hosts,
   }),

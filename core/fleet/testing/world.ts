@@ -57,6 +57,8 @@ export class FleetWorld {
   readonly #watchers = new Map<number, (reply: EtcdReply) => void>();
   readonly #generator = createGenerator(7, "order");
   readonly #runner: "in-place" | "immer";
+  /** Status of the last answer of each host's API. */
+  readonly #answers = new Map<string, number>();
   #seq = 0;
 
   constructor(hosts: readonly Partial<FleetConfig>[], runner: "in-place" | "immer" = "in-place") {
@@ -93,6 +95,20 @@ export class FleetWorld {
 
   stop(index: number, signal: "SIGTERM" | "SIGKILL"): void {
     this.#step(this.host(index), { kind: "stop", signal });
+  }
+
+  hangUp(index: number): void {
+    this.#step(this.host(index), { kind: "hang-up" });
+  }
+
+  /** Asks a host's API for the machines; the status, null while there is no answer. */
+  ask(index: number): number | null {
+    const host = this.host(index);
+    this.#answers.delete(host.id);
+    const request = { method: "GET", target: "/fleet/v1/machines", contentTypes: [], body: "" };
+    this.#step(host, { kind: "http-request", client: { from: 0, call: 1 }, request });
+    this.run(0.01);
+    return this.#answers.get(host.id) ?? null;
   }
 
   /** Runs everything that is due within the time. */
@@ -222,6 +238,9 @@ export class FleetWorld {
         this.#later(0, () => this.#step(host, { kind: "ordered", id: effect.id, orders }));
         return;
       }
+      case "http-response":
+        if (effect.response.kind === "answer") this.#answers.set(host.id, effect.response.status);
+        return;
       case "exit":
         host.exits.push(effect.code);
     }
@@ -244,7 +263,10 @@ export class FleetWorld {
       }
       const watcher = watcherId(this.hosts.indexOf(host), id);
       this.#watchers.set(watcher, (reply) => answer(reply, LATENCY));
-      v2Watch(this.#store, watcher, request.key, true, false, 0);
+      const past = v2Watch(this.#store, watcher, request.key, true, false, request.waitIndex ?? 0);
+      if (past === null) return;
+      this.#watchers.delete(watcher);
+      answer(past, LATENCY);
     });
   }
 }

@@ -59,10 +59,6 @@ export function kill(step: HostStep, effect: KillProcess): void {
     step.out.effects.push(effect);
     return;
   }
-  if (daemon.name === "dockerd") {
-    stepContainers(step, { kind: "daemon-signal", signal: effect.signal });
-    return;
-  }
   if (effect.signal === "SIGHUP") {
     if (daemon.name === "fleetd" && step.host.fleet !== null) stepFleet(step, { kind: "hang-up" });
     return;

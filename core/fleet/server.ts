@@ -273,7 +273,10 @@ export function republishTick(step: Step): void {
   republish(step);
 }
 
-/** SIGTERM: units are unloaded, states and presence removed, the lease released. */
+/**
+ * SIGTERM: units are unloaded, states and presence removed, the lease released. fleet 1.0 handles no
+ * signals before it has registered for the first time.
+ */
 export function terminate(step: Step): void {
   const { state } = step;
   if (state.phase === "down" || state.phase === "purging") return;

@@ -74,6 +74,7 @@ test("core names no clock, no randomness and no environment", () => {
 
 /** Floors of core: a room imports only from floors below its own. */
 const FLOORS: Record<string, number> = {
+  go: 1,
   kernel: 1,
   cloudconfig: 2,
   linearizability: 2,

@@ -1,3 +1,5 @@
+import { quote as quoteBytes, toBytes } from "../go/index.js";
+
 /** A plain value as the old go-yaml resolves it: `kind` is the Go kind. */
 export type Scalar =
   | { readonly kind: "nil" }
@@ -94,29 +96,7 @@ function plainDigits(value: number): string {
   return Number.isInteger(value) ? BigInt(value).toString() : value.toString();
 }
 
-const ESCAPES = new Map([
-  ["\x07", "\\a"],
-  ["\b", "\\b"],
-  ["\f", "\\f"],
-  ["\n", "\\n"],
-  ["\r", "\\r"],
-  ["\t", "\\t"],
-  ["\v", "\\v"],
-  ["\\", "\\\\"],
-  ['"', '\\"'],
-]);
-
 /** `%q`: the text in Go's double quotes. */
 export function quote(text: string): string {
-  let quoted = '"';
-  for (const character of text) quoted += ESCAPES.get(character) ?? escapeUnprintable(character);
-  return `${quoted}"`;
-}
-
-function escapeUnprintable(character: string): string {
-  if (character === " " || /[\p{L}\p{M}\p{N}\p{P}\p{S}]/u.test(character)) return character;
-  const code = character.codePointAt(0) ?? 0;
-  if (code < 0x80) return `\\x${code.toString(16).padStart(2, "0")}`;
-  if (code < 0x1_0000) return `\\u${code.toString(16).padStart(4, "0")}`;
-  return `\\U${code.toString(16).padStart(8, "0")}`;
+  return quoteBytes(toBytes(text));
 }

@@ -1,4 +1,4 @@
-import { quote, toBytes } from "./bytes.js";
+import { quote, toBytes } from "../go/index.js";
 import { globMatches } from "./glob.js";
 import type { MetadataRequirement, Requirements } from "./requirements.js";
 

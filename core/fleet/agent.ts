@@ -1,4 +1,5 @@
 import type { EtcdReply, Revision, V2Request, V2Response } from "../etcd/client.js";
+import { goJson } from "../go/index.js";
 import { MINUTE, SECOND } from "../kernel/index.js";
 import type { SystemdReply } from "../systemd/client.js";
 import { hasMetadata, type MachineState } from "./able-to-run.js";
@@ -10,7 +11,6 @@ import {
   desiredUnits,
 } from "./agent-tasks.js";
 import { hasEnded, noteStart, takeOrders } from "./endings.js";
-import { goJson } from "./go-json.js";
 import { cachedUnit, requirementsOf, takeJobs, takeSchedule, takeUnitFiles } from "./reading.js";
 import { clearHeartbeat, heartbeat, parseMachine, readJobs, readMachine } from "./registry.js";
 import type { JobEntry, TaskCall } from "./state.js";

@@ -1,5 +1,4 @@
-import { type ByteText, toBytes } from "./bytes.js";
-import { type GoJson, namesField, readGoJson } from "./go-json.js";
+import { type ByteText, type GoJson, namesField, readGoJson, toBytes } from "../go/index.js";
 import type { UnitOption } from "./unit-lexer.js";
 
 /** The body of a PUT of a unit, as fleet's server has it after decoding. */

@@ -1,5 +1,4 @@
-import { type ByteText, fromBytes } from "./bytes.js";
-import { goJson } from "./go-json.js";
+import { type ByteText, fromBytes, goJson } from "../go/index.js";
 
 /** An HTTP request as fleet's API looks at it. */
 export interface FleetHttpRequest {

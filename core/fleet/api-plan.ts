@@ -1,3 +1,4 @@
+import { quote, toBytes } from "../go/index.js";
 import { type MetadataOperation, readMetadataOperations, readUnitBody } from "./api-bodies.js";
 import { discoveryDocument } from "./api-discovery.js";
 import {
@@ -13,7 +14,6 @@ import {
   textAnswer,
 } from "./api-http.js";
 import { type PageToken, readPageToken } from "./api-page.js";
-import { quote, toBytes } from "./bytes.js";
 import type { UnitOption } from "./unit-lexer.js";
 import { validateUnitName } from "./unit-name.js";
 

@@ -1,5 +1,5 @@
 import type { EtcdReply, V2Node, V2Request } from "../etcd/client.js";
-import { goJson } from "./go-json.js";
+import { goJson } from "../go/index.js";
 import {
   baseName,
   isNotFound,

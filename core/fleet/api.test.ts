@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { toBytes } from "../go/index.js";
 import { pageOf, pageTokenText, readPageToken } from "./api-page.js";
-import { toBytes } from "./bytes.js";
 import { PREFIX, Registry, shown } from "./testing/registry.js";
 
 const OPTION = { section: "Service", name: "ExecStart", value: "/bin/true" };

@@ -1,4 +1,5 @@
 import type { EtcdReply, V2Request } from "../etcd/client.js";
+import { fromBytes, goJson, quote, toBytes } from "../go/index.js";
 import {
   DROPPED,
   emptyAnswer,
@@ -23,10 +24,8 @@ import {
   oneUnit,
   type RegistryRead,
 } from "./api-registry.js";
-import { fromBytes, quote, toBytes } from "./bytes.js";
 import type { FleetProfile } from "./config.js";
 import { createUnit } from "./fleetctl.js";
-import { goJson } from "./go-json.js";
 import {
   deleteJob,
   isExisting,

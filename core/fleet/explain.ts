@@ -1,3 +1,4 @@
+import { quote, toBytes } from "../go/index.js";
 import {
   ableToRun,
   conflict,
@@ -6,7 +7,6 @@ import {
   replacesOneWay,
 } from "./able-to-run.js";
 import { type AgentUnit, desiredUnits } from "./agent-tasks.js";
-import { quote, toBytes } from "./bytes.js";
 import type { FleetPicture, PicturedMachine, PicturedUnit, UnitDefect } from "./picture.js";
 import { type Requirements, requirements } from "./requirements.js";
 import { unitNameInfo } from "./unit-name.js";

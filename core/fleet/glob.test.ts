@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { toBytes } from "./bytes.js";
+import { toBytes } from "../go/index.js";
 import { globMatches } from "./glob.js";
 
 test("globs match as Go's path.Match does", () => {

@@ -1,4 +1,4 @@
-import { type ByteText, decodeRune } from "./bytes.js";
+import { type ByteText, decodeRune } from "../go/index.js";
 
 /**
  * Go's `path.Match`: `*` and `?` do not cross `/`, `[lo-hi]` and `[^…]` are classes, `\` escapes.

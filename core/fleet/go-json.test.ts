@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { type GoJson, readGoJson, toBytes } from "../go/index.js";
 import { readMetadataOperations, readUnitBody } from "./api-bodies.js";
-import { toBytes } from "./bytes.js";
-import { type GoJson, readGoJson } from "./go-json.js";
 
 // What Go 1.26's encoding/json says to each body, decoded into fleet's schema.Unit.
 const REFUSED: readonly [string, string][] = [

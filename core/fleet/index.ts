@@ -9,7 +9,6 @@ export {
   type JobState,
   type RegistryRead,
 } from "./api-registry.js";
-export { type ByteText, fromBytes, toBytes } from "./bytes.js";
 export * from "./config.js";
 export * from "./engine.js";
 export type { ClusterState, EngineJob, EngineTask } from "./engine-task.js";

@@ -1,6 +1,6 @@
 import type { EtcdReply, Revision, V2Node, V2Request } from "../etcd/client.js";
+import { goJson } from "../go/index.js";
 import type { MachineState } from "./able-to-run.js";
-import { goJson } from "./go-json.js";
 
 /**
  * fleet's layout of keys and values in etcd (package registry), as requests and as readers of the

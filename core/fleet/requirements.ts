@@ -1,4 +1,4 @@
-import { type ByteText, fields, fromBytes, quote, toBytes } from "./bytes.js";
+import { type ByteText, fields, fromBytes, quote, toBytes } from "../go/index.js";
 import { globMatches } from "./glob.js";
 import { type Section, type UnitFile, unitContents } from "./unit-file.js";
 import { lexUnitFile } from "./unit-lexer.js";

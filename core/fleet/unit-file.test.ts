@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { fromBytes, toBytes } from "./bytes.js";
+import { fromBytes, toBytes } from "../go/index.js";
 import { requirements, unknownRequirements, validateOptions } from "./requirements.js";
 import {
   parseUnit,

@@ -1,5 +1,5 @@
+import { type ByteText, fromBytes, isPrintable, quote, toBytes } from "../go/index.js";
 import { sha1Hex } from "../kernel/index.js";
-import { type ByteText, fromBytes, isPrintable, quote, toBytes } from "./bytes.js";
 import { lexUnitFile, type UnitOption } from "./unit-lexer.js";
 
 /** The values of each option of a section, in file order, by name. */

@@ -1,4 +1,4 @@
-import { type ByteText, decodeRune, encodeRune, isSpace, trimSpace } from "./bytes.js";
+import { type ByteText, decodeRune, encodeRune, isSpace, trimSpace } from "../go/index.js";
 
 /** One line `name=value` of a unit file, under its section. */
 export interface UnitOption {

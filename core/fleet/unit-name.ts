@@ -1,4 +1,4 @@
-import { type ByteText, decodeRune, quote, quoteRune, toBytes } from "./bytes.js";
+import { type ByteText, decodeRune, quote, quoteRune, toBytes } from "../go/index.js";
 
 /** The parts of a unit's name. `instance` is "" for a template and for a plain unit. */
 export interface UnitNameInfo {

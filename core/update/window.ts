@@ -1,6 +1,7 @@
+import { fields, fromBytes, quote, toBytes } from "../go/index.js";
 import type { Micros } from "../kernel/index.js";
 import { parseGoDuration } from "./go-duration.js";
-import { fields, goQuote, scanClock } from "./go-scan.js";
+import { scanClock } from "./go-scan.js";
 import type { Zone } from "./zone.js";
 
 /** When a host may reboot: every day, or every week on one day, from a time on for a length. */
@@ -48,24 +49,24 @@ export function parseWindow(start: string, length: string): ParsedWindow {
 
 /** The window's start, or what is wrong with it. */
 function parseStart(start: string): Omit<RebootWindow, "lengthNs"> | string {
-  const words = fields(start);
+  const words = fields(toBytes(start)).map(fromBytes);
   if (words.length < 1 || words.length > 2) return "wrong number of fields";
   let dayOfWeek = -1;
   if (words.length === 2) {
     const day = words[0] ?? "";
     const index = DAYS.get(lowerCase(day));
-    if (index === undefined) return `invalid day of week ${goQuote(day)}`;
+    if (index === undefined) return `invalid day of week ${quote(toBytes(day))}`;
     dayOfWeek = index;
   }
   const clock = words[words.length - 1] ?? "";
   const scanned = scanClock(clock);
-  if (!scanned.ok) return `invalid time of day ${goQuote(clock)}: ${scanned.error}`;
+  if (!scanned.ok) return `invalid time of day ${quote(toBytes(clock))}: ${scanned.error}`;
   const { hour, minute } = scanned;
   if (hour < 0n || hour > 23n) {
-    return `invalid time of day ${goQuote(clock)}: hour must be >= 0 and <= 23`;
+    return `invalid time of day ${quote(toBytes(clock))}: hour must be >= 0 and <= 23`;
   }
   if (minute < 0n || minute > 59n) {
-    return `invalid time of day ${goQuote(clock)}: minute must be >= 0 and <= 59`;
+    return `invalid time of day ${quote(toBytes(clock))}: minute must be >= 0 and <= 59`;
   }
   return { dayOfWeek, hour: Number(hour), minute: Number(minute) };
 }

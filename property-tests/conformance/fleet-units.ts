@@ -1,12 +1,9 @@
 import {
-  type ByteText,
-  fromBytes,
   parseUnit,
   parseUnitBytes,
   parseUnitHash,
   recognizedUnitType,
   requirements,
-  toBytes,
   type UnitFile,
   unitContents,
   unitFromOptions,
@@ -16,6 +13,7 @@ import {
   validateUnitName,
   withServiceSuffix,
 } from "../../core/fleet/index.js";
+import { type ByteText, fromBytes, toBytes } from "../../core/go/index.js";
 import { asSet, compareRows } from "./fleet-witness.js";
 import type { Suite } from "./suite.js";
 

@@ -1,6 +1,6 @@
 import type { EtcdReply, V2Request } from "../../etcd/client.js";
 import { applyV2Command, createV2Store, parseV2Request, type V2Notice } from "../../etcd/index.js";
-import { toBytes } from "../bytes.js";
+import { toBytes } from "../../go/index.js";
 import {
   beginRequest,
   type FleetHttpRequest,

@@ -2,7 +2,7 @@ import { type ByteText, encodeRune, fromBytes, quoteRune } from "./bytes.js";
 
 /**
  * JSON as Go's encoding/json has it, errors included. Texts inside are decoded; numbers stay as they
- * were written, since fleet's API has no field that takes one.
+ * were written, for whoever knows the field that takes one.
  */
 export type GoJson =
   | { readonly type: "null" }
@@ -32,8 +32,18 @@ export function goJson(value: unknown): string {
 
 /** The first value of a stream, as a Go Decoder reads it: what follows is left alone. */
 export function readGoJson(bytes: ByteText): GoJsonRead {
+  return attempt(() => new Scanner(bytes).first());
+}
+
+/** The one value of a text, as Go's Unmarshal reads it: only white space may follow. Null where Go reports an error. */
+export function readWholeGoJson(bytes: ByteText): GoJson | null {
+  const read = attempt(() => new Scanner(bytes).only());
+  return read.ok ? read.value : null;
+}
+
+function attempt(read: () => GoJson): GoJsonRead {
   try {
-    return { ok: true, value: new Scanner(bytes).first() };
+    return { ok: true, value: read() };
   } catch (error) {
     if (error instanceof Malformed) return { ok: false, error: error.message };
     throw error;
@@ -55,6 +65,13 @@ class Scanner {
     this.#skipSpace();
     if (this.#at >= this.#bytes.length) throw new Malformed("EOF");
     return this.#value();
+  }
+
+  only(): GoJson {
+    const value = this.first();
+    this.#skipSpace();
+    if (this.#at < this.#bytes.length) this.#refuse("after top-level value");
+    return value;
   }
 
   #peek(): string {

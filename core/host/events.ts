@@ -52,9 +52,6 @@ export type HostStimulus =
   | { readonly kind: "download-done"; readonly id: number; readonly verdict: PayloadVerdict }
   | { readonly kind: "download-failed"; readonly id: number }
   | { readonly kind: "slot-written"; readonly id: number; readonly verdict: WriteVerdict }
-  /** The registry's answers to `fetch-manifest` and `fetch-layer`. */
-  | { readonly kind: "manifest"; readonly id: number; readonly image: Image | null }
-  | { readonly kind: "fetched" | "fetch-broken"; readonly id: number }
   /** Kills the processes of a unit and keeps it from starting until `release-unit`. */
   | { readonly kind: "hold-unit"; readonly unit: string }
   | { readonly kind: "release-unit"; readonly unit: string }

@@ -61,8 +61,10 @@ const PREFIXES = ["/fleet/v1", "/v1-alpha"];
 /**
  * The API's mux and what its handlers check before they ask etcd, in their order. Source: fleet 1.0,
  * api/mux.go, units.go, state.go, machines.go.
+ *
+ * @param metrics - the text of `/metrics`
  */
-export function planRequest(request: FleetHttpRequest): Planned {
+export function planRequest(request: FleetHttpRequest, metrics: () => string): Planned {
   const { path, query } = splitTarget(request.target);
   if (path === null) return answered(badRequestAnswer());
   const clean = cleanPath(path);
@@ -70,7 +72,7 @@ export function planRequest(request: FleetHttpRequest): Planned {
     const location = encodeURI(clean) + (query === "" ? "" : `?${query}`);
     return answered(movedAnswer(location, request.method));
   }
-  if (path === "/metrics") return answered(textAnswer(METRICS, ""));
+  if (path === "/metrics") return answered(textAnswer(METRICS, metrics()));
   const prefix = PREFIXES.find((one) => path === one || path.startsWith(`${one}/`));
   if (path === "/" || path === prefix) return answered(errorAnswer(405));
   if (prefix === undefined) return answered(errorAnswer(404));

@@ -2,12 +2,14 @@ import type { EtcdReply } from "../etcd/client.js";
 import { beginRequest, nextStep } from "./api.js";
 import { DROPPED, type FleetHttpResponse } from "./api-http.js";
 import type { FleetHttpCall, FleetHttpClient } from "./events.js";
+import { metricsText } from "./metrics.js";
 import type { ApiRequest, FleetState } from "./state.js";
 import { callEtcd, type Step } from "./step.js";
 
 /** A client's request: answered at once, or once etcd has told what it needs. */
 export function hearRequest(step: Step, { client, request }: FleetHttpCall): void {
-  const { run, response } = beginRequest(request, servesNext(step.state));
+  const metrics = () => metricsText(step.state.engine.counts);
+  const { run, response } = beginRequest(request, servesNext(step.state), metrics);
   if (run === null) answer(step, client, response);
   else proceed(step, { client, run });
 }

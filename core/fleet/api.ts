@@ -57,15 +57,20 @@ export type ApiStep =
   | { readonly call: V2Request; readonly response: null }
   | { readonly call: null; readonly response: FleetHttpResponse };
 
-/** Begins a request. Answers that need no registry come at once. */
+/**
+ * Begins a request. Answers that need no registry come at once.
+ *
+ * @param metrics - what `/metrics` shows; "" where no fleetd counts anything
+ */
 export function beginRequest(
   request: FleetHttpRequest,
   available: boolean,
+  metrics: () => string = () => "",
 ):
   | { readonly run: ApiRun; readonly response: null }
   | { readonly run: null; readonly response: FleetHttpResponse } {
   if (!available) return { run: null, response: unavailableAnswer() };
-  const { plan, response } = planRequest(request);
+  const { plan, response } = planRequest(request, metrics);
   return plan === null ? { run: null, response } : { run: { plan, replies: [] }, response: null };
 }
 

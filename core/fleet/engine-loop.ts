@@ -3,6 +3,7 @@ import { type Micros, SECOND } from "../kernel/index.js";
 import { FLEET_FIXES } from "./config.js";
 import { listedOrder, orderCounts, orderMatters, passOrder, reconcilePass } from "./engine.js";
 import type { ClusterState, EngineJob, EngineTask } from "./engine-task.js";
+import { countFailures, countTask, passFailures } from "./metrics.js";
 import { requirementsOf, takeJobs, takeSchedule, takeUnitFiles } from "./reading.js";
 import {
   baseName,
@@ -24,7 +25,7 @@ import {
   writeEngineVersion,
   writeLease,
 } from "./registry.js";
-import type { FleetState } from "./state.js";
+import type { EngineLoop, FleetState } from "./state.js";
 import { arm, callEtcd, disarm, fixesOf, type Step } from "./step.js";
 
 /** The lease outlives this many intervals; a pass that takes as long is given up. */
@@ -58,6 +59,7 @@ export function runEngine(step: Step): void {
 function endPass(step: Step): void {
   const { state } = step;
   const { engine } = state;
+  engine.counts.passes += endsCounted(engine.step, isFaithful(step));
   engine.step = "idle";
   engine.units.entries = [];
   engine.machines = [];
@@ -66,6 +68,23 @@ function endPass(step: Step): void {
   const again = engine.due;
   engine.due = false;
   if (state.phase === "running" && again) runEngine(step);
+}
+
+/** How often the end of a pass is counted: fleet counts one of a leader that cannot read, and others twice. */
+function endsCounted(at: EngineLoop["step"], faithful: boolean): number {
+  switch (at) {
+    case "jobs":
+    case "unit-files":
+    case "schedule":
+    case "machines":
+      return faithful ? 1 : 0;
+    case "states":
+    case "task":
+    case "garbage":
+      return faithful ? 2 : 1;
+    default:
+      return 0;
+  }
 }
 
 /** The server stops: nothing more is begun, and only a call that is out is waited for. */
@@ -163,6 +182,7 @@ function leaseReplied(step: Step, at: LeaseStep, reply: EtcdReply): void {
     return;
   }
   engine.leasedAt = step.now;
+  if (at !== "renew") countLeader(step);
   const index = reply.node.modifiedIndex;
   setLease(step, { machine: config.machineId, version: ENGINE_VERSION, index });
   if (at === "steal" && engine.stolenSeconds > 0) {
@@ -219,6 +239,15 @@ function leaseRead(step: Step, reply: EtcdReply): void {
   const ttl = leaseSeconds(step.state) + engine.stolenSeconds;
   callEtcd(step, "engine", writeLease(keyPrefix, machineId, ttl, existing.index));
 }
+
+/** fleet adds the time of each to those before. */
+function countLeader(step: Step): void {
+  const { counts } = step.state.engine;
+  const seconds = Math.floor(step.now / SECOND);
+  counts.leaderStart = isFaithful(step) ? counts.leaderStart + seconds : seconds;
+}
+
+const isFaithful = ({ state }: Step): boolean => state.config.profile === "faithful";
 
 function setLease(step: Step, lease: Lease | null): void {
   const { state, out } = step;
@@ -295,7 +324,7 @@ function reconcile(step: Step): void {
   const cluster = clusterState(step.state);
   const listed = reconcilePass(cluster, listedOrder(cluster), fixesOf(step));
   if (fixesOf(step).visitsByName || !orderMatters(cluster, listed)) {
-    decided(step, listed);
+    decided(step, cluster, listed);
     return;
   }
   engine.step = "order";
@@ -313,7 +342,7 @@ export function ordered(step: Step, id: number, orders: readonly (readonly numbe
   if (counts.some((count, nth) => orders[nth]?.length !== count)) {
     throw new RangeError(`not the permutations asked for, of ${counts.join(", ")} items`);
   }
-  decided(step, reconcilePass(cluster, passOrder(orders), fixesOf(step)));
+  decided(step, cluster, reconcilePass(cluster, passOrder(orders), fixesOf(step)));
 }
 
 function clusterState(state: FleetState): ClusterState {
@@ -332,8 +361,9 @@ function clusterState(state: FleetState): ClusterState {
 }
 
 /** The pass has its tasks. Profile `fixed` looks whether what is to be placed still runs elsewhere. */
-function decided(step: Step, tasks: EngineTask[]): void {
+function decided(step: Step, cluster: ClusterState, tasks: EngineTask[]): void {
   const { engine, config } = step.state;
+  countFailures(engine.counts, passFailures(cluster, tasks, isFaithful(step)));
   engine.tasks = fixesOf(step).missingIsNotGone ? withoutMissing(step, tasks) : tasks;
   const places = engine.tasks.some(({ type }) => type === "AttemptScheduleUnit");
   if (places && fixesOf(step).oneCopy) {
@@ -423,7 +453,9 @@ function nextTask(step: Step): void {
 
 /** A write that fails is logged and left; the next pass sees what became of it. */
 function taskReplied(step: Step, reply: EtcdReply): void {
-  const task = step.state.engine.tasks.shift();
+  const { counts, tasks } = step.state.engine;
+  const task = tasks.shift();
+  if (task !== undefined) countTask(counts, task, reply.ok || isNotFound(reply));
   if (task !== undefined && reply.ok) {
     const { unit, machine, reason } = task;
     const kind = task.type === "UnscheduleUnit" ? "fleet.unscheduled" : "fleet.scheduled";

@@ -8,6 +8,7 @@ import type { FleetConfig } from "./config.js";
 import type { Order } from "./endings.js";
 import type { EngineTask } from "./engine-task.js";
 import type { FleetHttpClient } from "./events.js";
+import { type EngineCounts, noCounts } from "./metrics.js";
 import type { Lease, UnitReport } from "./registry.js";
 import type { Requirements } from "./requirements.js";
 
@@ -206,6 +207,7 @@ export interface EngineLoop {
   /** Id of the `order` asked for, 0 if none. */
   orderId: number;
   tasks: EngineTask[];
+  counts: EngineCounts;
 }
 
 export interface GeneratorState {
@@ -311,6 +313,7 @@ export function createState(config: FleetConfig): FleetState {
       machines: [],
       orderId: 0,
       tasks: [],
+      counts: noCounts(),
     },
     generator: {
       startedAt: 0,

@@ -30,3 +30,52 @@ export class GlobIndex {
     return matches.has(unit);
   }
 }
+
+/** So many answers about one glob, or so many globs, are kept before all are forgotten. */
+const KEPT = 16_384;
+
+/** Which names a glob matches, remembered beyond a pass. Answers as `globMatches` does. */
+export class GlobMemory {
+  readonly #tests = new Map<string, (name: string) => boolean>();
+
+  /** Whether one of the globs matches the name. */
+  anyMatches(globs: readonly string[], name: string): boolean {
+    for (const glob of globs) if (this.#testOf(glob)(name)) return true;
+    return false;
+  }
+
+  #testOf(glob: string): (name: string) => boolean {
+    const known = this.#tests.get(glob);
+    if (known !== undefined) return known;
+    if (this.#tests.size >= KEPT) this.#tests.clear();
+    const test = globTest(glob);
+    this.#tests.set(glob, test);
+    return test;
+  }
+}
+
+// ASCII only, so that characters stand for bytes.
+const ONE_STAR = /^([!-)+->@-Z\]-~]*)\*([!-)+->@-Z\]-~]*)$/;
+
+function globTest(glob: string): (name: string) => boolean {
+  if (!isGlob(glob)) return (name) => name === glob;
+  const [, head, tail] = ONE_STAR.exec(glob) ?? [];
+  if (head !== undefined && tail !== undefined) {
+    const least = head.length + tail.length;
+    return (name) =>
+      name.length >= least &&
+      name.startsWith(head) &&
+      name.endsWith(tail) &&
+      !name.slice(head.length, name.length - tail.length).includes("/");
+  }
+  const globs = [glob];
+  const answers = new Map<string, boolean>();
+  return (name) => {
+    const known = answers.get(name);
+    if (known !== undefined) return known;
+    if (answers.size >= KEPT) answers.clear();
+    const answer = anyGlobMatches(globs, name);
+    answers.set(name, answer);
+    return answer;
+  };
+}

@@ -49,25 +49,27 @@ export interface UnitConfig {
   readonly ignored: readonly IgnoredLine[];
 }
 
-const DEPENDENCY_KEYS: Readonly<Record<string, Dependency>> = {
-  Requires: "requires",
-  Requisite: "requisite",
-  Wants: "wants",
-  BindsTo: "bindsTo",
-  PartOf: "partOf",
-  Conflicts: "conflicts",
-  Before: "before",
-  After: "after",
-  OnFailure: "onFailure",
-  OnSuccess: "onSuccess",
-  PropagatesReloadTo: "propagatesReloadTo",
-  ReloadPropagatedFrom: "reloadPropagatedFrom",
-  PropagateReloadTo: "propagatesReloadTo",
-  PropagateReloadFrom: "reloadPropagatedFrom",
-  PropagatesStopTo: "propagatesStopTo",
-  StopPropagatedFrom: "stopPropagatedFrom",
-  Upholds: "upholds",
-};
+const DEPENDENCY_KEYS: ReadonlyMap<string, Dependency> = new Map<string, Dependency>(
+  Object.entries({
+    Requires: "requires",
+    Requisite: "requisite",
+    Wants: "wants",
+    BindsTo: "bindsTo",
+    PartOf: "partOf",
+    Conflicts: "conflicts",
+    Before: "before",
+    After: "after",
+    OnFailure: "onFailure",
+    OnSuccess: "onSuccess",
+    PropagatesReloadTo: "propagatesReloadTo",
+    ReloadPropagatedFrom: "reloadPropagatedFrom",
+    PropagateReloadTo: "propagatesReloadTo",
+    PropagateReloadFrom: "reloadPropagatedFrom",
+    PropagatesStopTo: "propagatesStopTo",
+    StopPropagatedFrom: "stopPropagatedFrom",
+    Upholds: "upholds",
+  } as const),
+);
 
 /** What changes nothing that is modelled. */
 const HARMLESS = new Set([
@@ -89,7 +91,12 @@ const JOB_MODES = [
   "triggering",
 ] as const satisfies readonly JobMode[];
 
-type Draft = { -readonly [Key in keyof UnitConfig]: UnitConfig[Key] };
+/** A configuration that is still read: its lists grow in place, however many lines add to them. */
+type Draft = {
+  -readonly [Key in keyof UnitConfig]: UnitConfig[Key] extends readonly (infer Item)[]
+    ? Item[]
+    : UnitConfig[Key];
+};
 
 /** The settings of a unit nothing is known of. */
 export function emptyConfig(name: string): UnitConfig {
@@ -138,6 +145,10 @@ export function readConfig(
   const values = new Values(reader);
   const draft: Draft = {
     ...emptyConfig(name.name),
+    dependencies: [],
+    conditions: [],
+    unsupported: [],
+    ignored: [],
     ignoreOnIsolate: IGNORED_ON_ISOLATE.has(name.type),
     service: name.type === "service" ? zeroService(timeouts) : null,
     timer: name.type === "timer" ? zeroTimer(name) : null,
@@ -203,7 +214,7 @@ function readOwn(
 const sectionOf = (name: UnitName) => name.type.charAt(0).toUpperCase() + name.type.slice(1);
 
 function readUnitOption(draft: Draft, at: Assignment, values: Values, reader: Reader): void {
-  const dependency = DEPENDENCY_KEYS[at.key];
+  const dependency = DEPENDENCY_KEYS.get(at.key);
   if (dependency !== undefined) {
     readDependencies(draft, at, dependency, values);
     return;
@@ -260,7 +271,7 @@ function readDependencies(draft: Draft, at: Assignment, kind: Dependency, values
   const names = values.words(at, "keep") ?? [];
   const valid = names.filter((name) => parseUnitName(name) !== null);
   if (valid.length < names.length) values.ignore(at);
-  draft.dependencies = [...draft.dependencies, ...valid.map((unit) => ({ kind, unit }))];
+  for (const unit of valid) draft.dependencies.push({ kind, unit });
 }
 
 function readCondition(
@@ -280,12 +291,11 @@ function readCondition(
     values.ignore(at);
     return;
   }
-  const condition: Condition = {
+  draft.conditions.push({
     kind,
     path: match[3] ?? "/",
     negated: match[2] === "!",
     trigger: match[1] === "|",
     assert,
-  };
-  draft.conditions = [...draft.conditions, condition];
+  });
 }

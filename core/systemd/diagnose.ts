@@ -95,7 +95,6 @@ function instanceOf(name: UnitName): UnitName {
 class Checker {
   readonly #name: UnitName;
   readonly #findings: UnitFinding[];
-  readonly #directives = new Map<string, ReadonlyMap<string, ValueKind>>();
   #triggers = 0;
   /** The line that makes systemd stop reading; null: none does. */
   fatal: number | null = null;
@@ -106,7 +105,7 @@ class Checker {
   }
 
   check(option: UnitOption): void {
-    const kind = this.#kindOf(option);
+    const kind = directivesOf(option.section).get(option.key);
     if (kind === undefined) {
       if (!option.key.startsWith("X-")) this.#complain("unknown-key", option);
       return;
@@ -133,12 +132,6 @@ class Checker {
       default:
     }
     if (!isGood(kind, option.value)) this.#complain("value", option);
-  }
-
-  #kindOf({ section, key }: UnitOption): ValueKind | undefined {
-    const known = this.#directives.get(section) ?? directivesOf(section);
-    this.#directives.set(section, known);
-    return known.get(key);
   }
 
   #checkCommand(option: UnitOption): void {

@@ -229,19 +229,6 @@ const SHARED: Readonly<Partial<Record<string, readonly Group[]>>> = {
 
 const isGroup = (name: string): name is Group => Object.hasOwn(TABLES, name);
 
-/** The directives of a section with how their values are read; empty when there is no such section. */
-export function directivesOf(section: string): ReadonlyMap<string, ValueKind> {
-  const groups = [...(isGroup(section) ? [section] : []), ...(SHARED[section] ?? [])];
-  const directives = new Map<string, ValueKind>();
-  for (const group of groups) {
-    const table: Table = TABLES[group];
-    for (const kind of VALUE_KINDS) {
-      for (const key of table[kind]?.split(" ") ?? []) directives.set(key, kind);
-    }
-  }
-  return directives;
-}
-
 const VALUE_KINDS = [
   "boolean",
   "collectMode",
@@ -271,6 +258,29 @@ const VALUE_KINDS = [
   "trigger",
   "units",
 ] as const satisfies readonly ValueKind[];
+
+/** The directives of a section with how their values are read; empty when there is no such section. */
+export function directivesOf(section: string): ReadonlyMap<string, ValueKind> {
+  return DIRECTIVES.get(section) ?? NONE;
+}
+
+const NONE: ReadonlyMap<string, ValueKind> = new Map();
+
+const DIRECTIVES: ReadonlyMap<string, ReadonlyMap<string, ValueKind>> = new Map(
+  Object.keys({ ...TABLES, ...SHARED }).map((section) => [section, readTables(section)]),
+);
+
+function readTables(section: string): ReadonlyMap<string, ValueKind> {
+  const groups = [...(isGroup(section) ? [section] : []), ...(SHARED[section] ?? [])];
+  const directives = new Map<string, ValueKind>();
+  for (const group of groups) {
+    const table: Table = TABLES[group];
+    for (const kind of VALUE_KINDS) {
+      for (const key of table[kind]?.split(" ") ?? []) directives.set(key, kind);
+    }
+  }
+  return directives;
+}
 
 /** The sections that systemd reads in a unit file of a type; [Install] only when it is enabled. */
 export function sectionsOf(type: UnitType): readonly string[] {

@@ -36,14 +36,15 @@ export function readPath(
   values: Values,
   reader: Reader,
 ): { path: PathConfig; bad: string } {
-  let { unit, specs, triggerInterval, triggerBurst } = before;
+  let { unit, triggerInterval, triggerBurst } = before;
+  const specs = [...before.specs];
   for (const at of assignments) {
     const kind = PATH_KINDS.find((candidate) => candidate === at.key);
     if (kind !== undefined) {
       // An empty assignment clears every path, not only those of its kind.
       const path = values.text(at);
-      if (at.value === "") specs = [];
-      else if (path.startsWith("/")) specs = [...specs, { kind, path: simplify(path) }];
+      if (at.value === "") specs.length = 0;
+      else if (path.startsWith("/")) specs.push({ kind, path: simplify(path) });
       else values.ignore(at);
     } else if (at.key === "Unit") {
       const text = values.text(at);

@@ -76,12 +76,17 @@ export class Values {
     return words.map((word) => expandSpecifiers(word, name, context));
   }
 
-  /** An empty value empties the list. A line that does not parse makes the unit unusable. */
-  commands(at: Assignment, before: readonly Command[]): readonly Command[] | null {
-    if (at.value === "") return [];
+  /**
+   * Adds to a list; an empty value empties it.
+   *
+   * @returns false for a line that makes the unit unusable
+   */
+  commands(at: Assignment, list: Command[]): boolean {
+    if (at.value === "") list.length = 0;
     const read = parseCommands(at.value, this.#reader.name, this.#reader.context);
     if (read.complaints.length > 0) this.ignore(at);
-    return read.refused ? null : [...before, ...read.commands];
+    if (!read.refused) for (const command of read.commands) list.push(command);
+    return !read.refused;
   }
 
   #or<T>(at: Assignment, value: T | null, before: T): T {

@@ -141,7 +141,35 @@ export function zeroService(timeouts: {
 const HARMLESS =
   /^(User|Group|WorkingDirectory|RootDirectory|Standard(Input|Output|Error)|Syslog\w*|Limit\w+|Nice|OOM\w+|CPU\w+|Memory\w*|IO\w+|Block\w+|Tasks\w+|UMask|Private\w+|Protect\w+|ReadWritePaths|ReadOnlyPaths|Capability\w*|AmbientCapabilities|NoNewPrivileges|Runtime(Directory\w*)|State(Directory\w*)|Cache(Directory\w*)|Logs(Directory\w*)|Slice|Delegate|TTY\w+|SupplementaryGroups|System\w+|Restrict\w+|Lock\w+|X-.*)$/;
 
-type Draft = { -readonly [Key in keyof ServiceConfig]: ServiceConfig[Key] };
+/** Settings that are still read: their lists grow in place, however many lines add to them. */
+type Draft = { -readonly [Key in keyof ServiceConfig]: Grows<ServiceConfig[Key]> };
+
+type Grows<Value> = Value extends readonly (infer Item)[]
+  ? Item[]
+  : Value extends ExitStatuses | Readonly<Record<CommandList, readonly Command[]>>
+    ? { [Key in keyof Value]: Grows<Value[Key]> }
+    : Value;
+
+function draftOf(service: ServiceConfig): Draft {
+  const { commands, success, restartPrevent, restartForce } = service;
+  return {
+    ...service,
+    commands: {
+      ExecCondition: [...commands.ExecCondition],
+      ExecStartPre: [...commands.ExecStartPre],
+      ExecStart: [...commands.ExecStart],
+      ExecStartPost: [...commands.ExecStartPost],
+      ExecReload: [...commands.ExecReload],
+      ExecStop: [...commands.ExecStop],
+      ExecStopPost: [...commands.ExecStopPost],
+    },
+    success: { codes: [...success.codes], signals: [...success.signals] },
+    restartPrevent: { codes: [...restartPrevent.codes], signals: [...restartPrevent.signals] },
+    restartForce: { codes: [...restartForce.codes], signals: [...restartForce.signals] },
+    environment: [...service.environment],
+    environmentFiles: [...service.environmentFiles],
+  };
+}
 
 /** Reads a [Service] section. `bad` says why systemd refuses the service; "" when it does not. */
 export function readService(
@@ -151,7 +179,7 @@ export function readService(
   reader: Reader,
   unit: { startLimitInterval: Micros; startLimitBurst: number },
 ): { service: ServiceConfig; bad: string } {
-  const draft: Draft = { ...before };
+  const draft = draftOf(before);
   let typeGiven = false;
   let startGiven = false;
   let abortGiven = false;
@@ -161,9 +189,7 @@ export function readService(
     if (at.key === "TimeoutStartSec" || at.key === "TimeoutSec") startGiven = true;
     if (at.key === "TimeoutAbortSec") abortGiven = true;
     if (isCommandList(at.key)) {
-      const commands = values.commands(at, draft.commands[at.key]);
-      if (commands === null) bad = `${at.key}=${at.value}`;
-      else draft.commands = { ...draft.commands, [at.key]: commands };
+      if (!values.commands(at, draft.commands[at.key])) bad = `${at.key}=${at.value}`;
       continue;
     }
     if (readStartLimit(unit, at, values)) continue;
@@ -315,17 +341,18 @@ const KILL_SIGNALS = [
   "SIGABRT",
 ] as const satisfies readonly KillSignal[];
 
-const SIGNAL_KEYS: Readonly<
-  Record<string, "killSignal" | "restartKillSignal" | "finalKillSignal" | "watchdogSignal">
-> = {
-  KillSignal: "killSignal",
-  RestartKillSignal: "restartKillSignal",
-  FinalKillSignal: "finalKillSignal",
-  WatchdogSignal: "watchdogSignal",
-};
+const SIGNAL_KEYS = new Map<
+  string,
+  "killSignal" | "restartKillSignal" | "finalKillSignal" | "watchdogSignal"
+>([
+  ["KillSignal", "killSignal"],
+  ["RestartKillSignal", "restartKillSignal"],
+  ["FinalKillSignal", "finalKillSignal"],
+  ["WatchdogSignal", "watchdogSignal"],
+]);
 
 function readKill(draft: Draft, at: Assignment, values: Values): boolean {
-  const field = SIGNAL_KEYS[at.key];
+  const field = SIGNAL_KEYS.get(at.key);
   if (field !== undefined) {
     const signal = KILL_SIGNALS.find((candidate) => candidate === parseSignal(at.value));
     if (signal === undefined) values.ignore(at);
@@ -347,59 +374,60 @@ function readKill(draft: Draft, at: Assignment, values: Values): boolean {
   }
 }
 
-const STATUS_KEYS: Readonly<Record<string, "success" | "restartPrevent" | "restartForce">> = {
-  SuccessExitStatus: "success",
-  RestartPreventExitStatus: "restartPrevent",
-  RestartForceExitStatus: "restartForce",
-};
+const STATUS_KEYS = new Map<string, "success" | "restartPrevent" | "restartForce">([
+  ["SuccessExitStatus", "success"],
+  ["RestartPreventExitStatus", "restartPrevent"],
+  ["RestartForceExitStatus", "restartForce"],
+]);
 
 /** Names systemd has for exit codes (shared/exit-status.c) that one meets in SuccessExitStatus=. */
-const STATUS_NAMES: Readonly<Record<string, number>> = {
-  SUCCESS: 0,
-  FAILURE: 1,
-  INVALIDARGUMENT: 2,
-  NOTIMPLEMENTED: 3,
-  NOPERMISSION: 4,
-  NOTINSTALLED: 5,
-  NOTCONFIGURED: 6,
-  NOTRUNNING: 7,
-  USAGE: 64,
-  DATAERR: 65,
-  NOINPUT: 66,
-  UNAVAILABLE: 69,
-  SOFTWARE: 70,
-  OSERR: 71,
-  IOERR: 74,
-  TEMPFAIL: 75,
-  PROTOCOL: 76,
-  NOPERM: 77,
-  CONFIG: 78,
-  EXEC: 203,
-};
+const STATUS_NAMES: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    SUCCESS: 0,
+    FAILURE: 1,
+    INVALIDARGUMENT: 2,
+    NOTIMPLEMENTED: 3,
+    NOPERMISSION: 4,
+    NOTINSTALLED: 5,
+    NOTCONFIGURED: 6,
+    NOTRUNNING: 7,
+    USAGE: 64,
+    DATAERR: 65,
+    NOINPUT: 66,
+    UNAVAILABLE: 69,
+    SOFTWARE: 70,
+    OSERR: 71,
+    IOERR: 74,
+    TEMPFAIL: 75,
+    PROTOCOL: 76,
+    NOPERM: 77,
+    CONFIG: 78,
+    EXEC: 203,
+  }),
+);
 
 /** An exit status by number or name, or a signal; null when it is neither. */
 export function readStatus(word: string): number | string | null {
-  const code = /^[0-9]{1,3}$/.test(word) ? Number(word) : STATUS_NAMES[word];
+  const code = /^[0-9]{1,3}$/.test(word) ? Number(word) : STATUS_NAMES.get(word);
   if (code !== undefined && code <= 255) return code;
   return parseSignal(word);
 }
 
 function readStatuses(draft: Draft, at: Assignment, values: Values): boolean {
-  const field = STATUS_KEYS[at.key];
+  const field = STATUS_KEYS.get(at.key);
   if (field === undefined) return false;
+  const statuses = draft[field];
   if (at.value === "") {
-    draft[field] = NO_STATUSES;
+    statuses.codes.length = 0;
+    statuses.signals.length = 0;
     return true;
   }
-  const codes = [...draft[field].codes];
-  const signals = [...draft[field].signals];
   for (const word of values.words(at) ?? []) {
     const status = readStatus(word);
-    if (typeof status === "number") codes.push(status);
-    else if (status !== null) signals.push(status);
+    if (typeof status === "number") statuses.codes.push(status);
+    else if (status !== null) statuses.signals.push(status);
     else values.ignore(at);
   }
-  draft[field] = { codes, signals };
   return true;
 }
 
@@ -409,12 +437,11 @@ function readEnvironment(draft: Draft, at: Assignment, values: Values): boolean 
       draft.environment = [];
       return true;
     }
-    const pairs = (values.words(at) ?? []).flatMap((word): (readonly [string, string])[] => {
+    for (const word of values.words(at) ?? []) {
       const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(word);
       if (match === null) values.ignore(at);
-      return match === null ? [] : [[match[1] ?? "", match[2] ?? ""]];
-    });
-    draft.environment = [...draft.environment, ...pairs];
+      else draft.environment.push([match[1] ?? "", match[2] ?? ""]);
+    }
     return true;
   }
   if (at.key !== "EnvironmentFile") return false;
@@ -426,6 +453,6 @@ function readEnvironment(draft: Draft, at: Assignment, values: Values): boolean 
   const optional = text.startsWith("-");
   const path = optional ? text.slice(1) : text;
   if (!path.startsWith("/")) values.ignore(at);
-  else draft.environmentFiles = [...draft.environmentFiles, { path, optional }];
+  else draft.environmentFiles.push({ path, optional });
   return true;
 }

@@ -37,10 +37,13 @@ export function readSocket(
   values: Values,
   reader: Reader,
 ): { socket: SocketConfig; bad: string } {
-  let { service, listens, accept, triggerInterval, triggerBurst } = before;
+  let { service, accept, triggerInterval, triggerBurst } = before;
+  const listens = [...before.listens];
   for (const at of assignments) {
-    if (LISTENS.has(at.key)) listens = at.value === "" ? [] : [...listens, values.text(at)];
-    else if (at.key === "Accept") accept = values.boolean(at, accept);
+    if (LISTENS.has(at.key)) {
+      if (at.value === "") listens.length = 0;
+      else listens.push(values.text(at));
+    } else if (at.key === "Accept") accept = values.boolean(at, accept);
     else if (at.key === "Service") {
       const text = values.text(at);
       if (parseUnitName(text)?.type === "service") service = text;

@@ -49,15 +49,16 @@ export function readTimer(
   values: Values,
   reader: Reader,
 ): { timer: TimerConfig; bad: string } {
-  let { unit, specs, calendar, remainAfterElapse } = before;
+  let { unit, calendar, remainAfterElapse } = before;
+  const specs = [...before.specs];
   for (const at of assignments) {
     const base = BASES.find((candidate) => candidate === at.key);
     if (base !== undefined) {
       // An empty assignment clears every base, not only its own.
-      if (at.value === "") specs = [];
+      if (at.value === "") specs.length = 0;
       else {
         const delay = values.span(at, -1);
-        if (delay >= 0) specs = [...specs, { base, delay }];
+        if (delay >= 0) specs.push({ base, delay });
       }
     } else if (at.key === "Unit") {
       const text = values.text(at);

@@ -13,39 +13,41 @@ export function parseBoolean(text: string): boolean | null {
 /** "For ever", where systemd has USEC_INFINITY. */
 export const FOREVER: Micros = Number.MAX_SAFE_INTEGER;
 
-const SPAN_UNITS: Readonly<Record<string, Micros>> = {
-  us: 1,
-  usec: 1,
-  µs: 1,
-  μs: 1,
-  ms: 1_000,
-  msec: 1_000,
-  "": 1_000_000,
-  s: 1_000_000,
-  sec: 1_000_000,
-  second: 1_000_000,
-  seconds: 1_000_000,
-  m: 60_000_000,
-  min: 60_000_000,
-  minute: 60_000_000,
-  minutes: 60_000_000,
-  h: 3_600_000_000,
-  hr: 3_600_000_000,
-  hour: 3_600_000_000,
-  hours: 3_600_000_000,
-  d: 86_400_000_000,
-  day: 86_400_000_000,
-  days: 86_400_000_000,
-  w: 604_800_000_000,
-  week: 604_800_000_000,
-  weeks: 604_800_000_000,
-  M: 2_629_800_000_000,
-  month: 2_629_800_000_000,
-  months: 2_629_800_000_000,
-  y: 31_557_600_000_000,
-  year: 31_557_600_000_000,
-  years: 31_557_600_000_000,
-};
+const SPAN_UNITS: ReadonlyMap<string, Micros> = new Map(
+  Object.entries({
+    us: 1,
+    usec: 1,
+    µs: 1,
+    μs: 1,
+    ms: 1_000,
+    msec: 1_000,
+    "": 1_000_000,
+    s: 1_000_000,
+    sec: 1_000_000,
+    second: 1_000_000,
+    seconds: 1_000_000,
+    m: 60_000_000,
+    min: 60_000_000,
+    minute: 60_000_000,
+    minutes: 60_000_000,
+    h: 3_600_000_000,
+    hr: 3_600_000_000,
+    hour: 3_600_000_000,
+    hours: 3_600_000_000,
+    d: 86_400_000_000,
+    day: 86_400_000_000,
+    days: 86_400_000_000,
+    w: 604_800_000_000,
+    week: 604_800_000_000,
+    weeks: 604_800_000_000,
+    M: 2_629_800_000_000,
+    month: 2_629_800_000_000,
+    months: 2_629_800_000_000,
+    y: 31_557_600_000_000,
+    year: 31_557_600_000_000,
+    years: 31_557_600_000_000,
+  }),
+);
 
 /** A time span such as `90`, `1min 30s`, `1.5h` or `infinity` in microseconds (parse_sec); null when it is none. */
 export function parseSpan(text: string): Micros | null {
@@ -60,7 +62,7 @@ export function parseSpan(text: string): Micros | null {
     const match = term.exec(trimmed);
     const whole = match?.[1] ?? "";
     const fraction = match?.[2] ?? "";
-    const factor = SPAN_UNITS[match?.[3] ?? ""];
+    const factor = SPAN_UNITS.get(match?.[3] ?? "");
     if (factor === undefined || (whole === "" && fraction === "")) return null;
     total += Number(whole) * factor + Math.floor(Number(`0${fraction}`) * factor);
     at = term.lastIndex;

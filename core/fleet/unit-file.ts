@@ -57,7 +57,9 @@ export function unitContents(unit: UnitFile): Readonly<Record<ByteText, Section>
     contents[section] ??= emptyRecord<ByteText[]>();
     const options = contents[section];
     options[name] ??= [];
-    options[name].push(...(section === "X-Fleet" ? splitMultiValue(value) : [value]));
+    const values = section === "X-Fleet" ? splitMultiValue(value) : [value];
+    // One by one: a line may hold more values than a call takes arguments.
+    for (const each of values) options[name].push(each);
   }
   return contents;
 }

@@ -13,7 +13,7 @@ export type UnitOptions =
 
 const LINE_LIMIT_BYTES = 2048;
 const BUFFER_BYTES = 4096;
-const NEWLINE = /[\r\n]/;
+const NEWLINE = /[\r\n]/g;
 
 /**
  * A unit file as the deserializer of go-systemd reads it, in the version fleet 1.0 carries.
@@ -145,6 +145,8 @@ class Reader {
   /** End of what the buffer holds. */
   #filled = 0;
   #lastRuneSize = 0;
+  /** The first newline at or after where `lineTooLong` last looked. */
+  #newline = -1;
 
   constructor(source: ByteText) {
     this.#source = source;
@@ -152,7 +154,11 @@ class Reader {
 
   lineTooLong(): boolean {
     if (this.#filled - this.#at < LINE_LIMIT_BYTES) return false;
-    return !NEWLINE.test(this.#source.slice(this.#at, this.#at + LINE_LIMIT_BYTES));
+    if (this.#newline < this.#at) {
+      NEWLINE.lastIndex = this.#at;
+      this.#newline = NEWLINE.exec(this.#source)?.index ?? this.#source.length;
+    }
+    return this.#newline >= this.#at + LINE_LIMIT_BYTES;
   }
 
   readRune(): number | null {

@@ -13,7 +13,7 @@ export type Strong =
   | { readonly kind: "string"; readonly value: string }
   | { readonly kind: "int" | "float64"; readonly value: number }
   | { readonly kind: "bool"; readonly value: boolean }
-  | { readonly kind: "slice"; readonly items: readonly Strong[] }
+  | { readonly kind: "slice"; readonly items: Strong[] }
   | { readonly kind: "struct"; readonly fields: ReadonlyMap<string, Strong> };
 
 /** No user-data needs more; beyond it aliases are bombs. */
@@ -234,7 +234,8 @@ class StrongDecoder {
   }
 
   #sequence(nodes: readonly YamlNode[], of: Schema, before: Strong): Strong {
-    const items = before.kind === "slice" ? [...before.items] : [];
+    // A list given again grows in place: nobody else has it.
+    const items = before.kind === "slice" ? before.items : [];
     for (const node of nodes) {
       const item = this.decode(node, of, zeroOf(of));
       if (item !== null) items.push(item);

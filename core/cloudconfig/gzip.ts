@@ -5,28 +5,32 @@
  * @returns null when the bytes are not a whole, intact gzip stream or hold more than `limit`
  */
 export function gunzip(bytes: readonly number[], limit: number): number[] | null {
-  const start = headerLength(bytes);
-  if (start === null) return null;
-  const input = new BitReader(bytes, start);
   const output: number[] = [];
-  if (!inflate(input, output, limit)) return null;
-  const trailer = input.rest();
-  const crc = word(bytes, trailer);
-  const size = word(bytes, trailer + 4);
-  if (crc === null || size === null) return null;
-  if (crc !== crc32(output) || size !== output.length >>> 0) return null;
-  const next = trailer + 8;
-  if (next === bytes.length) return output;
   // Streams may follow one another.
-  const more = gunzip(bytes.slice(next), limit - output.length);
-  return more === null ? null : output.concat(more);
+  for (let at = 0; at < bytes.length || at === 0; ) {
+    const start = headerEnd(bytes, at);
+    if (start === null) return null;
+    const input = new BitReader(bytes, start);
+    const stream: number[] = [];
+    if (!inflate(input, stream, limit - output.length)) return null;
+    const trailer = input.rest();
+    const crc = word(bytes, trailer);
+    const size = word(bytes, trailer + 4);
+    if (crc === null || size === null) return null;
+    if (crc !== crc32(stream) || size !== stream.length >>> 0) return null;
+    for (const byte of stream) output.push(byte);
+    at = trailer + 8;
+  }
+  return output;
 }
 
-function headerLength(bytes: readonly number[]): number | null {
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b || bytes[2] !== 8 || bytes.length < 18) return null;
-  const flags = bytes[3] ?? 0;
-  let at = 10;
-  if (flags & 4) at += 2 + (bytes[10] ?? 0) + (bytes[11] ?? 0) * 256;
+/** Where the header that begins at `from` ends. */
+function headerEnd(bytes: readonly number[], from: number): number | null {
+  if (bytes[from] !== 0x1f || bytes[from + 1] !== 0x8b || bytes[from + 2] !== 8) return null;
+  if (bytes.length - from < 18) return null;
+  const flags = bytes[from + 3] ?? 0;
+  let at = from + 10;
+  if (flags & 4) at += 2 + (bytes[from + 10] ?? 0) + (bytes[from + 11] ?? 0) * 256;
   for (const flag of [8, 16]) {
     if ((flags & flag) === 0) continue;
     const end = bytes.indexOf(0, at);
@@ -46,12 +50,16 @@ function word(bytes: readonly number[], at: number): number | null {
 
 function crc32(bytes: readonly number[]): number {
   let crc = 0xffff_ffff;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb8_8320 : 0);
-  }
+  for (const byte of bytes) crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ byte) & 0xff] ?? 0);
   return ~crc >>> 0;
 }
+
+/** The remainder of each byte. */
+const CRC_TABLE: readonly number[] = Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb8_8320 : 0);
+  return crc;
+});
 
 /** Bits of a byte string, the lowest first; -1 at its end. */
 class BitReader {

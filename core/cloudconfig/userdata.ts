@@ -1,3 +1,4 @@
+import type { Parsed } from "../kernel/index.js";
 import { type ApplyEnvironment, applySteps } from "./apply.js";
 import type { CloudConfig } from "./config.js";
 import { parseCloudConfig } from "./parse.js";
@@ -34,12 +35,25 @@ export function userDataSteps(
     case "none":
       return withoutConfig(environment, "Unrecognized user-data format");
     case "cloud-config": {
-      const parsed = parseCloudConfig(text, "user_data");
+      const parsed = parsedBefore(text);
       if (parsed.ok) return applySteps(parsed.value, environment);
       const found = parsed.diagnostics[0]?.found ?? "not a cloud-config";
       return withoutConfig(environment, found);
     }
   }
+}
+
+/** Texts that were read lately, by themselves: in a campaign the same hosts boot thousands of times. */
+const PARSED = new Map<string, Parsed<CloudConfig>>();
+const PARSED_MAX = 64;
+
+function parsedBefore(text: string): Parsed<CloudConfig> {
+  const known = PARSED.get(text);
+  if (known !== undefined) return known;
+  const parsed = parseCloudConfig(text, "user_data");
+  if (PARSED.size >= PARSED_MAX) PARSED.clear();
+  PARSED.set(text, parsed);
+  return parsed;
 }
 
 function withoutConfig(environment: ApplyEnvironment, error: string): readonly Step[] {

@@ -127,26 +127,18 @@ export function unknownRequirements(unit: UnitFile): string[] {
 
 /**
  * What fleet's API says against the options of a new unit: every text it might answer with (which
- * of several offending pairs is named is up to Go's map order). Empty when they are accepted.
+ * of several offending pairs is named is up to Go's map order), the first thousand of them. Empty
+ * when they are accepted.
  */
 export function validateOptions(unit: UnitFile): string[] {
   const readBack = lexUnitFile(unit.serialized);
   if (!readBack.ok) return [readBack.error];
   // Without a name, hence without specifiers.
   const { peers, conflicts, replaces, requiredTarget, global } = requirements("", unit);
-  const offending = (globs: readonly string[], what: string): string[] =>
-    globs.flatMap((glob) =>
-      peers
-        .filter((peer) => globMatches(toBytes(glob), toBytes(peer)))
-        .map(
-          (peer) =>
-            `unresolvable requirements: peer ${quote(toBytes(peer))} matches ${what} ${quote(toBytes(glob))}`,
-        ),
-    );
-  const conflicting = offending(conflicts, "conflict");
-  if (conflicting.length > 0) return [...new Set(conflicting)];
-  const replacing = offending(replaces, "replace");
-  if (replacing.length > 0) return [...new Set(replacing)];
+  const conflicting = offending(peers, conflicts, "conflict");
+  if (conflicting.length > 0) return conflicting;
+  const replacing = offending(peers, replaces, "replace");
+  if (replacing.length > 0) return replacing;
   const pinned = requiredTarget !== null;
   const exclusions: [boolean, string][] = [
     [pinned && peers.length > 0, "MachineID cannot be used with Peers"],
@@ -162,3 +154,24 @@ export function validateOptions(unit: UnitFile): string[] {
     .slice(0, 1)
     .map(([, text]) => text);
 }
+
+/** Of the pairs that are at fault; two lists of a megabyte would have billions. */
+const OFFENDING_MAX = 1_000;
+
+/** What is said of each peer that a glob matches. Both lists may be as long as the file, and repeat themselves. */
+function offending(peers: readonly string[], globs: readonly string[], what: string): string[] {
+  const names = new Set(peers.map(toBytes));
+  const errors: string[] = [];
+  for (const glob of new Set(globs.map(toBytes))) {
+    const candidates = isPlain(glob) ? [glob].filter((name) => names.has(name)) : names;
+    for (const name of candidates) {
+      if (errors.length >= OFFENDING_MAX) return errors;
+      if (!globMatches(glob, name)) continue;
+      errors.push(`unresolvable requirements: peer ${quote(name)} matches ${what} ${quote(glob)}`);
+    }
+  }
+  return errors;
+}
+
+/** Whether a glob matches nothing but itself. */
+const isPlain = (glob: ByteText): boolean => !/[*?[\\]/.test(glob);

@@ -52,10 +52,20 @@ function attempt(read: () => GoJson): GoJsonRead {
 
 class Malformed extends Error {}
 
+/** A list or an object that has not ended; the key is that of the value being read. */
+type Open =
+  | { readonly items: GoJson[] }
+  | { readonly entries: (readonly [string, GoJson])[]; key: string };
+
+function closed(open: Open): GoJson {
+  return "key" in open
+    ? { type: "object", entries: open.entries }
+    : { type: "array", items: open.items };
+}
+
 class Scanner {
   readonly #bytes: ByteText;
   #at = 0;
-  #depth = 0;
 
   constructor(bytes: ByteText) {
     this.#bytes = bytes;
@@ -89,13 +99,27 @@ class Scanner {
     throw new Malformed(`invalid character ${shown} ${context}`);
   }
 
+  /** Without recursion: Go nests more deeply than the stack here bears. */
   #value(): GoJson {
+    const open: Open[] = [];
+    for (;;) {
+      let value = this.#begin(open);
+      while (value !== null) {
+        const inner = open.at(-1);
+        if (inner === undefined) return value;
+        value = this.#add(inner, value) ? null : closed(open.pop() ?? inner);
+      }
+    }
+  }
+
+  /** A value; null when it is a list or an object with something in it, which is open then. */
+  #begin(open: Open[]): GoJson | null {
     this.#skipSpace();
     switch (this.#peek()) {
       case "{":
-        return this.#nested(() => this.#object());
+        return this.#open(open, { entries: [], key: "" }, "}");
       case "[":
-        return this.#nested(() => this.#array());
+        return this.#open(open, { items: [] }, "]");
       case '"':
         return { type: "string", value: this.#string() };
       case "t":
@@ -113,52 +137,44 @@ class Scanner {
     }
   }
 
-  #nested(read: () => GoJson): GoJson {
-    if (++this.#depth > DEPTH_MAX) throw new Malformed("exceeded max depth");
+  #open(open: Open[], begun: Open, close: "]" | "}"): GoJson | null {
+    if (open.length >= DEPTH_MAX) throw new Malformed("exceeded max depth");
     this.#at++;
-    const value = read();
-    this.#depth--;
-    return value;
+    this.#skipSpace();
+    if (this.#peek() === close) {
+      this.#at++;
+      return closed(begun);
+    }
+    if ("key" in begun) begun.key = this.#key();
+    open.push(begun);
+    return null;
   }
 
-  #object(): GoJson {
-    const entries: [string, GoJson][] = [];
+  /** Puts a value where it belongs; false when that ends there. */
+  #add(inner: Open, value: GoJson): boolean {
     this.#skipSpace();
-    if (this.#peek() === "}") {
-      this.#at++;
-      return { type: "object", entries };
-    }
-    for (;;) {
-      this.#skipSpace();
-      if (this.#peek() !== '"') this.#refuse("looking for beginning of object key string");
-      const key = this.#string();
-      this.#skipSpace();
-      if (this.#peek() !== ":") this.#refuse("after object key");
-      this.#at++;
-      entries.push([key, this.#value()]);
-      this.#skipSpace();
-      const next = this.#peek();
+    const next = this.#peek();
+    if ("key" in inner) {
       if (next !== "," && next !== "}") this.#refuse("after object key:value pair");
       this.#at++;
-      if (next === "}") return { type: "object", entries };
-    }
-  }
-
-  #array(): GoJson {
-    const items: GoJson[] = [];
-    this.#skipSpace();
-    if (this.#peek() === "]") {
-      this.#at++;
-      return { type: "array", items };
-    }
-    for (;;) {
-      items.push(this.#value());
-      this.#skipSpace();
-      const next = this.#peek();
+      inner.entries.push([inner.key, value]);
+      if (next === ",") inner.key = this.#key();
+    } else {
       if (next !== "," && next !== "]") this.#refuse("after array element");
       this.#at++;
-      if (next === "]") return { type: "array", items };
+      inner.items.push(value);
     }
+    return next === ",";
+  }
+
+  #key(): string {
+    this.#skipSpace();
+    if (this.#peek() !== '"') this.#refuse("looking for beginning of object key string");
+    const key = this.#string();
+    this.#skipSpace();
+    if (this.#peek() !== ":") this.#refuse("after object key");
+    this.#at++;
+    return key;
   }
 
   #literal(word: string): void {

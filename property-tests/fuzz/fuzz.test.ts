@@ -33,7 +33,7 @@ test("an input is the same whenever it is asked for, and another under another n
 const targetOf = (run: Target["run"]): Target => ({
   name: "broken",
   about: "for tests",
-  corpus: () => ({ seeds: ["abc=1\ndef=2\n"], words: ["x", "yz", "=", "\n"] }),
+  corpus: () => ({ seeds: ["abc=1\ndef=2\n"], words: ["x", "y", "z", "=", "\n"] }),
   run,
 });
 
@@ -51,7 +51,7 @@ test("a target that breaks its word is found out, and the input made small", () 
 });
 
 test("answers lead the way to an input that needs several steps", () => {
-  const word = "xyzxyzxyzx";
+  const word = "xzyyxzzxyx";
   const target = targetOf((text) => {
     let reached = 0;
     while (reached < word.length && text.startsWith(word.slice(0, reached + 1))) reached++;

@@ -84,12 +84,10 @@ function someLines(text: string, g: Generator): { head: string; lines: string; t
   };
 }
 
-/** A probe begins with texts of so many characters and doubles them, */
-const SIZE_FIRST = 16 * 1024;
-/** up to so many, */
-const SIZE_MAX = 1024 * 1024;
-/** until they take so long, ms: less is lost in the clock and the warming up. */
-const LONG_ENOUGH_MS = 20;
+/** What a text is grown to at first; what is too quick at one size to be judged by it is grown to the next. */
+const SIZES = [32 * 1024, 128 * 1024];
+/** Less is lost in the clock, ms. */
+const LONG_ENOUGH_MS = 8;
 /** A doubling may take so many times as long, twice in a row, before it counts: 2 is linear, 4 quadratic. */
 const FACTOR_MAX = 2.8;
 
@@ -98,7 +96,7 @@ const FACTOR_MAX = 2.8;
  * what was measured. Only what looks bad at first sight is measured with care.
  */
 export function superlinear(text: Growing, timeMs: (text: string) => number): string | null {
-  for (let size = SIZE_FIRST; size <= SIZE_MAX; size *= 2) {
+  for (const size of SIZES) {
     const first = timeMs(text(size));
     if (first < LONG_ENOUGH_MS) continue;
     // The first run also warms up; what is faster for it is not taken for steep.

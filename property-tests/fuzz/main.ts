@@ -9,7 +9,7 @@ const USAGE = `usage: npm run fuzz -- [--inputs N] [--seed S] [--target NAME,…
 targets: ${TARGETS.map(({ name, about }) => `\n  ${name.padEnd(13)} ${about}`).join("")}`;
 
 /** Inputs between two growth probes. */
-const PROBE_EVERY = 1_000;
+const PROBE_EVERY = 2_000;
 
 /** Inputs that a worker answers for at once. */
 const BATCH = 500;

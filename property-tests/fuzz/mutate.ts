@@ -58,6 +58,10 @@ const CHANGES: readonly Change[] = [
 
 const place = (g: Generator, text: string): number => nextBelow(g, text.length + 1);
 
+/** How often something is repeated: mostly a few times, now and then very often. */
+const times = (g: Generator, few: number, many: number): number =>
+  1 + nextBelow(g, nextBelow(g, 30) === 0 ? many : few);
+
 function splice(text: string, at: number, drop: number, put: string): string {
   return text.slice(0, at) + put + text.slice(at + drop);
 }
@@ -98,9 +102,8 @@ function crossWithSeed(text: string, g: Generator, { seeds }: Corpus): string {
 function copyLines(text: string, g: Generator): string {
   return onLines(text, g, (lines, one) => {
     const from = nextBelow(g, lines.length);
-    const times = nextBelow(g, 8) === 0 ? 1 + nextBelow(g, 50) : 1;
     const copied = lines.slice(from, from + 1 + nextBelow(g, 4));
-    for (let i = 0; i < times; i++) lines.splice(one, 0, ...copied);
+    for (let i = times(g, 2, 50); i > 0; i--) lines.splice(one, 0, ...copied);
   });
 }
 
@@ -156,12 +159,12 @@ function otherNumber(text: string, g: Generator): string {
 function repeatPiece(text: string, g: Generator): string {
   const at = place(g, text);
   const piece = text.slice(at, at + 1 + nextBelow(g, 40));
-  return splice(text, at, 0, piece.repeat(1 + nextBelow(g, 60)));
+  return splice(text, at, 0, piece.repeat(times(g, 6, 100)));
 }
 
 function repeatCharacter(text: string, g: Generator): string {
   const at = place(g, text);
-  return splice(text, at, 0, (text.charAt(at) || " ").repeat(1 + nextBelow(g, 5_000)));
+  return splice(text, at, 0, (text.charAt(at) || " ").repeat(times(g, 40, 5_000)));
 }
 
 /** What opens and closes, in any of the formats. */
@@ -185,7 +188,7 @@ export const NESTS: readonly (readonly [string, string])[] = [
 
 function nest(text: string, g: Generator): string {
   const [open, close] = pick(g, NESTS);
-  const depth = 1 + nextBelow(g, nextBelow(g, 4) === 0 ? 3_000 : 30);
+  const depth = times(g, 12, 3_000);
   const shut = nextBelow(g, 3) === 0 ? "" : close.repeat(depth);
   const at = place(g, text);
   const inside = text.slice(at, at + nextBelow(g, 10));

@@ -43,6 +43,9 @@ export const noTally = (): Tally => ({
 /** Of the inputs kept to breed from; then the oldest go. */
 const KEPT_MAX = 4_096;
 
+/** Longer inputs are not bred from: their kin would grow and grow, and fewer fit into an hour. */
+const KEPT_CHARS_MAX = 1_000;
+
 /** An input that is bred from, with the numbers that it was bred by itself. */
 interface Kept {
   readonly text: string;
@@ -117,7 +120,7 @@ export class Run {
     const answer = answerOf(this.#target, text);
     let took = performance.now() - began;
     // Others on the machine, or a collection of garbage, may have come in between.
-    if (took > NOTICEABLE_MS) took = Math.min(took, this.#time(text), this.#time(text));
+    if (took > NOTICEABLE_MS) took = Math.min(took, this.#time(text).ms, this.#time(text).ms);
     tally.inputs++;
     tally.characters += text.length;
     if (took > tally.slowestMs) {
@@ -138,7 +141,7 @@ export class Run {
     for (const trait of traits) this.#seen.add(trait);
     if (this.#seen.size === before) return;
     this.tally.traits = this.#seen.size;
-    if (lineage.length >= LINEAGE_MAX) return;
+    if (lineage.length >= LINEAGE_MAX || text.length > KEPT_CHARS_MAX) return;
     this.#kept[this.tally.kept++ % KEPT_MAX] = { text, lineage };
   }
 
@@ -149,7 +152,15 @@ export class Run {
       return !answer.ok && firstLine(answer.problem) === head;
     };
     const input = shrink(text, fails);
-    return { target: this.#target.name, lineage, growth: false, problem, input };
+    const again = answerOf(this.#target, input, FRAMES);
+    const { name } = this.#target;
+    return {
+      target: name,
+      lineage,
+      growth: false,
+      problem: again.ok ? problem : again.problem,
+      input,
+    };
   }
 
   /** Lets a text of input `number`'s time grow, and times the target. */
@@ -166,17 +177,23 @@ export class Run {
     const g = createGenerator(this.#seed, `${stream}:from`);
     const from = nextBelow(g, 2) === 0 ? pick(g, this.#corpus.seeds) : this.textOf(lineage);
     const text = growing(from, this.#seed, stream);
-    const problem = superlinear(text, (input) => this.#time(input));
+    let broken: string | null = null;
+    const steep = superlinear(text, (input) => {
+      const { ms, answer } = this.#time(input);
+      if (!answer.ok) broken ??= `${input.length} characters: ${answer.problem}`;
+      return ms;
+    });
+    const problem = broken ?? steep;
     if (problem === null) return null;
     return { target: name, lineage, growth: true, problem, input: text(1_024) };
   }
 
-  /** Processor time, ms: others on the machine do not count. */
-  #time(input: string): number {
+  /** Processor time: others on the machine do not count. */
+  #time(input: string): { readonly ms: number; readonly answer: Answer } {
     const began = process.cpuUsage();
-    answerOf(this.#target, input);
+    const answer = answerOf(this.#target, input);
     const { user, system } = process.cpuUsage(began);
-    return (user + system) / 1_000;
+    return { ms: (user + system) / 1_000, answer };
   }
 }
 
@@ -186,18 +203,29 @@ const NOTICEABLE_MS = 60;
 /** No input may take so long, ms of the processor. */
 const TOO_LONG_MS = 2_000;
 
+/** Of the stack of a failure. */
+const FRAMES = 12;
+
 const firstLine = (text: string): string => text.split("\n", 1)[0] ?? "";
 
 type Answer =
   | { readonly ok: true; readonly traits: readonly string[] }
   | { readonly ok: false; readonly problem: string };
 
-/** A target's answer to an input, or what is wrong with it. */
-function answerOf(target: Target, input: string): Answer {
+/**
+ * A target's answer to an input, or what is wrong with it.
+ *
+ * @param frames - of the stack in the problem; parsers make many errors, and each costs its stack
+ */
+function answerOf(target: Target, input: string, frames = 0): Answer {
+  const before = Error.stackTraceLimit;
+  Error.stackTraceLimit = frames;
   try {
     return { ok: true, traits: target.run(input) };
   } catch (error) {
     const problem = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return { ok: false, problem };
+  } finally {
+    Error.stackTraceLimit = before;
   }
 }

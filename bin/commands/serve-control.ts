@@ -249,6 +249,7 @@ export class Control {
         return `${this.#names([fault.host])}: ${fault.unit} killed`;
       case "update-down":
       case "discovery-down":
+      case "registry-down":
         return fault.kind;
       default:
         return `${this.#names([fault.host])}: ${fault.kind}`;

@@ -31,7 +31,7 @@ export interface FlannelConfig {
   readonly prefix: string;
   /** Time before the end of a lease at which it is renewed: an hour. */
   readonly renewMargin: Micros;
-  /** It watches its own lease, and ends when that is gone (since 0.5.5). */
+  /** It watches its own lease, and ends when that is gone: 0.5.0 did not, 0.6 does. */
   readonly watchesLease: boolean;
   /** FLANNEL_SUBNET of `/run/flannel/subnet.env`, which it asks for again (since 0.7); "" when there is none. */
   readonly previous: string;
@@ -110,7 +110,7 @@ interface Step {
 }
 
 /**
- * flanneld over etcd's v2 keys (flannel 0.5 to 0.7, subnet/local_manager.go and network/manager.go): it leases a
+ * flanneld over etcd's v2 keys (flannel 0.5 to 0.7, local_manager.go and what calls it): it leases a
  * subnet for its host and keeps the lease. A renewal is a plain set, which asks nobody whose lease
  * it is by now.
  */

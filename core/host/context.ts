@@ -1,5 +1,9 @@
+import type { ConfdStimulus } from "../balancer/index.js";
+import type { ContainerStimulus } from "../container/index.js";
 import type { DiscoveryStimulus } from "../discovery/index.js";
+import type { EtcdReplied } from "../etcd/client.js";
 import type { EtcdStimulus } from "../etcd/index.js";
+import type { FlannelStimulus } from "../flannel/index.js";
 import type { FleetStimulus } from "../fleet/index.js";
 import type { Micros, Out, Sink } from "../kernel/index.js";
 import type { SystemdReplied, SystemdStimulus } from "../systemd/index.js";
@@ -16,6 +20,11 @@ export type Inner =
   | { readonly to: "locksmith"; readonly stimulus: LocksmithStimulus }
   | { readonly to: "cloud-init"; readonly reply: SystemdReplied }
   | { readonly to: "discovery"; readonly stimulus: DiscoveryStimulus }
+  | { readonly to: "containers"; readonly stimulus: ContainerStimulus }
+  | { readonly to: "flannel"; readonly stimulus: FlannelStimulus }
+  | { readonly to: "confd"; readonly stimulus: ConfdStimulus }
+  /** etcd's answer to an etcdctl. */
+  | { readonly to: "program"; readonly stimulus: EtcdReplied }
   /** A modelled daemon gives up. */
   | { readonly to: "exit"; readonly pid: number; readonly code: number }
   /** Someone wants this host to reboot in order. */

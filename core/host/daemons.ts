@@ -1,3 +1,4 @@
+import { isDaemon } from "../container/index.js";
 import {
   FLEET_DEFAULTS,
   type FleetConfig,
@@ -16,11 +17,20 @@ import {
   UTC_TABLE,
 } from "../update/index.js";
 import { startCloudInit } from "./cloudinit.js";
+import {
+  startConfd,
+  startDockerd,
+  startFlannel,
+  stepContainers,
+  stopConfd,
+  stopFlannel,
+} from "./containers.js";
 import { armTimer, type HostStep } from "./context.js";
 import { callEtcd, cancelEtcd, clientGone } from "./etcdlink.js";
 import { startEtcd, stopEtcd } from "./etcdprocess.js";
 import { askQuorum } from "./health.js";
 import { type Packet, packetBytes } from "./packet.js";
+import { runProgram, signalProgram } from "./programs.js";
 import type { Daemon, DaemonName, HostDefect } from "./state.js";
 import { startUpdateEngine, stopUpdateEngine } from "./updater.js";
 
@@ -33,30 +43,49 @@ const PROGRAMS: Readonly<Record<string, DaemonName>> = {
   "coreos-cloudinit": "coreos-cloudinit",
 };
 
+/** Those of a host with container engines. */
+const CONTAINER_PROGRAMS: Readonly<Record<string, DaemonName>> = {
+  dockerd: "dockerd",
+  flanneld: "flanneld",
+  confd: "confd",
+};
+
+function daemonOf({ host }: HostStep, { argv }: ExecProcess): DaemonName | undefined {
+  const [path = "", ...args] = argv;
+  const program = path.slice(path.lastIndexOf("/") + 1);
+  if (host.containers === undefined) return PROGRAMS[program];
+  if (program === "docker" && isDaemon(args)) return "dockerd";
+  return PROGRAMS[program] ?? CONTAINER_PROGRAMS[program];
+}
+
 /** systemd starts a process: a daemon that is modelled here, or a program of the world's. */
 export function exec(step: HostStep, child: ExecProcess): void {
   const { host } = step;
-  const name = PROGRAMS[child.argv[0]?.split("/").at(-1) ?? ""];
+  const name = daemonOf(step, child);
   if (host.held.includes(child.unit)) {
     reap(step, child.pid, null, "SIGKILL");
     return;
   }
   armDefects(step, child, name);
   if (name === undefined || child.role !== "main") {
-    step.out.effects.push(child);
+    if (!runProgram(step, child)) step.out.effects.push(child);
     return;
   }
   const { pid, unit, environment } = child;
   const daemon: Daemon = { name, pid, unit, environment };
   host.daemons.set(pid, daemon);
-  start(step, daemon);
+  start(step, daemon, child.argv);
 }
 
 /** A signal for a process. A modelled daemon takes SIGTERM in its own way. */
 export function kill(step: HostStep, effect: KillProcess): void {
   const daemon = step.host.daemons.get(effect.pid);
   if (daemon === undefined) {
-    step.out.effects.push(effect);
+    if (!signalProgram(step, effect.pid, effect.signal)) step.out.effects.push(effect);
+    return;
+  }
+  if (daemon.name === "dockerd") {
+    stepContainers(step, { kind: "daemon-signal", signal: effect.signal });
     return;
   }
   if (effect.signal === "SIGHUP") {
@@ -103,6 +132,17 @@ export function endDaemon(
       break;
     case "coreos-cloudinit":
       host.cloudInit = null;
+      break;
+    case "dockerd":
+      // It is gone before the engines hear of it, so that its end is told once.
+      host.daemons.delete(daemon.pid);
+      stepContainers(step, { kind: "daemon-signal", signal: "SIGKILL" });
+      break;
+    case "flanneld":
+      stopFlannel(step);
+      break;
+    case "confd":
+      stopConfd(step);
       break;
     default:
       unreachable(daemon.name);
@@ -163,7 +203,7 @@ function answerFleetClient(
   step.out.effects.push({ kind: "send", to: client.from, packet, bytes: packetBytes(packet) });
 }
 
-function start(step: HostStep, daemon: Daemon): void {
+function start(step: HostStep, daemon: Daemon, argv: readonly string[]): void {
   const { host } = step;
   switch (daemon.name) {
     case "etcd":
@@ -195,6 +235,15 @@ function start(step: HostStep, daemon: Daemon): void {
       return;
     case "coreos-cloudinit":
       startCloudInit(step, daemon);
+      return;
+    case "dockerd":
+      startDockerd(step, daemon);
+      return;
+    case "flanneld":
+      startFlannel(step, daemon);
+      return;
+    case "confd":
+      startConfd(step, argv);
       return;
     default:
       unreachable(daemon.name);
@@ -347,6 +396,7 @@ function endProcess(step: HostStep, pid: number, code: number | null, signal: st
     endDaemon(step, daemon, code, signal);
     return;
   }
+  if (signalProgram(step, pid, "SIGKILL")) return;
   step.out.effects.push({ kind: "kill", pid, signal: "SIGKILL" });
   reap(step, pid, code, signal);
 }

@@ -2,14 +2,15 @@ import type { EtcdCall, EtcdCancel, EtcdReply } from "../etcd/client.js";
 import type { ClientReply } from "../etcd/index.js";
 import { armTimer, type HostStep } from "./context.js";
 import { packetBytes } from "./packet.js";
+import type { EtcdOwner } from "./state.js";
 
 /**
- * The host's clients of etcd: fleetd and locksmithd. A host with a member asks it; a proxy asks
+ * The host's clients of etcd: fleetd, locksmithd, flanneld, confd and etcdctl. A host with a member asks it; a proxy asks
  * the members it knows, the next one after a failure; without either, connections are refused.
  */
 
 /** Carries out one `EtcdCall` of a local client. */
-export function callEtcd(step: HostStep, owner: "fleet" | "locksmith", call: EtcdCall): void {
+export function callEtcd(step: HostStep, owner: EtcdOwner, call: EtcdCall): void {
   const { host } = step;
   const { id, request, timeout } = call;
   const node = chooseNode(step);
@@ -45,7 +46,7 @@ function disarmCallTimer(step: HostStep, number: number): void {
 }
 
 /** Takes a call back; its answer, should it come, finds nobody. */
-export function cancelEtcd(step: HostStep, owner: "fleet" | "locksmith", cancel: EtcdCancel): void {
+export function cancelEtcd(step: HostStep, owner: EtcdOwner, cancel: EtcdCancel): void {
   for (const [number, call] of step.host.calls) {
     if (call.owner === owner && call.id === cancel.id) {
       dropCall(step, number);
@@ -84,7 +85,7 @@ export function etcdClosed(step: HostStep): void {
 }
 
 /** A local client is gone: nobody waits for its calls. */
-export function clientGone(step: HostStep, owner: "fleet" | "locksmith"): void {
+export function clientGone(step: HostStep, owner: EtcdOwner): void {
   for (const [number, call] of [...step.host.calls]) {
     if (call.owner === owner) dropCall(step, number);
   }
@@ -122,9 +123,8 @@ function dropCall(step: HostStep, number: number): void {
   }
 }
 
-function reply(step: HostStep, owner: "fleet" | "locksmith", id: number, answer: EtcdReply): void {
-  const stimulus = { kind: "etcd-reply", id, reply: answer } as const;
-  step.inbox.push(owner === "fleet" ? { to: "fleet", stimulus } : { to: "locksmith", stimulus });
+function reply(step: HostStep, owner: EtcdOwner, id: number, answer: EtcdReply): void {
+  step.inbox.push({ to: owner, stimulus: { kind: "etcd-reply", id, reply: answer } });
 }
 
 /** Whether a reply answers a v2 request: the only kind local clients make. */

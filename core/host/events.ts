@@ -1,5 +1,8 @@
+import type { ConfdFact } from "../balancer/index.js";
+import type { ContainerEffect, ContainerFact, Image } from "../container/index.js";
 import type { DiscoveryFact } from "../discovery/index.js";
 import type { EtcdFact } from "../etcd/index.js";
+import type { FlannelFact } from "../flannel/index.js";
 import type { FleetFact } from "../fleet/index.js";
 import type { Bytes, Micros, NodeIndex } from "../kernel/index.js";
 import type { SystemdFact } from "../systemd/index.js";
@@ -21,7 +24,10 @@ export type TimerOwner =
   | "fleet"
   | "update"
   | "locksmith"
-  | "discovery";
+  | "discovery"
+  | "container"
+  | "flannel"
+  | "confd";
 
 /** What the world tells a host. */
 export type HostStimulus =
@@ -52,6 +58,9 @@ export type HostStimulus =
   | { readonly kind: "download-done"; readonly id: number; readonly verdict: PayloadVerdict }
   | { readonly kind: "download-failed"; readonly id: number }
   | { readonly kind: "slot-written"; readonly id: number; readonly verdict: WriteVerdict }
+  /** The registry's answers to `fetch-manifest` and `fetch-layer`. */
+  | { readonly kind: "manifest"; readonly id: number; readonly image: Image | null }
+  | { readonly kind: "fetched" | "fetch-broken"; readonly id: number }
   /** Kills the processes of a unit and keeps it from starting until `release-unit`. */
   | { readonly kind: "hold-unit"; readonly unit: string }
   | { readonly kind: "release-unit"; readonly unit: string }
@@ -103,7 +112,8 @@ export type HostEffect =
       readonly slot: SlotName;
       readonly version: string;
       readonly sizeBytes: Bytes;
-    };
+    }
+  | Extract<ContainerEffect, { readonly kind: "fetch-manifest" | "fetch-layer" | "cancel-fetch" }>;
 
 export type HostFact =
   /** The kernel of a slot is up. `boot` counts the host's boots from 1. */
@@ -126,6 +136,12 @@ export type HostFact =
     }
   /** A defect of the release struck. */
   | { readonly kind: "host.defect"; readonly defect: string; readonly unit: string }
+  /** A backend of this host's balancer begins to fail requests, or answers again; "" when it has none. */
+  | { readonly kind: "balancer.fails"; readonly status: number; readonly backend: string }
+  | { readonly kind: "balancer.answers"; readonly backend: string }
+  | ContainerFact
+  | FlannelFact
+  | ConfdFact
   | EtcdFact
   | SystemdFact
   | FleetFact

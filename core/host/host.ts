@@ -23,6 +23,14 @@ import {
   viewSlots,
 } from "../update/index.js";
 import { cloudInitJobEnded, cloudInitReplied } from "./cloudinit.js";
+import { CONTAINER_UNITS, CONTAINER_UNITS_ENABLED } from "./container-units.js";
+import {
+  containersDown,
+  newContainers,
+  stepConfd,
+  stepContainers,
+  stepFlannel,
+} from "./containers.js";
 import { armTimer, type HostStep, type Inner } from "./context.js";
 import {
   currentDefects,
@@ -55,13 +63,17 @@ import {
 import type { HostEffect, HostFact, HostStimulus } from "./events.js";
 import { concludeProbe, isHealthy, probeAnswered } from "./health.js";
 import { type Packet, packetBytes } from "./packet.js";
+import { etcdctlAnswered, programOfTimer, programTimer } from "./programs.js";
 import type { HostConfig, HostState } from "./state.js";
 import { bootId, mayMarkGood, omahaAnswered, slotWritten, stepUpdate } from "./updater.js";
 import { vendorUnits } from "./vendor.js";
+import { requestOfTimer, webAnswered, webRequested, webTimedOut } from "./web.js";
 
 /** A host as the installer left it: switched off, one good slot, nothing configured. */
 export function createHost(config: HostConfig): HostState {
+  const containers = newContainers(config.containers);
   return {
+    ...(containers === undefined ? {} : { containers }),
     config,
     power: "off",
     boots: 0,
@@ -179,6 +191,18 @@ function handOn(step: HostStep, inner: Inner): void {
     case "discovery":
       stepDiscovery(step, inner.stimulus);
       return;
+    case "containers":
+      stepContainers(step, inner.stimulus);
+      return;
+    case "flannel":
+      stepFlannel(step, inner.stimulus);
+      return;
+    case "confd":
+      stepConfd(step, inner.stimulus);
+      return;
+    case "program":
+      etcdctlAnswered(step, inner.stimulus.id, inner.stimulus.reply);
+      return;
     case "exit": {
       const daemon = step.host.daemons.get(inner.pid);
       if (daemon !== undefined) endDaemon(step, daemon, inner.code, null);
@@ -212,6 +236,11 @@ function receive(step: HostStep, stimulus: HostStimulus): void {
       return;
     case "ordered":
       step.inbox.push({ to: "fleet", stimulus });
+      return;
+    case "manifest":
+    case "fetched":
+    case "fetch-broken":
+      step.inbox.push({ to: "containers", stimulus });
       return;
     case "download-progress":
     case "download-done":
@@ -318,6 +347,12 @@ function receivePacket(step: HostStep, from: number, packet: Packet): void {
     case "fleet-request":
       fleetRequested(step, from, packet);
       return;
+    case "web-request":
+      webRequested(step, from, packet);
+      return;
+    case "web-response":
+      webAnswered(step, packet);
+      return;
     case "omaha-request":
     case "discovery-request":
     case "discovery-hangup":
@@ -358,6 +393,15 @@ function receiveTimer(step: HostStep, stimulus: HostStimulus & { kind: "timer" }
     case "host":
       hostTimer(step, timer);
       return;
+    case "container":
+      stepContainers(step, fired);
+      return;
+    case "flannel":
+      stepFlannel(step, fired);
+      return;
+    case "confd":
+      stepConfd(step, fired);
+      return;
     default:
       unreachable(owner);
   }
@@ -365,7 +409,11 @@ function receiveTimer(step: HostStep, stimulus: HostStimulus & { kind: "timer" }
 
 function hostTimer(step: HostStep, timer: string): void {
   const call = callOfTimer(timer);
+  const program = programOfTimer(timer);
+  const request = requestOfTimer(timer);
   if (call !== null) etcdTimedOut(step, call);
+  else if (program !== null) programTimer(step, program);
+  else if (request !== null) webTimedOut(step, request);
   else if (timer.startsWith("defect:")) defectStrikes(step, timer);
   else if (timer.startsWith("omaha:")) omahaAnswered(step, Number(timer.slice(6)), null);
   else if (timer.startsWith("discovery:")) {
@@ -421,7 +469,11 @@ function kernelUp(step: HostStep): void {
     kind: "boot",
     defaultTarget: "multi-user.target",
     bootId: bootId(step),
-    vendorUnits: vendorUnits(host.config.oemConfig !== undefined),
+    vendorUnits: [
+      ...vendorUnits(host.config.oemConfig !== undefined),
+      ...(host.containers === undefined ? [] : CONTAINER_UNITS),
+    ],
+    ...(host.containers === undefined ? {} : { vendorEnabled: CONTAINER_UNITS_ENABLED }),
   });
 }
 
@@ -445,6 +497,8 @@ function powerLoss(step: HostStep, survivingWrites: number, lost: boolean): void
   host.files.clear();
   host.systemd = newSystemd(host.config);
   host.update = newUpdateEngine(host.config);
+  const containers = newContainers(host.config.containers);
+  if (containers !== undefined) host.containers = containers;
 }
 
 /** The kernel has stopped; nothing was synced that was not before. */
@@ -469,6 +523,7 @@ function goDown(step: HostStep, reason: "power-loss" | "reboot" | "panic", reset
   host.locksmith = null;
   host.cloudInit = null;
   host.updateRunning = false;
+  containersDown(host.containers);
   host.calls.clear();
   host.clients.clear();
   host.probe = null;

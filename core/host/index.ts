@@ -1,3 +1,4 @@
+export type { ContainerHost, HostContainerConfig, Program } from "./container-state.js";
 export * from "./events.js";
 export { isHealthy } from "./health.js";
 export { APP_ID, createHost, hostMachine } from "./host.js";

@@ -5,6 +5,7 @@ import type { FleetProfile, FleetState } from "../fleet/index.js";
 import type { Generator, Micros, NodeIndex } from "../kernel/index.js";
 import type { SystemdState } from "../systemd/index.js";
 import type { LocksmithState, SlotName, Slots, UpdateState } from "../update/index.js";
+import type { ContainerHost, HostContainerConfig } from "./container-state.js";
 
 /** What is fixed about a host: its hardware, its user data, and where the others are. */
 export interface HostConfig {
@@ -34,6 +35,8 @@ export interface HostConfig {
   /** What is wrong with releases, by version. */
   readonly defects: Readonly<Record<string, readonly HostDefect[]>>;
   readonly seed: number;
+  /** Absent on hosts without container engines, as their states are without. */
+  readonly containers?: HostContainerConfig;
 }
 
 /** etcd's settings that a cloud-config does not say. */
@@ -93,7 +96,15 @@ export type HostDefect =
   | { readonly kind: "panic-on-boot"; readonly after: readonly [Micros, Micros] };
 
 /** The daemons that are machines of their own, by the base name of their program. */
-export type DaemonName = "etcd" | "fleetd" | "update_engine" | "locksmithd" | "coreos-cloudinit";
+export type DaemonName =
+  | "etcd"
+  | "fleetd"
+  | "update_engine"
+  | "locksmithd"
+  | "coreos-cloudinit"
+  | "dockerd"
+  | "flanneld"
+  | "confd";
 
 export interface Daemon {
   readonly name: DaemonName;
@@ -120,9 +131,12 @@ export interface EtcdProcess {
   peers: Map<number, NodeIndex>;
 }
 
+/** Whose request it is; a program's id is its pid. */
+export type EtcdOwner = "fleet" | "locksmith" | "flannel" | "confd" | "program";
+
 /** One request of a local etcd client that is under way. */
 export interface EtcdClientCall {
-  readonly owner: "fleet" | "locksmith";
+  readonly owner: EtcdOwner;
   /** The owner's id. */
   readonly id: number;
   /** Node it was sent to; the own index for the local member. */
@@ -188,4 +202,6 @@ export interface HostState {
   /** A shutdown is under way. */
   halting: boolean;
   generator: Generator;
+  /** Engines, programs of units and the balancer; absent where `config.containers` is. */
+  containers?: ContainerHost;
 }

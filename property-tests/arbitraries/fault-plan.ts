@@ -78,6 +78,7 @@ function faultKind(scenario: Scenario, loseDisks: boolean): fc.Arbitrary<FaultKi
   ];
   if (scenario.update !== null) kinds.push(fc.constant({ kind: "update-down" }));
   if (scenario.discovery !== null) kinds.push(fc.constant({ kind: "discovery-down" }));
+  if (scenario.containers !== undefined) kinds.push(fc.constant({ kind: "registry-down" }));
   const nodes = scenario.hosts.map((each) => each.index);
   if (nodes.length > 1) {
     const sides = fc.subarray(nodes, { minLength: 1, maxLength: nodes.length - 1 });
@@ -96,5 +97,7 @@ function faultKind(scenario: Scenario, loseDisks: boolean): fc.Arbitrary<FaultKi
 }
 
 function servicesOf(scenario: Scenario): number[] {
-  return [scenario.discovery?.node, scenario.update?.node].filter((node) => node !== undefined);
+  return [scenario.discovery?.node, scenario.update?.node, scenario.containers?.node].filter(
+    (node) => node !== undefined,
+  );
 }

@@ -53,6 +53,7 @@ export function outageOf(scenario: Scenario, fault: Fault): Outage | null {
     case "clock-drift":
     case "update-down":
     case "discovery-down":
+    case "registry-down":
       return null;
   }
 }

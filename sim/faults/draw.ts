@@ -82,7 +82,9 @@ function drawKind(
   generator: Generator,
 ): FaultKind | null {
   const { kind } = allowance;
-  if (kind === "update-down" || kind === "discovery-down") return { kind };
+  if (kind === "update-down" || kind === "discovery-down" || kind === "registry-down") {
+    return { kind };
+  }
   if (allowance.hosts.length === 0) return null;
   switch (kind) {
     case "partition": {
@@ -167,7 +169,7 @@ function drawSides(
   cut: readonly NodeIndex[],
   generator: Generator,
 ): { from: readonly NodeIndex[]; to: readonly NodeIndex[] } {
-  const services = [scenario.discovery?.node, scenario.update?.node];
+  const services = [scenario.discovery?.node, scenario.update?.node, scenario.containers?.node];
   const nodes = scenario.hosts.map((host) => host.index);
   if (chance(generator, 500_000))
     for (const node of services) if (node !== undefined) nodes.push(node);

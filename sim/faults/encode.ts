@@ -120,6 +120,7 @@ export function writeFault(scenario: Scenario, fault: Fault): string {
     case "pause":
     case "update-down":
     case "discovery-down":
+    case "registry-down":
       break;
   }
   return `{${fields.join(", ")}}`;

@@ -68,7 +68,9 @@ export type FaultKind =
     }
   /** The service answers nothing. */
   | { readonly kind: "update-down" }
-  | { readonly kind: "discovery-down" };
+  | { readonly kind: "discovery-down" }
+  /** The image registry refuses connections, and those it has break. */
+  | { readonly kind: "registry-down" };
 
 /** One fault of a plan. */
 export type Fault = FaultKind & {

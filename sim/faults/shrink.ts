@@ -183,6 +183,7 @@ function plainerFaults(fault: Fault): Fault[] {
     case "pause":
     case "update-down":
     case "discovery-down":
+    case "registry-down":
       break;
   }
   const rounded = Math.floor(fault.at / SECOND) * SECOND;

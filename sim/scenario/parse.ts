@@ -6,6 +6,7 @@ import { Includes, type ReadFile } from "./include.js";
 import { reportIssues } from "./issues.js";
 import { Names } from "./names.js";
 import { resolveClients, seatClients } from "./resolve-clients.js";
+import { resolveContainers, resolveUsers } from "./resolve-containers.js";
 import { resolveExpectations } from "./resolve-expect.js";
 import { resolveFaults } from "./resolve-faults.js";
 import { resolveHosts } from "./resolve-hosts.js";
@@ -86,10 +87,16 @@ function resolve(
   const includes = new Includes(source, options.readFile ?? noFiles);
   const { hosts, zones } = resolveHosts(source, raw, includes, warnings);
   const releases = resolveReleases(source, raw);
-  const units = resolveUnits(source, raw, includes);
+  const units = resolveUnits(source, ["units"], raw.units, includes);
   const services = new Map<string, NodeIndex>();
   const discovery = resolveDiscovery(raw, hosts.length, services);
   const update = resolveUpdate(raw, hosts.length + services.size, services);
+  const containers = resolveContainers(
+    source,
+    raw.containers,
+    hosts.length + services.size,
+    services,
+  );
   const firstClient = hosts.length + services.size;
   const others = new Map(services);
   seatClients(raw.clients).forEach(({ name }, i) => {
@@ -112,11 +119,13 @@ function resolve(
       names,
       duration: raw.duration,
       probed: raw.probe !== undefined,
+      used: raw.users !== undefined,
       invariants: options.invariants,
     });
   const otherwise = (path: Path, other: RawOtherwise): Counterfactual => ({
     about: other.about.trim(),
-    safeguards: withGiven(safeguards, other.safeguards),
+    safeguards: withGiven(safeguards, other.safeguards ?? {}),
+    ...otherUnits(source, [...path, "units"], other, units, includes),
     expect: expectations([...path, "expect"], other.expect),
   });
   const { counterfactual } = raw;
@@ -147,6 +156,8 @@ function resolve(
     network: resolveNetwork(raw, names),
     processes: resolveProcesses(raw, names),
     units,
+    ...(containers === null ? {} : { containers }),
+    ...resolveUsers(source, raw.users, names, containers),
     timeline: resolveTimeline(source, raw.timeline, names, raw.duration, update),
     faults: resolveFaults(source, raw.faults, names, raw.duration),
     safeguards,
@@ -228,14 +239,42 @@ function resolveReleases(source: SourceDocument, raw: RawScenario): Release[] {
   return [...releases.values()];
 }
 
-function resolveUnits(source: SourceDocument, raw: RawScenario, includes: Includes): UnitSpec[] {
-  return Object.entries(raw.units).map(([name, unit]) => {
-    const path: Path = ["units", name];
+function resolveUnits(
+  source: SourceDocument,
+  at: Path,
+  raw: RawScenario["units"],
+  includes: Includes,
+): UnitSpec[] {
+  return Object.entries(raw).map(([name, unit]) => {
+    const path: Path = [...at, name];
     const inline = typeof unit === "string";
     const text = inline ? unit : includes.file([...path, "file"], unit.file);
     if (text !== null) checkUnitFile(source, inline ? path : [...path, "file"], text);
     return { name, text: text ?? "" };
   });
+}
+
+/** Unit files of a variant: each takes the place of one that the scenario has. */
+function otherUnits(
+  source: SourceDocument,
+  path: Path,
+  other: RawOtherwise,
+  units: readonly UnitSpec[],
+  includes: Includes,
+): Pick<Counterfactual, "units"> {
+  const known = units.map(({ name }) => name);
+  if (other.safeguards === undefined && Object.keys(other.units).length === 0) {
+    const expected = "safeguards or units, by which it differs";
+    source.report(path.slice(0, -1), "E_SCENARIO_MISSING_KEY", "neither", expected, "Add one.");
+  }
+  for (const name of Object.keys(other.units)) {
+    if (known.includes(name)) continue;
+    const expected = known.length === 0 ? "no units to replace" : `one of ${known.join(", ")}`;
+    const advice = "Declare it under `units` of the scenario too.";
+    source.report([...path, name], "E_SCENARIO_REFERENCE", `unit ${name}`, expected, advice, "key");
+  }
+  const replaced = resolveUnits(source, path, other.units, includes);
+  return replaced.length === 0 ? {} : { units: replaced };
 }
 
 function resolveProcesses(raw: RawScenario, names: Names): ProcessSpec[] {

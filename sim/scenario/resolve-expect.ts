@@ -16,13 +16,15 @@ const SUBJECTS = [
   "terms",
   "led",
   "outage",
+  "errors",
+  "containers",
   "facts",
   "keys",
   "invariant",
 ] as const;
 
 /** What is measured over an interval. */
-const MEASURES = ["terms", "led", "outage"] as const;
+const MEASURES = ["terms", "led", "outage", "errors"] as const;
 
 /** What may be asked of `unit`: one of these. */
 const OF_UNITS = ["active", "copies", "spread"] as const;
@@ -39,6 +41,8 @@ const COMPANIONS: Readonly<Record<(typeof SUBJECTS)[number], readonly string[]>>
   terms: [],
   led: [],
   outage: [],
+  errors: [],
+  containers: ["count", "on"],
   facts: ["count", "of"],
   keys: ["count", "value"],
   invariant: ["is"],
@@ -52,6 +56,8 @@ export interface ExpectationContext {
   readonly duration: number;
   /** Whether the scenario has a probe. */
   readonly probed: boolean;
+  /** Whether the scenario has users. */
+  readonly used: boolean;
   /** The names that exist; undefined: any name is taken. */
   readonly invariants: readonly string[] | undefined;
 }
@@ -76,7 +82,7 @@ function resolveKind(
   source: SourceDocument,
   path: Path,
   entry: RawExpectation,
-  { names, probed, invariants }: ExpectationContext,
+  { names, probed, used, invariants }: ExpectationContext,
 ): ExpectationKind | null {
   const subjects = SUBJECTS.filter((subject) => entry[subject] !== undefined);
   const [subject] = subjects;
@@ -105,6 +111,12 @@ function resolveKind(
     return null;
   }
   if (entry.unit !== undefined) return resolveUnit(source, path, entry, entry.unit, names);
+  if (entry.containers !== undefined) {
+    const { containers } = entry;
+    const count = counted(source, path, entry);
+    const on = entry.on === undefined ? null : names.hostList([...path, "on"], entry.on);
+    return count && { kind: "containers", containers, count, on };
+  }
   if (entry.keys !== undefined) {
     const count = counted(source, path, entry);
     return count && { kind: "keys", keys: entry.keys, holding: entry.value ?? null, count };
@@ -134,6 +146,11 @@ function resolveKind(
       const found = "an outage and nobody who writes";
       const advice = "Add `probe: { every: 250ms }` to the scenario.";
       source.report([...path, measure], "E_SCENARIO_REFERENCE", found, "a probe", advice, "key");
+    }
+    if (measure === "errors" && !used) {
+      const found = "errors and nobody who asks";
+      const advice = "Add `users: { through: HOSTS }` to the scenario.";
+      source.report([...path, measure], "E_SCENARIO_REFERENCE", found, "users", advice, "key");
     }
     return { kind: measure, value };
   }

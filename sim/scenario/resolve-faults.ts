@@ -116,9 +116,9 @@ function resolveFault(
     case "slow-disk":
       return { kind: "slow-disk", host: host(fault.host), delay: fault.delay };
     case "update-down":
-    case "discovery-down": {
-      const service = fault.kind === "update-down" ? "update" : "discovery";
-      needService(source, [...path, "kind"], names, service);
+    case "discovery-down":
+    case "registry-down": {
+      needService(source, [...path, "kind"], names, fault.kind.replace("-down", ""));
       return { kind: fault.kind };
     }
   }
@@ -212,7 +212,7 @@ function resolveAllowances(
   allow("clock-step", raw["clock-step"], { step: raw["clock-step"]?.by ?? NOTHING });
   allow("clock-drift", raw["clock-drift"], { driftPpm: raw["clock-drift"]?.by ?? NOTHING });
   allow("slow-disk", raw["slow-disk"], { delay: raw["slow-disk"]?.delay ?? NOTHING });
-  for (const service of ["update", "discovery"] as const) {
+  for (const service of ["update", "discovery", "registry"] as const) {
     const entry = raw[`${service}-down`];
     if (entry === undefined) continue;
     needService(source, [...path, `${service}-down`], names, service);
@@ -223,7 +223,8 @@ function resolveAllowances(
 
 function needService(source: SourceDocument, path: Path, names: Names, service: string): void {
   if (names.services.has(service)) return;
-  const found = `no \`${service}\` in the scenario`;
-  const expected = `a scenario with ${service}`;
-  source.report(path, "E_SCENARIO_REFERENCE", found, expected, `Add \`${service}:\`.`, "key");
+  const key = service === "registry" ? "containers" : service;
+  const found = `no \`${key}\` in the scenario`;
+  const expected = `a scenario with ${key}`;
+  source.report(path, "E_SCENARIO_REFERENCE", found, expected, `Add \`${key}:\`.`, "key");
 }

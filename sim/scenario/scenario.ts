@@ -3,6 +3,7 @@ import type { Mix, WatcherConfig } from "../../core/workload/index.js";
 import type { FaultBudget } from "../faults/budget.js";
 import type { FaultPlan, Span } from "../faults/plan.js";
 import type { BugName, Safeguards } from "./catalogue.js";
+import type { ContainersSpec, UsersSpec } from "./containers.js";
 
 /** Format version of scenario files and of the resolved value. */
 export const SCENARIO_VERSION = 1;
@@ -38,6 +39,10 @@ export interface Scenario {
   readonly processes: readonly ProcessSpec[];
   /** Unit files for fleet, by name. */
   readonly units: readonly UnitSpec[];
+  /** Absent, as in logs of before: hosts have no container engines, and programs are what `processes` says. */
+  readonly containers?: ContainersSpec | undefined;
+  /** Absent: nobody asks the balancers. */
+  readonly users?: UsersSpec | undefined;
   /** Ordered by `at`, then as written. */
   readonly timeline: readonly TimelineEntry[];
   readonly faults: FaultSource;
@@ -94,6 +99,8 @@ export interface ProbeSpec {
 export interface Counterfactual {
   readonly about: string;
   readonly safeguards: Safeguards;
+  /** Unit files that take the place of those of the same name; absent: none. */
+  readonly units?: readonly UnitSpec[] | undefined;
   readonly expect: readonly Expectation[];
 }
 
@@ -108,8 +115,11 @@ export function variantOf(scenario: Scenario, name: string): Scenario | null {
   return variant === undefined ? null : changed(scenario, variant);
 }
 
-function changed(scenario: Scenario, { safeguards, expect }: Counterfactual): Scenario {
-  return { ...scenario, safeguards, expect, counterfactual: null, variants: {} };
+function changed(scenario: Scenario, otherwise: Counterfactual): Scenario {
+  const { safeguards, expect } = otherwise;
+  const others = otherwise.units ?? [];
+  const units = scenario.units.map((unit) => others.find(({ name }) => name === unit.name) ?? unit);
+  return { ...scenario, safeguards, units, expect, counterfactual: null, variants: {} };
 }
 
 export interface Source {
@@ -429,6 +439,13 @@ export type ExpectationKind =
   | { readonly kind: "unit-copies"; readonly unit: string; readonly count: Span }
   /** Hosts on which any unit of the glob is active. */
   | { readonly kind: "unit-spread"; readonly unit: string; readonly count: Span }
+  /** Containers and pods (glob over names; a pod goes by its image) that run on these hosts; null: all. */
+  | {
+      readonly kind: "containers";
+      readonly containers: string;
+      readonly count: Span;
+      readonly on: readonly NodeIndex[] | null;
+    }
   /** Keys of etcd's v2 store (glob) that hold such a value (glob; null: any), as the most advanced member has them. */
   | {
       readonly kind: "keys";
@@ -457,6 +474,8 @@ export type MeasureKind =
   | { readonly kind: "led"; readonly value: Span }
   /** Longest time in which no write of the probe was answered, µs. */
   | { readonly kind: "outage"; readonly value: Span }
+  /** Requests of users that failed. */
+  | { readonly kind: "errors"; readonly value: Span }
   /** Facts of this kind; `of`: only those about such a unit (glob). */
   | {
       readonly kind: "facts";
@@ -480,12 +499,13 @@ export function linkBetween(scenario: Scenario, from: NodeIndex, to: NodeIndex):
   return named?.link ?? scenario.network.betweenZones;
 }
 
-/** The name of a node: a host's or client's, or `discovery` or `update`. */
+/** The name of a node: a host's or client's, or `discovery`, `update` or `registry`. */
 export function nodeName(scenario: Scenario, node: NodeIndex): string {
   const host = scenario.hosts[node];
   if (host !== undefined) return host.name;
   if (scenario.discovery?.node === node) return "discovery";
   if (scenario.update?.node === node) return "update";
+  if (scenario.containers?.node === node) return "registry";
   const client = scenario.clients.find((each) => each.node === node);
   if (client !== undefined) return client.name;
   throw new RangeError(`no node ${node} in scenario ${scenario.name}`);

@@ -64,6 +64,7 @@ export const faultSchema = z.discriminatedUnion("kind", [
   keys({ ...when, kind: z.literal("slow-disk"), host: text, delay: positiveDurationSpan }),
   keys({ ...when, kind: z.literal("update-down") }),
   keys({ ...when, kind: z.literal("discovery-down") }),
+  keys({ ...when, kind: z.literal("registry-down") }),
 ]);
 
 const allowance = { count: countSpan, for: positiveDurationSpan };
@@ -96,6 +97,7 @@ export const budgetSchema = keys({
   "slow-disk": keys({ ...onHosts, delay: positiveDurationSpan }).optional(),
   "update-down": keys(allowance).optional(),
   "discovery-down": keys(allowance).optional(),
+  "registry-down": keys(allowance).optional(),
 });
 
 export const faultsSchema = keys({

@@ -3,6 +3,7 @@ import type { Mix } from "../../core/workload/index.js";
 import type { FaultBudget } from "../faults/budget.js";
 import type { Fault, FaultPlan } from "../faults/plan.js";
 import { BUGS, type Safeguards } from "./catalogue.js";
+import type { ContainersSpec, UsersSpec } from "./containers.js";
 import type { Action, ClientSpec, Expectation, Release, Scenario } from "./scenario.js";
 
 const text = z.string();
@@ -151,6 +152,7 @@ const fault: z.ZodType<Fault> = z.discriminatedUnion("kind", [
   z.strictObject({ ...interval, kind: z.literal("slow-disk"), host: node, delay: positiveSpan }),
   z.strictObject({ ...interval, kind: z.literal("update-down") }),
   z.strictObject({ ...interval, kind: z.literal("discovery-down") }),
+  z.strictObject({ ...interval, kind: z.literal("registry-down") }),
 ]);
 
 /** A fault plan as log headers have it. */
@@ -180,6 +182,7 @@ const budget: z.ZodType<FaultBudget> = z.strictObject({
         "slow-disk",
         "update-down",
         "discovery-down",
+        "registry-down",
       ]),
       count: positiveSpan,
       duration: positiveSpan,
@@ -249,7 +252,11 @@ const some = z.union([span, z.literal("all")]);
 const expectation: z.ZodType<Expectation> = z.discriminatedUnion("kind", [
   z.strictObject({ ...seen, kind: z.literal("leaders"), count: span }),
   z.strictObject({ ...seen, kind: z.literal("leads"), host: node }),
-  z.strictObject({ ...seen, kind: z.enum(["terms", "led", "outage"]), value: positiveSpan }),
+  z.strictObject({
+    ...seen,
+    kind: z.enum(["terms", "led", "outage", "errors"]),
+    value: positiveSpan,
+  }),
   z.strictObject({
     ...seen,
     kind: z.literal("facts"),
@@ -276,6 +283,13 @@ const expectation: z.ZodType<Expectation> = z.discriminatedUnion("kind", [
     keys: text,
     holding: text.nullable(),
     count: span,
+  }),
+  z.strictObject({
+    ...seen,
+    kind: z.literal("containers"),
+    containers: text,
+    count: span,
+    on: nodes.nullable(),
   }),
   z.strictObject({ ...seen, kind: z.literal("hosts-on"), version: text, count: some }),
   z.strictObject({ ...seen, kind: z.literal("hosts-down"), count: span }),
@@ -304,7 +318,41 @@ const safeguards: z.ZodType<Safeguards> = z.strictObject({
 
 const bugNames = Object.keys(BUGS).filter((bug): bug is keyof typeof BUGS => bug in BUGS);
 
-const otherwise = z.strictObject({ about: text, safeguards, expect: z.array(expectation) });
+const units = z.array(z.strictObject({ name: text, text }));
+
+const otherwise = z.strictObject({
+  about: text,
+  safeguards,
+  units: units.optional(),
+  expect: z.array(expectation),
+});
+
+const containers: z.ZodType<ContainersSpec> = z.strictObject({
+  node,
+  docker: z.strictObject({ version: text, liveRestore: z.boolean(), startTakes: positiveSpan }),
+  flannel: text,
+  registryBandwidth: z.int().min(1),
+  hostBandwidth: z.int().min(1),
+  images: z.array(
+    z.strictObject({
+      name: text,
+      present: z.boolean(),
+      layers: z.array(z.strictObject({ id: text, bytes: count })),
+      readyAfter: positiveSpan,
+      exits: z.strictObject(ending).nullable(),
+      stopTakes: positiveSpan.nullable(),
+      stopCode: count,
+      listens: z.array(count),
+    }),
+  ),
+});
+
+const users: z.ZodType<UsersSpec> = z.strictObject({
+  from: micros,
+  every: duration,
+  timeout: duration,
+  through: nodes,
+});
 
 /** The resolved scenario as log headers have it. The types hold it and `Scenario` together. */
 export const scenarioJson: z.ZodType<Scenario> = z.strictObject({
@@ -363,7 +411,9 @@ export const scenarioJson: z.ZodType<Scenario> = z.strictObject({
       hosts: z.array(node).exactOptional(),
     }),
   ),
-  units: z.array(z.strictObject({ name: text, text })),
+  units,
+  containers: containers.optional(),
+  users: users.optional(),
   timeline: z.array(z.strictObject({ at: micros, action })),
   faults: z.discriminatedUnion("kind", [
     z.strictObject({ kind: z.literal("plan"), plan: faultPlanJson }),

@@ -114,6 +114,8 @@ export const expectSchema = keys({
   on: hosts.optional(),
   keys: text.optional(),
   value: z.string().max(4_096).optional(),
+  containers: text.optional(),
+  errors: countSpan.optional(),
   facts: text.optional(),
   of: text.optional(),
   hosts_on: version.optional(),

@@ -20,6 +20,7 @@ import {
   version,
 } from "./fields.js";
 import { clientGroupSchema } from "./schema-clients.js";
+import { containersSchema, usersSchema } from "./schema-containers.js";
 import { faultsSchema } from "./schema-faults.js";
 import { expectSchema, policyFields, timelineSchema } from "./schema-timeline.js";
 
@@ -112,10 +113,11 @@ const safeguardsSchema = keys({
   agent_ttl: positiveDuration.optional(),
 });
 
-/** The same run under other safeguards, and what it should show then. */
+/** The same run under other safeguards or with other unit files, and what it should show then. */
 const otherwiseSchema = keys({
   about: longText.default(""),
-  safeguards: safeguardsSchema,
+  safeguards: safeguardsSchema.optional(),
+  units: z.record(unitName, unitSchema).default({}),
   expect: z.array(expectSchema).max(10_000),
 });
 
@@ -172,6 +174,8 @@ export const scenarioSchema = keys({
   }).prefault({}),
   processes: z.record(text, processSchema).default({}),
   units: z.record(unitName, unitSchema).default({}),
+  containers: containersSchema.optional(),
+  users: usersSchema.optional(),
   timeline: z.array(timelineSchema).max(100_000).default([]),
   faults: faultsSchema.prefault({}),
   safeguards: safeguardsSchema.prefault({}),

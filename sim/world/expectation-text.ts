@@ -19,6 +19,7 @@ export function describe(expectation: Expectation, scenario: Scenario): string {
     case "terms":
     case "led":
     case "outage":
+    case "errors":
     case "facts": {
       const { low, high } = expectation.value;
       const show = (value: number) => showValue(expectation.kind, value);
@@ -45,6 +46,11 @@ function whatIsCounted(expectation: Counted, scenario: Scenario): string {
       return `copies of one ${expectation.unit}`;
     case "unit-spread":
       return `hosts with ${expectation.unit}`;
+    case "containers": {
+      const { containers, on } = expectation;
+      const hosts = on?.map((host) => scenario.hosts[host]?.name ?? "").join(", ");
+      return `containers ${containers}${hosts === undefined ? "" : ` on ${hosts}`}`;
+    }
     case "keys": {
       const { keys, holding } = expectation;
       return `keys ${keys}${holding === null ? "" : ` = ${holding}`}`;
@@ -64,6 +70,8 @@ function measureName(measure: MeasureKind): string {
       return "time with a leader";
     case "outage":
       return "longest time without a write";
+    case "errors":
+      return "requests of users that failed";
     case "facts":
       return `facts ${measure.fact}${measure.of === null ? "" : ` of ${measure.of}`}`;
   }
@@ -73,6 +81,7 @@ function measureName(measure: MeasureKind): string {
 export function showValue(kind: MeasureKind["kind"], value: number): string {
   switch (kind) {
     case "terms":
+    case "errors":
     case "facts":
       return `${value}`;
     case "led":

@@ -1,4 +1,5 @@
 import type { Violation } from "../../core/cluster/index.js";
+import { runningContainers } from "../../core/container/index.js";
 import type { V2Store } from "../../core/etcd/index.js";
 import type { HostFact, HostState } from "../../core/host/index.js";
 import type { Micros } from "../../core/kernel/index.js";
@@ -117,6 +118,13 @@ export class ExpectationMonitor {
     }
   }
 
+  /** Takes note of a user's request that failed. */
+  noteError(at: Micros): void {
+    for (const [expectation, measure] of this.#measures) {
+      if (expectation.kind === "errors") measure.count(at);
+    }
+  }
+
   /** Decides what can be decided at true time `at`. */
   observe(at: Micros): ExpectationOutcome[] {
     if (this.#measures.size > 0) this.#read(at);
@@ -213,6 +221,7 @@ export class ExpectationMonitor {
       case "terms":
       case "led":
       case "outage":
+      case "errors":
       case "facts": {
         const { low, high } = expectation.value;
         const measured = this.#measured(expectation);
@@ -250,6 +259,7 @@ export class ExpectationMonitor {
       case "terms":
       case "led":
       case "outage":
+      case "errors":
       case "facts":
         return showValue(expectation.kind, this.#measured(expectation));
       default:
@@ -272,6 +282,8 @@ export class ExpectationMonitor {
         return Math.max(0, ...this.#activeOn(expectation.unit).map(({ size }) => size));
       case "unit-spread":
         return new Set(this.#activeOn(expectation.unit).flatMap((hosts) => [...hosts])).size;
+      case "containers":
+        return this.#countContainers(expectation);
       case "keys":
         return this.#countKeys(expectation);
       case "hosts-on":
@@ -293,6 +305,15 @@ export class ExpectationMonitor {
   /** Where each unit that matches is active. */
   #activeOn(glob: string): readonly ReadonlySet<number>[] {
     return [...this.#units].flatMap(([unit, hosts]) => (globMatches(glob, unit) ? [hosts] : []));
+  }
+
+  /** Containers of hosts that are up, each on its host. */
+  #countContainers({ containers, on }: Expectation & { readonly kind: "containers" }): number {
+    return this.#hosts.reduce((count, { containers: own }, node) => {
+      if (own === undefined || (on !== null && !on.includes(node))) return count;
+      const running = runningContainers(own.engine);
+      return count + running.filter((name) => globMatches(containers, name)).length;
+    }, 0);
   }
 
   /** Walks the store of the most advanced member only if it has changed. */

@@ -84,6 +84,9 @@ export class FaultInjector {
       case "discovery-down":
         world.services.setUp("discovery", false);
         return;
+      case "registry-down":
+        world.registry?.setUp(false);
+        return;
       default:
         unreachable(fault);
     }
@@ -131,6 +134,9 @@ export class FaultInjector {
         return;
       case "discovery-down":
         world.services.setUp("discovery", true);
+        return;
+      case "registry-down":
+        world.registry?.setUp(true);
         return;
       default:
         unreachable(fault);

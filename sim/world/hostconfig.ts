@@ -3,6 +3,7 @@ import type { Micros } from "../../core/kernel/index.js";
 import type { Span } from "../faults/plan.js";
 import { isAtLeast } from "../scenario/catalogue.js";
 import type { Defect, HostSpec, Scenario } from "../scenario/scenario.js";
+import { imageOf } from "./registry.js";
 
 /**
  * What a scenario says of a host, as the host machine wants it; `trace` asks for raft's events.
@@ -68,8 +69,37 @@ export function hostConfig(
     defects: Object.fromEntries(
       scenario.releases.map((release) => [release.version, release.defects.flatMap(hostDefect)]),
     ),
+    ...containersOf(scenario, host, seed),
     // Hosts draw apart from each other; the world's own streams come from the seed alone.
     seed: seed * 4096 + host.index,
+  };
+}
+
+/** The engines of a host; none where the scenario has no containers. */
+function containersOf(
+  { containers, hosts }: Scenario,
+  host: HostSpec,
+  seed: number,
+): Pick<HostConfig, "containers"> {
+  if (containers === undefined) return {};
+  const { docker, flannel, images } = containers;
+  const [major = 1, minor = 0] = docker.version.split(".").map(Number);
+  const present = images.filter((image) => image.present);
+  return {
+    containers: {
+      engine: {
+        version: [major, minor],
+        liveRestore: docker.liveRestore,
+        startTakes: range(docker.startTakes),
+        images: Object.fromEntries(present.map((image) => [image.name, imageOf(image)])),
+        seed: seed * 4096 + host.index,
+      },
+      flannel: {
+        watchesLease: isAtLeast(flannel, 0, 6),
+        keepsPrevious: isAtLeast(flannel, 0, 7),
+      },
+      names: Object.fromEntries(hosts.map(({ name, index }) => [name, index])),
+    },
   };
 }
 

@@ -6,7 +6,7 @@ export interface Measurement {
   /** Line of the expectation in the scenario's file. */
   readonly line: number;
   readonly kind: MeasureKind["kind"];
-  /** Terms, parts per million, µs, or facts. */
+  /** Terms, parts per million, µs, errors or facts. */
   readonly value: number;
 }
 
@@ -58,7 +58,7 @@ export class Measure {
     if (at >= this.#from && at <= this.#until) this.#counted++;
   }
 
-  /** What was measured so far: terms, parts per million of the interval, µs, or facts. */
+  /** What was measured so far: terms, parts per million of the interval, µs, errors or facts. */
   value(): number {
     switch (this.#kind) {
       case "terms":
@@ -67,6 +67,7 @@ export class Measure {
         return Math.round((this.#ledFor * 1_000_000) / (this.#until - this.#from));
       case "outage":
         return this.#outage;
+      case "errors":
       case "facts":
         return this.#counted;
     }

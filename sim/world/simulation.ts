@@ -40,10 +40,12 @@ import { Operator } from "./operator.js";
 import { PowerSupply } from "./power.js";
 import { Probe } from "./probe.js";
 import { ProcessTable } from "./processes.js";
+import { ImageRegistry } from "./registry.js";
 import type { Intervention, RunSummary, SimulationOptions } from "./run.js";
 import { Services } from "./services.js";
 import { drawSpan } from "./span.js";
 import { type TimerSlot, Timers } from "./timers.js";
+import { Users } from "./users.js";
 import type { World } from "./world.js";
 
 /** Time between checkpoints of a log. */
@@ -68,6 +70,7 @@ export class Simulation implements World {
   readonly clocks: readonly Clock[];
   readonly services: Services;
   readonly operator: Operator;
+  readonly registry: ImageRegistry | null;
   readonly clients: Clients;
   readonly invariants: InvariantMonitor;
   readonly expectations: ExpectationMonitor;
@@ -79,6 +82,8 @@ export class Simulation implements World {
   readonly #names: readonly string[];
   readonly #operatorNode: NodeIndex;
   readonly #probe: Probe | null;
+  readonly #users: Users | null;
+  readonly #usersNode: NodeIndex;
   readonly #timers: readonly Timers[];
   readonly #processes: ProcessTable;
   readonly #faults: FaultInjector;
@@ -118,13 +123,18 @@ export class Simulation implements World {
       boot: stream("boot"),
       crash: stream("crash"),
     };
-    const services = [scenario.discovery, scenario.update].filter((s) => s !== null).length;
+    const services = [scenario.discovery, scenario.update, scenario.containers ?? null].filter(
+      (service) => service !== null,
+    ).length;
     const operatorNode = scenario.hosts.length + services + scenario.clients.length;
     const probeNode = operatorNode + 1;
-    const nodes = probeNode + (scenario.probe === null ? 0 : 1);
+    const usersNode = probeNode + (scenario.probe === null ? 0 : 1);
+    const nodes = usersNode + (scenario.users === undefined ? 0 : 1);
+    this.#usersNode = usersNode;
     this.#operatorNode = operatorNode;
-    this.#names = Array.from({ length: nodes }, (_, node) =>
-      node === operatorNode ? "operator" : node === probeNode ? "probe" : nodeName(scenario, node),
+    this.#names = Array.from(
+      { length: nodes },
+      (_, node) => outsiderName(node, operatorNode, scenario) ?? nodeName(scenario, node),
     );
     this.network = new Network(nodes, linkModels(scenario), this.#draws.network);
     this.clocks = createClocks(scenario, nodes, stream("clock"));
@@ -144,7 +154,13 @@ export class Simulation implements World {
     this.invariants = new InvariantMonitor(this.hosts, options.invariants);
     this.clients = new Clients(this, seed);
     this.#probe = scenario.probe === null ? null : new Probe(this, probeNode, scenario.probe);
+    this.registry =
+      scenario.containers === undefined ? null : new ImageRegistry(this, scenario.containers);
     this.expectations = new ExpectationMonitor(scenario, this.hosts, this.network, this.#probe);
+    this.#users =
+      scenario.users === undefined
+        ? null
+        : new Users(this, usersNode, scenario.users, (at) => this.expectations.noteError(at));
     this.#faults = new FaultInjector(this);
     for (const fault of plan.faults) this.#scheduleFault(fault);
     for (const entry of scenario.timeline) {
@@ -260,6 +276,7 @@ export class Simulation implements World {
     return hashState({
       hosts: this.hosts,
       services: this.services.states(),
+      ...(this.registry === null ? {} : { registry: this.registry.state() }),
       clients: this.clients.states(),
       draws: this.#draws,
     });
@@ -457,6 +474,7 @@ export class Simulation implements World {
     this.#events++;
     const seq = this.#journal.stimulus(this.#at, this.name(node), stimulus, cause);
     if (node === this.#operatorNode) this.operator.receive(stimulus.from, stimulus.packet, seq);
+    else if (node === this.#usersNode) this.#users?.receive(stimulus.packet);
     else if (node > this.#operatorNode) this.#probed(stimulus.packet);
     else if (this.clients.has(node)) this.clients.receive(node, stimulus.packet, seq);
     else this.services.receive(node, stimulus.from, stimulus.packet, seq);
@@ -564,6 +582,11 @@ export class Simulation implements World {
       case "download":
         this.services.download(node, effect, cause);
         return;
+      case "fetch-manifest":
+      case "fetch-layer":
+      case "cancel-fetch":
+        this.registry?.perform(node, effect, cause);
+        return;
       case "slot-write": {
         const bandwidth = this.scenario.hosts[node]?.disk.bandwidth ?? 1;
         const delay = Math.ceil((effect.sizeBytes * 1_000_000) / bandwidth);
@@ -596,6 +619,7 @@ export class Simulation implements World {
     this.#life[node] = (this.#life[node] as number) + 1;
     this.#timers[node]?.cancelAll();
     this.#processes.clear(node);
+    this.registry?.forget(node);
     this.#syncBusyUntil[node] = 0;
     this.#deferred[node]?.splice(0);
   }
@@ -606,4 +630,11 @@ export class Simulation implements World {
       this.#scheduleCheckpoint(at + CHECKPOINT_INTERVAL);
     });
   }
+}
+
+/** Names of the nodes after the clients: the operator, then the probe and the users if there are any. */
+function outsiderName(node: NodeIndex, operator: NodeIndex, { probe }: Scenario): string | null {
+  if (node < operator) return null;
+  if (node === operator) return "operator";
+  return node === operator + 1 && probe !== null ? "probe" : "users";
 }

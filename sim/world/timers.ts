@@ -17,6 +17,9 @@ export class Timers {
     update: new Map(),
     locksmith: new Map(),
     discovery: new Map(),
+    container: new Map(),
+    flannel: new Map(),
+    confd: new Map(),
   };
 
   /** The slot of a timer, made when it is first armed. */
@@ -36,13 +39,14 @@ export class Timers {
     if (slot === undefined) return;
     slot.generation++;
     // Timers of single calls have names of their own: kept, they would add up over a long run.
-    if (owner === "host") slots.delete(timer);
+    if (owner === "host" || owner === "container") slots.delete(timer);
   }
 
   /** Takes note that a timer fires now. */
   fired(slot: TimerSlot): void {
     const { stimulus } = slot;
-    if (stimulus.owner === "host") this.#slots.host.delete(stimulus.timer);
+    const { owner, timer } = stimulus;
+    if (owner === "host" || owner === "container") this.#slots[owner].delete(timer);
   }
 
   /** Nothing that was armed so far will fire. */

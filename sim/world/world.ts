@@ -16,6 +16,8 @@ export interface World {
   readonly invariants: InvariantMonitor;
   readonly services: ServicePort;
   readonly operator: OperatorPort;
+  /** Absent when the scenario has no containers. */
+  readonly registry: { setUp(up: boolean): void } | null;
   /** Hosts, services and the operator. */
   readonly nodeCount: number;
   name(node: NodeIndex): string;

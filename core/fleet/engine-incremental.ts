@@ -1,7 +1,7 @@
 import type { MachineState } from "./able-to-run.js";
 import type { FleetFixes } from "./config.js";
 import { listedOrder, type PassOrder, passDraws, reconcilePass, secondVisit } from "./engine.js";
-import { EngineIndex } from "./engine-index.js";
+import { EngineIndex, type Turn } from "./engine-index.js";
 import { Pass, type PassDraws } from "./engine-pass.js";
 import type { ClusterState, EngineJob, EngineTask } from "./engine-task.js";
 
@@ -104,8 +104,7 @@ export class IncrementalEngine {
    */
   #visitListed(jobs: ReadonlySet<number>, visit: (job: number) => void): void {
     const index = this.#index;
-    const turns = Array.from(jobs, (job): Turn => ({ job, position: index.positionOf(job) }));
-    turns.sort((left, right) => left.position - right.position);
+    const turns = index.turns(jobs);
     const due = new Set(jobs);
     let now = 0;
     index.onTouch((job) => {
@@ -146,11 +145,6 @@ export class IncrementalEngine {
     }
     index.onTouch(null);
   }
-}
-
-interface Turn {
-  readonly job: number;
-  readonly position: number;
 }
 
 /** Adds a turn to turns that come by position. */

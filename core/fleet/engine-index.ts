@@ -18,6 +18,15 @@ interface UnitEntry {
   unfitSince: number | null;
 }
 
+/** A job, and where it is in the list of jobs by name. */
+export interface Turn {
+  readonly job: number;
+  readonly position: number;
+}
+
+/** Less than one in so many are looked up one by one. */
+const FEW = 16;
+
 /** What is on a machine. */
 interface Room {
   readonly jobs: Set<number>;
@@ -221,6 +230,22 @@ export class EngineIndex implements Placement {
   /** Where a job is in the list of jobs by name. */
   positionOf(job: number): number {
     return this.#jobs.countBefore(job);
+  }
+
+  /** Jobs with their positions, in the order of these. */
+  turns(jobs: ReadonlySet<number>): Turn[] {
+    if (FEW * jobs.size < this.#jobs.size) {
+      return Array.from(jobs, (job): Turn => ({ job, position: this.positionOf(job) })).sort(
+        (left, right) => left.position - right.position,
+      );
+    }
+    const turns: Turn[] = [];
+    let position = 0;
+    for (const job of this.#jobs) {
+      if (jobs.has(job)) turns.push({ job, position });
+      position++;
+    }
+    return turns;
   }
 
   // What a pass has to look at.

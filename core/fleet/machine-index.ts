@@ -1,5 +1,5 @@
 import type { MachineState } from "./able-to-run.js";
-import type { Requirements } from "./requirements.js";
+import type { MetadataRequirement, Requirements } from "./requirements.js";
 import { SortedList } from "./sorted-list.js";
 
 type Accept = (machine: number) => boolean;
@@ -97,23 +97,32 @@ export class MachineIndex {
   /** The same, of those that have what the unit requires of the machine itself, and maybe of others. */
   firstFor({ requiredTarget, metadata }: Requirements, accept: Accept): number | null {
     if (requiredTarget !== null) return this.firstOf(this.#matching(requiredTarget), accept);
-    let fewest: readonly SortedList[] = [this.#all];
-    let size = this.#all.size;
-    for (const { key, values } of metadata) {
-      const byValue = this.#byMetadata.get(key);
-      const lists = values.flatMap((value) => byValue?.get(value) ?? []);
-      const machines = lists.reduce((sum, list) => sum + list.size, 0);
-      if (machines < size) [fewest, size] = [lists, machines];
-    }
-    const [only] = fewest;
-    if (fewest.length === 1 && only !== undefined) return only.find(accept) ?? null;
+    const rarest = this.#rarest(metadata);
+    if (rarest === null) return this.first(accept);
+    const byValue = this.#byMetadata.get(rarest.key);
     // A machine has one value for the key, and so is in one of the lists only.
     let best: number | null = null;
-    for (const list of fewest) {
-      const found = list.find((machine) => this.#isAfter(machine, best) || accept(machine));
+    for (const value of rarest.values) {
+      const found = byValue
+        ?.get(value)
+        ?.find((machine) => this.#isAfter(machine, best) || accept(machine));
       if (found !== undefined && !this.#isAfter(found, best)) best = found;
     }
     return best;
+  }
+
+  /** The requirement that the fewest machines meet. */
+  #rarest(metadata: readonly MetadataRequirement[]): MetadataRequirement | null {
+    if (metadata.length < 2) return metadata[0] ?? null;
+    let rarest: MetadataRequirement | null = null;
+    let fewest = Number.POSITIVE_INFINITY;
+    for (const requirement of metadata) {
+      const byValue = this.#byMetadata.get(requirement.key);
+      let machines = 0;
+      for (const value of requirement.values) machines += byValue?.get(value)?.size ?? 0;
+      if (machines < fewest) [rarest, fewest] = [requirement, machines];
+    }
+    return rarest;
   }
 
   /** The same, of some machines, in any order and each as often as one likes. */
@@ -131,7 +140,7 @@ export class MachineIndex {
     const { last } = this.#all;
     if (last === undefined) return null;
     const { load } = this.#entry(last);
-    return this.#all.firstFrom((machine) => this.#entry(machine).load < load) ?? null;
+    return this.#all.findAtEnd((machine) => this.#entry(machine).load === load) ?? null;
   }
 
   /** Whether the machine is tried only after the other. */

@@ -30,22 +30,27 @@ export class SortedList {
 
   add(item: number): void {
     this.#size++;
-    const spot = this.#spotOf(item);
-    // Behind all others: the last part takes it.
-    const nth = Math.min(spot.nth, this.#parts.length - 1);
-    const part = this.#parts[nth];
+    const parts = this.#parts;
+    const { last } = this;
+    let nth = parts.length - 1;
+    // Most often the last: whoever fills a list does it in order.
+    const isLast = last === undefined || this.#compare(last, item) < 0;
+    if (!isLast) nth = this.#partOf(item);
+    const part = parts[nth];
     if (part === undefined) {
-      this.#parts.push([item]);
+      parts.push([item]);
       return;
     }
-    part.splice(nth < spot.nth ? part.length : spot.place, 0, item);
-    if (part.length > 2 * PART) this.#parts.splice(nth + 1, 0, part.splice(PART));
+    if (isLast) part.push(item);
+    else part.splice(this.#placeIn(part, item), 0, item);
+    if (part.length > 2 * PART) parts.splice(nth + 1, 0, part.splice(PART));
   }
 
   /** @throws RangeError if the item is not in */
   remove(item: number): void {
-    const { nth, place } = this.#spotOf(item);
+    const nth = this.#partOf(item);
     const part = this.#parts[nth];
+    const place = part === undefined ? 0 : this.#placeIn(part, item);
     if (part?.[place] !== item) throw new RangeError(`no item ${item} in the list`);
     part.splice(place, 1);
     if (part.length === 0) this.#parts.splice(nth, 1);
@@ -54,8 +59,9 @@ export class SortedList {
 
   /** How many items come before this one, which need not be in. */
   countBefore(item: number): number {
-    const { nth, place } = this.#spotOf(item);
-    let count = place;
+    const nth = this.#partOf(item);
+    const part = this.#parts[nth];
+    let count = part === undefined ? 0 : this.#placeIn(part, item);
     for (let i = 0; i < nth; i++) count += this.#parts[i]?.length ?? 0;
     return count;
   }
@@ -66,34 +72,43 @@ export class SortedList {
     return undefined;
   }
 
-  /** The first item that does not come before, where all that do come before all that do not. */
-  firstFrom(isBefore: (item: number) => boolean): number | undefined {
-    const { nth, place } = this.#search(isBefore);
-    return this.#parts[nth]?.[place];
+  /** The first of the items at the end that are accepted; those before them must not be. */
+  findAtEnd(accept: (item: number) => boolean): number | undefined {
+    let found: number | undefined;
+    for (let nth = this.#parts.length - 1; nth >= 0; nth--) {
+      const part = this.#parts[nth] as number[];
+      const isAll = accept(part[0] as number);
+      found = part[isAll ? 0 : part.findIndex(accept)] ?? found;
+      if (!isAll) return found;
+    }
+    return found;
   }
 
   *[Symbol.iterator](): IterableIterator<number> {
     for (const part of this.#parts) yield* part;
   }
 
-  #spotOf(item: number): { readonly nth: number; readonly place: number } {
-    return this.#search((other) => this.#compare(other, item) < 0);
+  /** The first part whose last item does not come before the item. */
+  #partOf(item: number): number {
+    let low = 0;
+    let high = this.#parts.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const part = this.#parts[middle] as number[];
+      if (this.#compare(part[part.length - 1] as number, item) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
-  #search(isBefore: (item: number) => boolean): { readonly nth: number; readonly place: number } {
-    const nth = countOf(this.#parts, (part) => isBefore(part.at(-1) ?? 0));
-    return { nth, place: countOf(this.#parts[nth] ?? [], isBefore) };
+  #placeIn(part: readonly number[], item: number): number {
+    let low = 0;
+    let high = part.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#compare(part[middle] as number, item) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
-}
-
-/** How many items at the front the test holds for; it must hold for none after those. */
-function countOf<T>(items: readonly T[], holds: (item: T) => boolean): number {
-  let low = 0;
-  let high = items.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (holds(items[middle] as T)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -1,6 +1,8 @@
 import { unreachable } from "../kernel/index.js";
 import type { SystemdReply, SystemdRequest, UnitStatus } from "./client.js";
+import { coldplug } from "./coldplug.js";
 import { activeState, announce, type Dispatch, subState } from "./context.js";
+import { canonicalName } from "./files.js";
 import { collectGarbage, loadUnit, reloadUnits } from "./graph.js";
 import {
   disableUnit,
@@ -53,6 +55,7 @@ export function call(dispatch: Dispatch, request: SystemdRequest): SystemdReply 
     case "daemon-reload":
       reloadUnits(dispatch);
       collectGarbage(state);
+      coldplug(dispatch);
       dispatch.out.facts.push({ kind: "systemd.reloaded" });
       return DONE;
     case "start":
@@ -161,10 +164,24 @@ function refusal(unit: Unit, type: RequestedJobType): SystemdReply | null {
   return null;
 }
 
+/** A unit by any of its names; null when systemd knows nothing of it, or has forgotten it. */
+function knownUnit({ state }: Dispatch, name: string): Unit | null {
+  const unit = state.units.get(canonicalName(state, name));
+  return unit === undefined || isForgotten(unit) ? null : unit;
+}
+
+/** What could not be loaded is forgotten as soon as nothing refers to it. */
+function isForgotten(unit: Unit): boolean {
+  if (unit.load === "loaded" || unit.job + unit.nopJob !== 0) return false;
+  return (
+    activeState(unit) === "inactive" && [...unit.edges.values()].every(({ size }) => size === 0)
+  );
+}
+
 /** ResetFailedUnit: failed becomes dead, and the start limit counts from nothing. */
 function resetFailed(dispatch: Dispatch, name: string): SystemdReply {
-  const unit = dispatch.state.units.get(name);
-  if (unit === undefined) return failure(`${ERROR}.NoSuchUnit`, `Unit ${name} not loaded.`);
+  const unit = knownUnit(dispatch, name);
+  if (unit === null) return failure(`${ERROR}.NoSuchUnit`, `Unit ${name} not loaded.`);
   resetUnit(dispatch, unit);
   unit.startLimit = { begin: null, count: 0 };
   unit.startLimitHit = false;
@@ -173,8 +190,8 @@ function resetFailed(dispatch: Dispatch, name: string): SystemdReply {
 
 /** KillUnit (unit_kill_common): only services, mounts and sockets have processes to be killed. */
 function killUnit(dispatch: Dispatch, { unit: name, who, signal }: Request<"kill">): SystemdReply {
-  const unit = dispatch.state.units.get(name) ?? loadUnit(dispatch, name);
-  if (unit === null) return invalidName(name);
+  const unit = knownUnit(dispatch, name);
+  if (unit === null) return failure(`${ERROR}.NoSuchUnit`, `Unit ${name} not loaded.`);
   const { service, mount, socket } = unit;
   if (service === null && mount === null && socket === null) {
     return failure("org.freedesktop.DBus.Error.NotSupported", "Unit has no processes.");
@@ -191,7 +208,7 @@ function killUnit(dispatch: Dispatch, { unit: name, who, signal }: Request<"kill
   for (const pid of pids) if (pid > 0) kill(dispatch, pid, signal);
   if (who !== "all") return DONE;
   for (const child of [...dispatch.state.processes.values()]) {
-    if (child.unit === name && !pids.includes(child.pid)) kill(dispatch, child.pid, signal);
+    if (child.unit === unit.name && !pids.includes(child.pid)) kill(dispatch, child.pid, signal);
   }
   return DONE;
 }
@@ -220,8 +237,9 @@ function resetUnit(dispatch: Dispatch, unit: Unit): void {
 
 /** The loaded units by name; units that are asked for are loaded first, as ListUnitsByNames does. */
 function listUnits(dispatch: Dispatch, names: readonly string[] | undefined): UnitStatus[] {
-  for (const name of names ?? []) loadUnit(dispatch, name);
-  const wanted = names ?? [...dispatch.state.units.keys()];
+  const wanted = names?.map((name) => loadUnit(dispatch, name)?.name ?? name) ?? [
+    ...dispatch.state.units.keys(),
+  ];
   const rows: UnitStatus[] = [];
   for (const name of [...new Set(wanted)].sort()) {
     const unit = dispatch.state.units.get(name);

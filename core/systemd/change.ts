@@ -51,7 +51,7 @@ export function unitChanged(
 }
 
 /** What depends on the unit's being up or down is looked at after the event, each for its own sake. */
-function queueChecks(dispatch: Dispatch, unit: Unit, after: ActiveState): void {
+export function queueChecks(dispatch: Dispatch, unit: Unit, after: ActiveState): void {
   const { state } = dispatch;
   if (isInactiveOrFailed(after)) {
     for (const other of affected(state, unit, "checksUnneeded")) {

@@ -183,6 +183,10 @@ export function linked(state: SystemdState, unit: Unit, kind: Dependency): Unit[
   return units;
 }
 
+/** The unit that a timer, path or socket starts. */
+export const triggeredUnit = (dispatch: Dispatch, unit: Unit): Unit | undefined =>
+  linked(dispatch.state, unit, "triggers")[0];
+
 export const isAfter = (unit: Unit, other: Unit) =>
   unit.edges.get("after")?.has(other.name) === true;
 

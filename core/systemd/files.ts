@@ -1,5 +1,5 @@
 import { globMatches } from "../kernel/index.js";
-import { parseUnitName, templateOf, type UnitName } from "./names.js";
+import { parseUnitName, templateOf, type UnitName, type UnitType } from "./names.js";
 import type { SystemdState } from "./state.js";
 
 /** Where unit files lie, the first having the last word. */
@@ -29,6 +29,77 @@ export function resolvePath(state: SystemdState, path: string): string | null {
     const target = state.links.get(at);
     if (target === undefined) return state.files.has(at) ? at : null;
     at = target;
+  }
+  return null;
+}
+
+/** Where a chain of links ends, whether or not anything lies there. */
+export function lastLink(state: SystemdState, path: string): string {
+  let at = path;
+  for (let hops = 0; hops < 16; hops++) {
+    const target = state.links.get(at);
+    if (target === undefined) break;
+    at = target;
+  }
+  return at;
+}
+
+const MAY_ALIAS: ReadonlySet<UnitType> = new Set([
+  "service",
+  "socket",
+  "target",
+  "device",
+  "timer",
+  "path",
+]);
+
+/**
+ * Why a name cannot be an alias of a unit: it is the unit's own (`self`), or one of another type or of
+ * another instance (`other`). Null when it can be (unit_validate_alias_symlink_or_warn).
+ */
+export function aliasFault(alias: string, unit: UnitName): "self" | "other" | null {
+  if (alias === unit.name) return "self";
+  const name = parseUnitName(alias);
+  if (name === null || name.type !== unit.type || !MAY_ALIAS.has(unit.type)) return "other";
+  if (unit.instance === null || name.instance === null) {
+    return unit.instance === name.instance ? null : "other";
+  }
+  return unit.instance === "" || unit.instance === name.instance ? null : "other";
+}
+
+/** The name under which a unit is known: links between unit files make one of several names. */
+export function canonicalName(state: SystemdState, given: string): string {
+  let name = given;
+  for (let hops = 0; hops < 16; hops++) {
+    const next = aliased(state, name);
+    if (next === null) break;
+    name = next;
+  }
+  return name;
+}
+
+/** What a name is an alias of; null when it is none. */
+function aliased(state: SystemdState, alias: string): string | null {
+  if (state.links.size === 0) return null;
+  const parsed = parseUnitName(alias);
+  if (parsed === null) return null;
+  const template = templateOf(parsed);
+  for (const name of template === null ? [alias] : [alias, template]) {
+    for (const directory of UNIT_DIRECTORIES) {
+      const path = `${directory}/${name}`;
+      if (state.files.has(path)) return null;
+      const target = state.links.get(path);
+      if (target === undefined) continue;
+      const slash = target.lastIndexOf("/");
+      // A link to a file elsewhere is the unit itself, a link to nowhere masks it.
+      if (!UNIT_DIRECTORIES.some((folder) => folder === target.slice(0, slash))) return null;
+      const unit = parseUnitName(target.slice(slash + 1));
+      if (unit === null || aliasFault(name, unit) !== null) return null;
+      const instance = parsed.instance ?? "";
+      return unit.instance === "" && instance !== ""
+        ? `${unit.prefix}@${instance}.${unit.type}`
+        : unit.name;
+    }
   }
   return null;
 }

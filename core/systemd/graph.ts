@@ -2,7 +2,14 @@ import type { LoadState } from "./client.js";
 import { emptyConfig, readConfig, type UnitConfig } from "./config.js";
 import { activeState, announce, type Dispatch, edges } from "./context.js";
 import { DEPENDENCIES, type Dependency } from "./dependency.js";
-import { type Folders, findUnitFiles, hasFragment, listFolders, type UnitFiles } from "./files.js";
+import {
+  canonicalName,
+  type Folders,
+  findUnitFiles,
+  hasFragment,
+  listFolders,
+  type UnitFiles,
+} from "./files.js";
 import { parseUnitName, type UnitName, type UnitType } from "./names.js";
 import type { Assignment } from "./reader.js";
 import { zeroService } from "./service-config.js";
@@ -10,8 +17,9 @@ import type { Limit, ServiceRuntime, SystemdState, Unit } from "./state.js";
 import { parseUnitFile } from "./unitfile.js";
 
 /** Loads a unit and everything it refers to; the unit itself, or null for an impossible name. */
-export function loadUnit(dispatch: Dispatch, name: string): Unit | null {
+export function loadUnit(dispatch: Dispatch, alias: string): Unit | null {
   const { state } = dispatch;
+  const name = canonicalName(state, alias);
   const known = state.units.get(name);
   if (known !== undefined && known.load !== "not-found") return known;
   const parsed = parseUnitName(name);
@@ -185,9 +193,10 @@ function addEdge(
   state: SystemdState,
   unit: Unit,
   kind: Dependency,
-  name: string,
+  alias: string,
   queue: string[],
 ): void {
+  const name = canonicalName(state, alias);
   if (name === unit.name) return;
   const parsed = parseUnitName(name);
   if (parsed === null || parsed.instance === "") return;

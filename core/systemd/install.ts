@@ -1,4 +1,12 @@
-import { findUnitFiles, pathsUnder, resolvePath, UNIT_DIRECTORIES } from "./files.js";
+import {
+  aliasFault,
+  canonicalName,
+  findUnitFiles,
+  lastLink,
+  pathsUnder,
+  resolvePath,
+  UNIT_DIRECTORIES,
+} from "./files.js";
 import { expandSpecifiers, parseUnitName, type UnitName } from "./names.js";
 import type { SystemdState } from "./state.js";
 import { parseUnitFile } from "./unitfile.js";
@@ -17,66 +25,161 @@ export const ETC = "/etc/systemd/system";
 export const RUN = "/run/systemd/system";
 export const USR = "/usr/lib/systemd/system";
 
-/** EnableUnitFiles: makes the links that the unit's [Install] section asks for, and those of Also=. */
+/** Something that `enable` would link, or why it cannot. */
+type Wanted =
+  | { readonly path: string; readonly replaces: boolean }
+  | { readonly refusal: Extract<InstallResult, { readonly ok: false }> };
+
+const refuse = (error: string, message: string) => ({ ok: false, error, message }) as const;
+
+/**
+ * EnableUnitFiles with force: makes the links that the unit's [Install] section asks for, and those of the
+ * units it names in Also=. What cannot be linked is told in the end; everything else is linked all the same.
+ */
 export function enableUnit(state: SystemdState, unit: string, into: string): InstallResult {
-  const pending = [unit];
-  const seen = new Set<string>();
-  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
-    if (seen.has(name)) continue;
-    seen.add(name);
-    const parsed = parseUnitName(name);
-    if (parsed === null) return invalidName(name);
-    const files = findUnitFiles(state, parsed);
-    if (files.load === "masked") {
-      return { ok: false, error: `${ERROR}.UnitMasked`, message: `Unit file ${name} is masked.` };
-    }
-    if (files.load === "not-found") {
-      const message = `Unit file ${name} does not exist.`;
-      return { ok: false, error: `${ERROR}.NoSuchUnit`, message };
-    }
-    for (const link of installLinks(state, parsed, files.fragment)) {
-      if (link.also !== undefined) pending.push(link.also);
-      else state.links.set(`${into}/${link.path}`, files.fragment);
+  const first = findInstallable(state, unit);
+  if ("ok" in first) return first;
+  let result: InstallResult = DONE;
+  for (const { name, fragment } of withAlso(state, first)) {
+    for (const wanted of linksOf(state, name, fragment)) {
+      const done =
+        "refusal" in wanted
+          ? wanted.refusal
+          : link(state, `${into}/${wanted.path}`, fragment, wanted);
+      if (result.ok) result = done;
     }
   }
+  return result;
+}
+
+/** A unit file that can be installed. */
+interface Installable {
+  readonly name: UnitName;
+  readonly fragment: string;
+}
+
+function findInstallable(
+  state: SystemdState,
+  unit: string,
+): Installable | Extract<InstallResult, { readonly ok: false }> {
+  const name = parseUnitName(canonicalName(state, unit));
+  if (name === null) return invalidName(unit);
+  const { load, fragment } = findUnitFiles(state, name);
+  switch (load) {
+    case "masked":
+      return refuse(`${ERROR}.UnitMasked`, `Unit file ${unit} is masked.`);
+    case "not-found":
+      return refuse(`${ERROR}.NoSuchUnit`, `Unit file ${unit} does not exist.`);
+    case "loaded":
+      return { name, fragment };
+  }
+}
+
+/** A unit file and those that it, and they, name in Also=; what of these is not there is left out. */
+function withAlso(state: SystemdState, first: Installable): Installable[] {
+  const found = new Map([[first.name.name, first]]);
+  for (const { name, fragment } of found.values()) {
+    for (const also of installSettings(state, name, fragment, "Also")) {
+      if (found.has(also)) continue;
+      const other = findInstallable(state, also);
+      if (!("ok" in other) && !found.has(other.name.name)) found.set(other.name.name, other);
+    }
+  }
+  return [...found.values()];
+}
+
+/** Values of a key of [Install], specifiers undone. */
+function installSettings(
+  state: SystemdState,
+  name: UnitName,
+  fragment: string,
+  key: "Also" | "Alias" | "WantedBy" | "RequiredBy" | "DefaultInstance",
+): string[] {
+  const { options } = parseUnitFile(state.files.get(fragment) ?? "", fragment);
+  return options
+    .filter((option) => option.section === "Install" && option.key === key)
+    .flatMap(({ value }) => splitWords(value, "keep") ?? [])
+    .map((word) => expandSpecifiers(word, name, state));
+}
+
+function* linksOf(state: SystemdState, name: UnitName, fragment: string): Iterable<Wanted> {
+  const settings = (key: Parameters<typeof installSettings>[3]) =>
+    installSettings(state, name, fragment, key);
+  const folder = fragment.slice(0, fragment.lastIndexOf("/"));
+  if (!isSearched(folder)) yield { path: name.name, replaces: true };
+  for (const alias of settings("Alias")) {
+    const fault = aliasFault(alias, name);
+    if (fault === "other") {
+      const message = `Cannot alias ${name.name} as ${alias}.`;
+      yield { refusal: refuse(`${ERROR}.BadUnitSetting`, message) };
+    } else if (fault === null) yield { path: alias, replaces: false };
+  }
+  const instance = settings("DefaultInstance").at(-1) ?? "";
+  const lacksInstance = name.instance === "" && instance === "";
+  const unit =
+    name.instance === "" && instance !== "" ? `${name.prefix}@${instance}.${name.type}` : name.name;
+  for (const [key, suffix] of [
+    ["WantedBy", "wants"],
+    ["RequiredBy", "requires"],
+  ] as const) {
+    for (const target of settings(key)) {
+      const parsed = parseUnitName(target);
+      if (parsed === null) {
+        const message = `"${target}" is not a valid unit name.`;
+        yield { refusal: refuse(`${ERROR}.BadUnitSetting`, message) };
+      } else if (lacksInstance && parsed.instance === null) {
+        const message = `Destination unit ${target} is a non-template unit.`;
+        yield { refusal: refuse(`${ERROR}.BadUnitSetting`, message) };
+      } else yield { path: `${target}.${suffix}/${unit}`, replaces: true };
+    }
+  }
+}
+
+/** A link takes the place of another link, never that of a file (create_symlink). */
+function link(
+  state: SystemdState,
+  path: string,
+  fragment: string,
+  { replaces }: { readonly replaces: boolean },
+): InstallResult {
+  if (state.files.has(path) && !(replaces && path === fragment)) {
+    return refuse(`${ERROR}.UnitExists`, `File ${path} already exists.`);
+  }
+  state.links.set(path, fragment);
   return DONE;
 }
 
-type InstallLink = { readonly path: string; readonly also?: undefined } | { readonly also: string };
-
-function installLinks(state: SystemdState, name: UnitName, fragment: string): InstallLink[] {
-  const links: InstallLink[] = [];
-  const file = parseUnitFile(state.files.get(fragment) ?? "", fragment);
-  const install = file.options.filter((option) => option.section === "Install");
-  const instance = install.findLast((option) => option.key === "DefaultInstance")?.value ?? "";
-  const unit =
-    name.instance === "" && instance !== "" ? `${name.prefix}@${instance}.${name.type}` : name.name;
-  const owner = parseUnitName(unit) ?? name;
-  for (const option of install) {
-    for (const word of splitWords(option.value, "keep") ?? []) {
-      const target = expandSpecifiers(word, owner, state);
-      if (parseUnitName(target) === null) continue;
-      if (option.key === "WantedBy") links.push({ path: `${target}.wants/${unit}` });
-      else if (option.key === "RequiredBy") links.push({ path: `${target}.requires/${unit}` });
-      else if (option.key === "Alias") links.push({ path: target });
-      else if (option.key === "Also") links.push({ also: target });
-    }
-  }
-  return links;
-}
-
-/** DisableUnitFiles: removes every link to the unit from /etc or from /run. */
+/** DisableUnitFiles: removes every link to the unit, and to those of Also=, from /etc or from /run. */
 export function disableUnit(state: SystemdState, unit: string, from: string): InstallResult {
   const parsed = parseUnitName(unit);
   if (parsed === null) return invalidName(unit);
-  const fragment = findUnitFiles(state, parsed).fragment;
-  for (const path of pathsUnder(state, `${from}/`)) {
-    const target = state.links.get(path);
-    if (target === undefined || target === "/dev/null") continue;
-    const name = path.slice(path.lastIndexOf("/") + 1);
-    if (name === unit || (fragment !== "" && target === fragment)) state.links.delete(path);
+  const { load, fragment } = findUnitFiles(state, parsed);
+  if (load === "masked") return DONE;
+  const found = load === "loaded" ? withAlso(state, { name: parsed, fragment }) : [];
+  const names = new Set([unit, ...found.map(({ name }) => name.name)]);
+  const before = state.links.size;
+  for (let again = true; again; ) {
+    again = false;
+    for (const path of pathsUnder(state, `${from}/`)) {
+      if (!state.links.has(path) || !isLinkTo(state, path, names)) continue;
+      state.links.delete(path);
+      // Links to the link go with it.
+      names.add(path);
+      again = true;
+    }
   }
-  return DONE;
+  if (load === "loaded" || state.links.size < before) return DONE;
+  return refuse(`${ERROR}.NoSuchUnit`, `Unit file ${unit} does not exist.`);
+}
+
+/** Whether a link has one of the names, is an instance of one, or leads to one. */
+function isLinkTo(state: SystemdState, path: string, names: ReadonlySet<string>): boolean {
+  const name = parseUnitName(path.slice(path.lastIndexOf("/") + 1));
+  if (name === null) return false;
+  const template = name.instance === null ? null : `${name.prefix}@.${name.type}`;
+  if (names.has(name.name) || (template !== null && names.has(template))) return true;
+  const target = lastLink(state, path);
+  return names.has(target) || names.has(target.slice(target.lastIndexOf("/") + 1));
 }
 
 /** MaskUnitFiles. A file of that name in the directory is an error unless `force` puts it aside. */
@@ -134,10 +237,7 @@ export function unitFilesIn(
   });
 }
 
-function invalidName(name: string): InstallResult {
-  return {
-    ok: false,
-    error: "org.freedesktop.DBus.Error.InvalidArgs",
-    message: `Unit name ${name} is not valid.`,
-  };
+function invalidName(name: string) {
+  const error = "org.freedesktop.DBus.Error.InvalidArgs";
+  return refuse(error, `Unit name ${name} is not valid.`);
 }

@@ -234,7 +234,8 @@ function onTimer(dispatch: Dispatch, timer: string): void {
   const unit = state.units.get(name);
   if (unit === undefined) return;
   if (timer.startsWith("auto/")) {
-    checkLater(dispatch, unit);
+    // A limit that a daemon-reload has taken back is waited for by nobody.
+    if (unit.autoLimit.begin !== null) checkLater(dispatch, unit);
     return;
   }
   const service = serviceOf(dispatch, unit);

@@ -5,6 +5,7 @@ import {
   type Dispatch,
   isInactiveOrFailed,
   isStopPending,
+  triggeredUnit,
 } from "./context.js";
 import { directoryHasEntries, pathExists, pathMatches } from "./files.js";
 import type { StartOutcome } from "./outcome.js";
@@ -24,10 +25,22 @@ function setPathState(dispatch: Dispatch, unit: Unit, state: PathRuntime["state"
 export function startPath(dispatch: Dispatch, unit: Unit): StartOutcome {
   const { path, config } = unit;
   if (path === null || config.path === null) return "failed";
-  if (dispatch.state.units.get(config.path.unit)?.load !== "loaded") return "failed";
+  if (triggeredUnit(dispatch, unit)?.load !== "loaded") return "failed";
   path.result = "success";
   enterWaiting(dispatch, unit, true, false);
   return "started";
+}
+
+/**
+ * Puts a path unit back after a daemon-reload (path_coldplug). It looks at its paths as when it was started,
+ * unless it sees its unit running.
+ */
+export function coldplugPath(dispatch: Dispatch, unit: Unit, unitSeenDown: boolean): void {
+  const { path } = unit;
+  if (path?.state !== "waiting" && path?.state !== "running") return;
+  const other = triggeredUnit(dispatch, unit);
+  if (unitSeenDown && other !== undefined) lookForPaths(dispatch, unit, true);
+  else enterWaiting(dispatch, unit, true, false);
 }
 
 /** path_enter_dead */
@@ -41,13 +54,19 @@ export function enterPathDead(dispatch: Dispatch, unit: Unit, result: UnitResult
 function enterWaiting(dispatch: Dispatch, unit: Unit, initial: boolean, triggered: boolean): void {
   const { path, config } = unit;
   if (path === null || config.path === null) return;
-  const other = dispatch.state.units.get(config.path.unit);
+  const other = triggeredUnit(dispatch, unit);
   if (other !== undefined && !isInactiveOrFailed(activeState(other))) {
     setPathState(dispatch, unit, "running");
     return;
   }
+  lookForPaths(dispatch, unit, initial || triggered);
+}
+
+function lookForPaths(dispatch: Dispatch, unit: Unit, firstLook: boolean): void {
+  const { path, config } = unit;
+  if (path === null || config.path === null) return;
   for (const [index, spec] of config.path.specs.entries()) {
-    if (isGood(dispatch, path, spec, index, initial || triggered)) {
+    if (isGood(dispatch, path, spec, index, firstLook)) {
       enterRunning(dispatch, unit);
       return;
     }
@@ -91,7 +110,7 @@ function enterRunning(dispatch: Dispatch, unit: Unit): void {
     enterPathDead(dispatch, unit, "trigger-limit-hit");
     return;
   }
-  const other = dispatch.state.units.get(config.path.unit);
+  const other = triggeredUnit(dispatch, unit);
   if (other === undefined || !dispatch.queue("start", other, "replace")) {
     enterPathDead(dispatch, unit, "resources");
     return;
@@ -127,8 +146,8 @@ export function pathTriggerChanged(dispatch: Dispatch, unit: Unit, triggered: Un
 
 /** The look at the paths that a change of the unit calls for. */
 export function lookAtPaths(dispatch: Dispatch, unit: Unit): void {
-  const { path, config } = unit;
-  const triggered = dispatch.state.units.get(config.path?.unit ?? "");
+  const { path } = unit;
+  const triggered = triggeredUnit(dispatch, unit);
   if (path === null || triggered === undefined) return;
   if (path.state !== "waiting" && path.state !== "running") return;
   if (needsLook(path, triggered)) enterWaiting(dispatch, unit, false, true);

@@ -68,6 +68,8 @@ export function setState(service: Service, state: ServiceState): void {
   const before = serviceActiveState(runtime.state, config.type === "idle");
   runtime.state = state;
   delete runtime.awaitsPidFile;
+  if (TIMED.has(state) && state !== "running") runtime.stateSince = dispatch.now;
+  else delete runtime.stateSince;
   if (!TIMED.has(state)) armTimer(service, FOREVER);
   if (!WITH_MAIN.has(state)) {
     runtime.mainPid = 0;
@@ -377,6 +379,46 @@ export function enterReloadByNotify(service: Service): void {
 export function enterStopByNotify(service: Service): void {
   armTimer(service, service.config.timeoutStop);
   setState(service, "stop-sigterm");
+}
+
+/** Puts a service back after a daemon-reload (service_coldplug): its timer runs by the settings of now. */
+export function coldplugService(service: Service): void {
+  const { runtime } = service;
+  delete runtime.notified;
+  if (TIMED.has(runtime.state)) armTimer(service, timeLeft(service));
+}
+
+/** How long the present state may still last (service_coldplug_timeout). */
+function timeLeft(service: Service): Micros {
+  const { runtime, config, dispatch, unit } = service;
+  const since = (from: Micros | null | undefined, limit: Micros): Micros =>
+    limit === FOREVER ? FOREVER : Math.max(0, (from ?? dispatch.now) + limit - dispatch.now);
+  switch (runtime.state) {
+    case "condition":
+    case "start-pre":
+    case "start":
+    case "start-post":
+    case "reload":
+      return since(runtime.stateSince, config.timeoutStart);
+    case "running":
+      return runtimeLeft(service);
+    case "stop":
+    case "stop-sigterm":
+    case "stop-sigkill":
+    case "stop-post":
+    case "final-sigterm":
+    case "final-sigkill":
+      return since(runtime.stateSince, config.timeoutStop);
+    case "stop-watchdog":
+    case "final-watchdog":
+      return since(runtime.stateSince, config.timeoutAbort);
+    case "auto-restart":
+      return since(unit.inactiveEnter, config.restartDelay);
+    case "dead":
+    case "exited":
+    case "failed":
+      return FOREVER;
+  }
 }
 
 /** service_stop */

@@ -6,6 +6,7 @@ import {
   isStopPending,
   jobOf,
   linked,
+  triggeredUnit,
 } from "./context.js";
 import type { StartOutcome } from "./outcome.js";
 import type { ServiceState, SocketRuntime, Unit } from "./state.js";
@@ -30,7 +31,7 @@ export function startSocket(dispatch: Dispatch, unit: Unit): StartOutcome {
   const { socket, config } = unit;
   if (socket === null || config.socket === null) return "failed";
   if (!config.socket.accept) {
-    const service = dispatch.state.units.get(config.socket.service);
+    const service = triggeredUnit(dispatch, unit);
     if (service?.load !== "loaded") return "failed";
     const state = service.service?.state;
     if (state !== "dead" && state !== "failed" && state !== "auto-restart") return "failed";
@@ -62,7 +63,7 @@ export function socketTraffic(dispatch: Dispatch, unit: Unit): void {
     enterSocketDead(dispatch, unit, "trigger-limit-hit");
     return;
   }
-  const service = dispatch.state.units.get(config.socket.service);
+  const service = triggeredUnit(dispatch, unit);
   if (service === undefined) {
     enterSocketDead(dispatch, unit, "resources");
     return;

@@ -53,6 +53,8 @@ export interface ServiceRuntime {
   willRestart: boolean;
   /** What the program last told of itself; absent: that it is ready, or nothing. */
   notified?: "reloading" | "stopping";
+  /** When a state that does not last was entered; absent in one that does. */
+  stateSince?: Micros;
   /** When the timer of the state is due; absent: none runs. */
   timerAt?: Micros;
   /** WatchdogSec= as it was when the service was started, or as the program asked for; absent: none. */

@@ -5,6 +5,7 @@ import {
   type Dispatch,
   isInactiveOrFailed,
   isStopPending,
+  triggeredUnit,
 } from "./context.js";
 import type { StartOutcome } from "./outcome.js";
 import type { TimerRuntime, Unit } from "./state.js";
@@ -32,7 +33,7 @@ function setTimerState(dispatch: Dispatch, unit: Unit, state: TimerRuntime["stat
 export function startTimer(dispatch: Dispatch, unit: Unit): StartOutcome {
   const { timer, config } = unit;
   if (timer === null || config.timer === null) return "failed";
-  if (dispatch.state.units.get(config.timer.unit)?.load !== "loaded") return "failed";
+  if (triggeredUnit(dispatch, unit)?.load !== "loaded") return "failed";
   timer.lastTrigger = null;
   timer.result = "success";
   for (const [index, { base }] of config.timer.specs.entries()) {
@@ -40,6 +41,13 @@ export function startTimer(dispatch: Dispatch, unit: Unit): StartOutcome {
   }
   enterWaiting(dispatch, unit);
   return "started";
+}
+
+/** Puts a timer back after a daemon-reload (timer_coldplug): OnActiveSec= counts from now. */
+export function coldplugTimer(dispatch: Dispatch, unit: Unit): void {
+  if (unit.timer?.state !== "waiting") return;
+  unit.timer.disabled.clear();
+  enterWaiting(dispatch, unit, true);
 }
 
 /** timer_enter_dead */
@@ -50,7 +58,7 @@ export function enterTimerDead(dispatch: Dispatch, unit: Unit, result: UnitResul
 }
 
 /** timer_enter_waiting: the earliest of what is still to come; elapsed when nothing is. */
-function enterWaiting(dispatch: Dispatch, unit: Unit): void {
+function enterWaiting(dispatch: Dispatch, unit: Unit, again = false): void {
   const { timer, config } = unit;
   if (timer === null || config.timer === null) return;
   const { now, out } = dispatch;
@@ -59,7 +67,7 @@ function enterWaiting(dispatch: Dispatch, unit: Unit): void {
   for (const [index, { base, delay }] of config.timer.specs.entries()) {
     if (timer.disabled.has(index)) continue;
     leaveAround ||= base === "OnUnitActiveSec" || base === "OnUnitInactiveSec";
-    const from = baseOf(dispatch, unit, base);
+    const from = again && base === "OnActiveSec" ? now : baseOf(dispatch, unit, base);
     if (from === null) continue;
     const at = delay === FOREVER ? FOREVER : from + delay;
     const once = base === "OnActiveSec" || base === "OnBootSec" || base === "OnStartupSec";
@@ -84,7 +92,7 @@ function enterWaiting(dispatch: Dispatch, unit: Unit): void {
 }
 
 function baseOf(dispatch: Dispatch, unit: Unit, base: TimerBase): Micros | null {
-  const triggered = dispatch.state.units.get(unit.config.timer?.unit ?? "");
+  const triggered = triggeredUnit(dispatch, unit);
   const last = unit.timer?.lastTrigger ?? null;
   const later = (at: Micros | null | undefined) =>
     at === null || at === undefined ? last : last === null ? at : Math.max(at, last);
@@ -106,7 +114,7 @@ export function elapseTimer(dispatch: Dispatch, unit: Unit): void {
   const { timer, config } = unit;
   if (timer === null || timer.state !== "waiting" || config.timer === null) return;
   if (isStopPending(dispatch, unit)) return;
-  const triggered = dispatch.state.units.get(config.timer.unit);
+  const triggered = triggeredUnit(dispatch, unit);
   if (triggered === undefined || !dispatch.queue("start", triggered, "replace")) {
     enterTimerDead(dispatch, unit, "resources");
     return;

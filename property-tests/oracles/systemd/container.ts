@@ -26,13 +26,21 @@ export interface Container {
   ): { readonly stdout: string; readonly stderr: string };
   /** What systemd says it is. */
   readonly version: string;
-  close(): Promise<void>;
 }
 
 const CALL_MS = 20_000;
 
-/** Boots the container; takes about 10 s, and a minute more the first time on a machine. */
-export async function bootContainer(say: (line: string) => void): Promise<Container> {
+/** Several containers, which are ended together. */
+export interface Containers {
+  readonly all: readonly Container[];
+  close(): Promise<void>;
+}
+
+/** Boots containers; takes about 10 s, and a minute more the first time on a machine. */
+export async function bootContainers(
+  count: number,
+  say: (line: string) => void,
+): Promise<Containers> {
   const settings: LabSettings = {
     ...labSettings(process.env),
     instance: "oracle",
@@ -44,17 +52,24 @@ export async function bootContainer(say: (line: string) => void): Promise<Contai
     process.once(signal, () => void labDown(settings).finally(() => process.exit(1)));
   }
   try {
-    const [host] = await labUp(settings, 1, say);
-    if (host === undefined) throw new Error("the lab booted no host");
-    const nspawn = Number(readFileSync(join(labPaths(settings).host(host.name), "pid"), "utf8"));
-    return await enter(settings, nspawn);
+    const hosts = await labUp(settings, count, say);
+    const all = await Promise.all(hosts.map((host) => enter(settings, host.name)));
+    return {
+      all,
+      close: async () => {
+        for (const container of all) container.bus.close();
+        spawnSync("chrt", ["--all-tasks", "--other", "--pid", "0", String(process.pid)]);
+        await labDown(settings);
+      },
+    };
   } catch (error) {
     await labDown(settings);
     throw error;
   }
 }
 
-async function enter(settings: LabSettings, nspawn: number): Promise<Container> {
+async function enter(settings: LabSettings, host: string): Promise<Container> {
+  const nspawn = Number(readFileSync(join(labPaths(settings).host(host), "pid"), "utf8"));
   const leader = firstChild(nspawn);
   const path = (inside: string): string => `/proc/${leader}/root${inside}`;
   const place = (inside: string, text: string, mode: number): void => {
@@ -73,11 +88,6 @@ async function enter(settings: LabSettings, nspawn: number): Promise<Container> 
     path,
     run: (program, words) => runIn(leader, program, words),
     version,
-    close: async () => {
-      bus.close();
-      spawnSync("chrt", ["--all-tasks", "--other", "--pid", "0", String(process.pid)]);
-      await labDown(settings);
-    },
   };
 }
 

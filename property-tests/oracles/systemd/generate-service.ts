@@ -1,6 +1,6 @@
 import { type Generator, nextBetween, pick } from "../../../core/kernel/index.js";
 import { PROGRAM } from "./behaviour.js";
-import { percent, type Theme } from "./themes.js";
+import { isAlone, percent, type Theme } from "./themes.js";
 import { fileBy, pidFileOf } from "./unit-set.js";
 
 const TYPES = [
@@ -14,9 +14,11 @@ const TYPES = [
   "notify",
 ] as const;
 
+type ServiceType = (typeof TYPES)[number] | "idle";
+
 /** The lines of a [Service] section. */
 export function generateService(g: Generator, theme: Theme, name: string): string[] {
-  const type = pick(g, TYPES);
+  const type = isAlone(theme) && percent(g, 30) ? "idle" : pick(g, TYPES);
   const lines = [`Type=${type}`];
   if (percent(g, type === "oneshot" ? 60 : 15)) lines.push("RemainAfterExit=yes");
   const mains = type === "oneshot" && percent(g, 25) ? 2 : 1;
@@ -45,12 +47,7 @@ export function generateService(g: Generator, theme: Theme, name: string): strin
 
 const dash = (g: Generator, parts: number): string => (percent(g, parts) ? "-" : "");
 
-function mainProgram(
-  g: Generator,
-  theme: Theme,
-  type: (typeof TYPES)[number],
-  name: string,
-): string {
+function mainProgram(g: Generator, theme: Theme, type: ServiceType, name: string): string {
   const words = [PROGRAM];
   const fails = theme === "failures" || theme === "restarts" ? 45 : 15;
   if (type === "notify" && !percent(g, 15)) words.push(`ready=${nextBetween(g, 1, 6) * 60}`);
@@ -105,7 +102,7 @@ function says(g: Generator): string {
 function notifySettings(
   g: Generator,
   theme: Theme,
-  type: (typeof TYPES)[number],
+  type: ServiceType,
   lines: readonly string[],
 ): string[] {
   const settings: string[] = [];
@@ -147,7 +144,7 @@ const RESTARTS = [
   "on-watchdog",
 ] as const;
 
-function restartSettings(g: Generator, theme: Theme, type: (typeof TYPES)[number]): string[] {
+function restartSettings(g: Generator, theme: Theme, type: ServiceType): string[] {
   if (!percent(g, theme === "restarts" ? 85 : 20)) return [];
   const lines = [`Restart=${pick(g, RESTARTS)}`, `RestartSec=${nextBetween(g, 1, 6) * 100}ms`];
   if (percent(g, 12))

@@ -6,8 +6,15 @@ import {
   pick,
 } from "../../../core/kernel/index.js";
 import { generateService } from "./generate-service.js";
-import { percent, THEMES, type Theme } from "./themes.js";
-import { fifoOf, fileBy, type JobAction, type SetUnit, type UnitSet } from "./unit-set.js";
+import { isAlone, percent, THEMES, type Theme } from "./themes.js";
+import {
+  type Action,
+  fifoOf,
+  fileBy,
+  type JobAction,
+  type SetUnit,
+  type UnitSet,
+} from "./unit-set.js";
 
 /** Set `number` of a seed. Of sets that turn out to hang on time, the next `attempt` is taken. */
 export function generateSet(
@@ -25,12 +32,13 @@ export function generateSet(
     return `${prefix}${String.fromCharCode(97 + index)}${instance}.${type}`;
   });
   if (theme === "triggers") addTriggers(g, names, prefix);
-  const units = names.map((name) => generateUnit(g, theme, name, names));
-  return { theme, units, actions: generateActions(g, theme, names) };
+  const units = names.map((name) => withDropIns(g, generateUnit(g, theme, name, names)));
+  const actions = generateActions(g, theme, names);
+  return { theme, alone: isAlone(theme), units, actions };
 }
 
 function typeOf(g: Generator, theme: Theme): string {
-  if (theme === "everything" && percent(g, 12))
+  if ((theme === "everything" || isAlone(theme)) && percent(g, 12))
     return pick(g, ["timer", "path", "socket", "mount"]);
   return percent(g, 15) ? "target" : "service";
 }
@@ -50,24 +58,69 @@ function generateUnit(g: Generator, theme: Theme, name: string, names: readonly 
   if (percent(g, 2)) return { name, lines: [], masked: true };
   const type = name.slice(name.lastIndexOf(".") + 1);
   const lines = ["[Unit]", ...dependencies(g, theme, name, names), ...unitSettings(g, theme, name)];
+  const install = theme === "files" ? installSection(g, name, names) : [];
+  const own = ownSection(g, theme, name, type);
+  return { name, lines: [...lines, ...own, ...install] };
+}
+
+/** The section that is named after the type of the unit. */
+function ownSection(g: Generator, theme: Theme, name: string, type: string): string[] {
   switch (type) {
     case "service":
-      return { name, lines: [...lines, "[Service]", ...generateService(g, theme, name)] };
+      return ["[Service]", ...generateService(g, theme, name)];
     case "timer":
-      return { name, lines: [...lines, "[Timer]", ...timerSettings(g)] };
+      return ["[Timer]", ...timerSettings(g)];
     case "path":
-      return { name, lines: [...lines, "[Path]", ...pathSettings(g, name)] };
+      return ["[Path]", ...pathSettings(g, name)];
     case "socket":
-      return { name, lines: [...lines, "[Socket]", `ListenFIFO=${fifoOf(name)}`] };
+      return ["[Socket]", `ListenFIFO=${fifoOf(name)}`];
     case "mount": {
       const type = percent(g, 85) ? "tmpfs" : "nosuchfs";
       const where = `/${name.split(".")[0]}`;
-      return { name, lines: [...lines, "[Mount]", "What=none", `Where=${where}`, `Type=${type}`] };
+      return ["[Mount]", "What=none", `Where=${where}`, `Type=${type}`];
     }
     default:
-      return { name, lines };
+      return [];
   }
 }
+
+/** Moves lines of a unit's file to drop-ins. */
+function withDropIns(g: Generator, unit: SetUnit): SetUnit {
+  if (unit.masked === true || !percent(g, 25)) return unit;
+  const lines: string[] = [];
+  const moved = new Map<string, string[]>();
+  let section = "";
+  for (const line of unit.lines) {
+    if (line.startsWith("[")) section = line;
+    // Commands stay in their order, and what makes a unit sound stays in its file.
+    const stays =
+      section === "[Install]" || /^(Exec|Type=|What|Where|Listen|Path|On[AU])/.test(line);
+    if (line === section || stays || !percent(g, 25)) lines.push(line);
+    else moved.set(section, [...(moved.get(section) ?? [section]), line]);
+  }
+  const [first = [], ...rest] = [...moved.values()];
+  const dropIns = [
+    { name: "10-first", lines: first },
+    { name: "20-second", lines: rest.flat() },
+  ];
+  return { ...unit, lines, dropIns: dropIns.filter((dropIn) => dropIn.lines.length > 0) };
+}
+
+/** The [Install] section of a unit: what wants it, what it is also called, and what comes along. */
+function installSection(g: Generator, name: string, names: readonly string[]): string[] {
+  if (!percent(g, 60)) return [];
+  const lines = ["[Install]"];
+  if (percent(g, 70)) lines.push(`WantedBy=${pick(g, names)}`);
+  if (percent(g, 35)) lines.push(`RequiredBy=${pick(g, names)}`);
+  if (percent(g, 25)) lines.push(`Also=${pick(g, names)}`);
+  if (percent(g, 25)) lines.push(`Alias=${aliasOf(name, percent(g, 85) ? name : pick(g, names))}`);
+  if (name.includes("@") && percent(g, 50)) lines.push(`DefaultInstance=${nextBetween(g, 1, 6)}`);
+  return lines;
+}
+
+/** Another name of a unit, with the type and the instance of `like`. */
+const aliasOf = (unit: string, like: string): string =>
+  unit.replace(/[@.].*$/, `alias${like.slice(like.search(/[@.]/))}`);
 
 const PULLS = ["Requires", "Wants", "BindsTo", "Requisite", "Upholds"] as const;
 const OTHERS = [
@@ -108,6 +161,10 @@ function dependencies(
 
 function unitSettings(g: Generator, theme: Theme, name: string): string[] {
   const lines: string[] = [];
+  if (isAlone(theme) && percent(g, 60)) lines.push("AllowIsolate=yes");
+  if (isAlone(theme) && percent(g, 12)) {
+    lines.push(`IgnoreOnIsolate=${pick(g, ["yes", "yes", "no"])}`);
+  }
   if (percent(g, 12)) lines.push("StopWhenUnneeded=yes");
   if (percent(g, 5)) lines.push("DefaultDependencies=no");
   if (percent(g, 8)) lines.push(`${condition(g)}=${file(g, name)}`);
@@ -174,8 +231,8 @@ const MODES: readonly JobAction["mode"][] = [
   "triggering",
 ];
 
-/** Milliseconds between calls. */
-const APART = 25;
+/** Milliseconds between calls. systemd takes up to 20 ms to start a program. */
+const APART = 50;
 
 /** Jobs for some units, one after the other, and in the end a stop of each. */
 function generateActions(g: Generator, theme: Theme, names: readonly string[]): UnitSet["actions"] {
@@ -193,7 +250,12 @@ function generateActions(g: Generator, theme: Theme, names: readonly string[]): 
   }
   for (let left = nextBetween(g, 1, 4); left > 0; left--) {
     at += nextBetween(g, 2, 9) * 80;
-    actions.push({ at, action: generateAction(g, theme, names) });
+    if (theme === "files" && percent(g, 70)) {
+      actions.push({ at, action: generateFileAction(g, names) });
+      // As systemctl does it: the files are read anew at once.
+      at += APART;
+      actions.push({ at, action: { kind: "daemon-reload" } });
+    } else actions.push({ at, action: generateAction(g, theme, names) });
   }
   at += nextBetween(g, 6, 12) * 80;
   const rank = (name: string) => (/\.(timer|path|socket)$/.test(name) ? 0 : 1);
@@ -205,7 +267,7 @@ function generateActions(g: Generator, theme: Theme, names: readonly string[]): 
   return actions;
 }
 
-function generateAction(g: Generator, theme: Theme, names: readonly string[]) {
+function generateAction(g: Generator, theme: Theme, names: readonly string[]): Action {
   const unit = pick(g, names);
   const path = fileBy(unit);
   if (percent(g, theme === "triggers" ? 35 : 6)) return { kind: "touch", path } as const;
@@ -215,9 +277,41 @@ function generateAction(g: Generator, theme: Theme, names: readonly string[]) {
   if (percent(g, 4)) return { kind: "reset-failed", unit } as const;
   if (percent(g, 10)) return generateKill(g, unit);
   if (percent(g, 4)) return { kind: "daemon-reload" } as const;
+  if (isAlone(theme) && percent(g, 50)) {
+    return { kind: "job", call: "start", unit, mode: "isolate" } as const;
+  }
   const odd = percent(g, theme === "modes" ? 60 : 12);
   const call = pick(g, CALLS);
   return { kind: "job", call, unit, mode: odd ? pick(g, MODES) : "replace" } as const;
+}
+
+const INSTALLS = ["enable", "enable", "enable", "disable", "mask", "unmask"] as const;
+
+/** A change to the files of units: a drop-in, or what `systemctl enable` and its kin do. */
+function generateFileAction(g: Generator, names: readonly string[]): Action {
+  const unit = pick(g, names);
+  if (percent(g, 45)) {
+    const dropIn = { name: pick(g, ["10-first", "30-third"]), lines: changedLines(g, unit, names) };
+    return { kind: "drop-in", unit, dropIn };
+  }
+  const call = pick(g, INSTALLS);
+  const template = percent(g, 30) ? unit.replace(/@[^.]*\./, "@.") : unit;
+  const name = call === "disable" && percent(g, 20) ? aliasOf(unit, unit) : template;
+  return { kind: "install", call, unit: name, runtime: percent(g, 50) };
+}
+
+function changedLines(g: Generator, unit: string, names: readonly string[]): string[] {
+  const lines = ["[Unit]"];
+  if (percent(g, 60)) lines.push(`${pick(g, [...PULLS, ...OTHERS])}=${pick(g, names)}`);
+  if (percent(g, 20)) lines.push("StopWhenUnneeded=yes");
+  if (percent(g, 20)) lines.push("RefuseManualStop=yes");
+  if (!unit.endsWith(".service")) return lines;
+  lines.push("[Service]");
+  if (percent(g, 30)) lines.push(`TimeoutStopSec=${span(g, 3, 6)}`, `RestartSec=${span(g, 1, 6)}`);
+  if (percent(g, 20)) lines.push("Restart=on-failure");
+  if (percent(g, 20)) lines.push("RemainAfterExit=yes");
+  if (percent(g, 15)) lines.push("ExecStop=", "ExecReload=");
+  return lines;
 }
 
 function generateKill(g: Generator, unit: string) {

@@ -5,8 +5,16 @@ import {
   type SystemdStimulus,
   systemd,
 } from "../../../core/systemd/index.js";
-import { type Outcome, outcomeOf, type Told } from "./outcome.js";
-import { type Action, fileOf, textOf, type UnitSet } from "./unit-set.js";
+import { linksOf, type Outcome, outcomeOf, type Told } from "./outcome.js";
+import {
+  type Action,
+  type DropIn,
+  fileOf,
+  STAY,
+  STAY_TEXT,
+  textOf,
+  type UnitSet,
+} from "./unit-set.js";
 import { Programs } from "./world.js";
 
 /** Where the unit files of sets lie. */
@@ -39,8 +47,8 @@ export function runOnModel(set: UnitSet, jitter: number, stretched = 1): ModelRu
 export function orderedPairs(set: UnitSet): (readonly [string, string])[] {
   const names = new Set(set.units.map(({ name }) => name));
   const pairs = new Map<string, readonly [string, string]>();
-  for (const { name, lines } of set.units) {
-    for (const line of lines) {
+  for (const { name, lines, dropIns = [] } of set.units) {
+    for (const line of [...lines, ...dropIns.flatMap((dropIn) => dropIn.lines)]) {
       const [key, value = ""] = line.split("=", 2);
       if (key !== "After" && key !== "Before") continue;
       for (const other of value.split(" ")) {
@@ -54,7 +62,7 @@ export function orderedPairs(set: UnitSet): (readonly [string, string])[] {
 }
 
 /** The slowest that a machine under some load is expected to be, in milliseconds. */
-const SLOWNESS = { begin: 45, end: 25, signal: 15, timer: 25, action: 8 } as const;
+const SLOWNESS = { begin: 45, end: 25, signal: 15, timer: 25, action: 8, fork: 15 } as const;
 
 class Run {
   readonly #set: UnitSet;
@@ -66,6 +74,8 @@ class Run {
   readonly #timers = new Map<string, number>();
   readonly #programs: Programs;
   readonly #slow: (kind: keyof typeof SLOWNESS) => number;
+  /** systemd does one thing after the other: until then it is busy with starting programs. */
+  #busy = 0;
   #now = 0;
   #order = 0;
   #last = 0;
@@ -87,10 +97,12 @@ class Run {
   run(): ModelRun {
     this.#send({ kind: "boot", defaultTarget: "multi-user.target", bootId: "b", vendorUnits: [] });
     this.#send({ kind: "file-changed", path: "/etc/passwd", text: "root" });
+    if (this.#set.alone) this.#keepOwnUnits();
     for (const unit of this.#set.units) {
       const file = fileOf(unit);
       if (unit.masked === true) this.#call({ call: "mask", unit: file, runtime: true });
       else this.#call({ call: "write-unit", unit: file, text: textOf(unit) });
+      for (const dropIn of unit.dropIns ?? []) this.#writeDropIn(unit.name, dropIn);
     }
     const names = this.#set.units.map(({ name }) => name);
     this.#call({ call: "list-units", units: names });
@@ -100,8 +112,23 @@ class Run {
     const ends: Record<string, string> = {};
     for (const name of names) ends[name] = this.#endOf(name);
     const pairs = orderedPairs(this.#set);
-    const outcome = outcomeOf(this.#replies, this.#told, ends, names, pairs);
+    const links = [...this.#state.links].map((link) => link.join(" -> "));
+    const seen = { replies: this.#replies, told: this.#told, ends, links: linksOf(names, links) };
+    const outcome = outcomeOf(seen, names, pairs);
     return { outcome, end: this.#last, quiet };
+  }
+
+  #writeDropIn(unit: string, dropIn: DropIn): string {
+    const name = `${dropIn.name}.conf`;
+    return this.#call({ call: "write-drop-in", unit, name, text: textOf(dropIn) });
+  }
+
+  /** What is up by itself is no business of a set that isolates. */
+  #keepOwnUnits(): void {
+    for (const unit of this.#state.units.keys()) {
+      this.#call({ call: "write-drop-in", unit, name: STAY, text: STAY_TEXT });
+    }
+    this.#call({ call: "daemon-reload" });
   }
 
   /** Actions are carried out one after the other, late ones too. */
@@ -146,6 +173,10 @@ class Run {
         return "ok";
       case "reset-failed":
         return this.#call({ call: "reset-failed", unit: action.unit });
+      case "drop-in":
+        return this.#writeDropIn(action.unit, action.dropIn);
+      case "install":
+        return this.#call({ call: action.call, unit: action.unit, runtime: action.runtime });
       case "kill": {
         const { unit, who, signal } = action;
         return this.#call({ call: "kill", unit, who, signal });
@@ -163,6 +194,7 @@ class Run {
   }
 
   #send(stimulus: SystemdStimulus): readonly SystemdEffect[] {
+    this.#now = Math.max(this.#now, this.#busy);
     const at = Math.round(this.#now * 1_000);
     this.#turn++;
     const { facts, effects } = stepInPlace(systemd, this.#state, stimulus, at);
@@ -182,6 +214,7 @@ class Run {
   #carryOut(effect: SystemdEffect): void {
     switch (effect.kind) {
       case "exec":
+        this.#busy = Math.max(this.#now, this.#busy) + this.#slow("fork");
         this.#programs.exec(effect);
         return;
       case "kill":
@@ -213,4 +246,4 @@ class Run {
 }
 
 /** What everything takes without jitter: next to nothing, as on a machine with nothing else to do. */
-const FASTEST = { begin: 2, end: 0, signal: 0, timer: 0, action: 0 } as const;
+const FASTEST = { begin: 2, end: 0, signal: 0, timer: 0, action: 0, fork: 0 } as const;

@@ -1,6 +1,6 @@
 import { hasProgram, whyNoLab } from "../../../adapters/lab/index.js";
-import { bootContainer } from "./container.js";
-import { compareSet, type Prepared, prepare, prepareSet } from "./prepare.js";
+import { bootContainers } from "./container.js";
+import { compareSet, type Preparation, type Prepared, prepare, prepareSet } from "./prepare.js";
 import { RealSystemd } from "./real.js";
 import { shrinkSet } from "./shrink.js";
 import { stretchSet } from "./stretch.js";
@@ -15,7 +15,7 @@ const BESIDE = 8;
  * How a set is run again that came out different, one after the other and alone, before that counts:
  * so many times as long. What differs by what systemd does, differs however long it is given.
  */
-const AGAIN = [1, 3, 3] as const;
+const AGAIN = [1, 4, 4] as const;
 
 /** What systemd and the model make of a set, when they differ. */
 export interface SetDifference {
@@ -95,26 +95,35 @@ export async function systemdOracle(
   // Before the container runs: whatever keeps this process busy would make it late.
   const waiting = numbers.map((number) => prepareSet(seed, number));
   say(`${waiting.length} sets prepared in ${Math.round(performance.now() - started)} ms`);
-  const container = await bootContainer(say);
-  const real = await RealSystemd.over(container).catch(async (error: unknown) => {
-    await container.close();
-    throw error;
-  });
-  const different: { prepared: Prepared; found: string }[] = [];
-  const worker = async (): Promise<void> => {
-    for (let prepared = waiting.shift(); prepared !== undefined; prepared = waiting.shift()) {
+  // One for the sets that run beside each other, and one for those that must be alone.
+  const shared = waiting.filter(({ set }) => !set.alone);
+  const alone = waiting.filter(({ set }) => set.alone);
+  const containers = await bootContainers(alone.length > 0 ? 2 : 1, say);
+  const reals: RealSystemd[] = [];
+  const different: { prepared: Prepared; found: string; real: RealSystemd }[] = [];
+  const worker = async (real: RealSystemd, queue: Preparation[]): Promise<void> => {
+    for (let prepared = queue.shift(); prepared !== undefined; prepared = queue.shift()) {
       tally.tight += prepared.tight;
       tally.units += prepared.set.units.length;
       tally.jobs += prepared.set.actions.length;
       if (prepared.outcomes.length > 1) tally.ambiguous++;
       const found = await compareSet(real, prepared, told);
       if (found === null) tally.equal++;
-      else different.push({ prepared, found });
+      else different.push({ prepared, found, real });
     }
   };
   try {
-    await Promise.all(Array.from({ length: BESIDE }, worker));
-    for (const { prepared, found } of different) {
+    for (const [index, container] of containers.all.entries()) {
+      reals.push(await RealSystemd.over(container, index > 0));
+    }
+    await Promise.all(
+      reals.flatMap((real, index) =>
+        index === 0
+          ? Array.from({ length: BESIDE }, () => worker(real, shared))
+          : [worker(real, alone)],
+      ),
+    );
+    for (const { prepared, found, real } of different) {
       const still = await compareAgain(real, prepared, found);
       if (still === null) {
         tally.again++;
@@ -129,11 +138,13 @@ export async function systemdOracle(
           : { set: prepared.set, found: still };
       differences.push({ number, set: describeSet(shrunk.set), difference: shrunk.found });
     }
+    const [container] = containers.all;
+    if (container === undefined) throw new Error("the lab booted no host");
     compared = compareFiles(container, seed, files);
     return report(`systemd ${container.version}`);
   } finally {
-    real.close();
-    await container.close();
+    for (const real of reals) real.close();
+    await containers.close();
   }
 }
 

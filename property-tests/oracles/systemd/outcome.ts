@@ -14,6 +14,8 @@ export interface Outcome {
   readonly orders: Readonly<Record<string, readonly Bounds[]>>;
   /** Result=, and NRestarts= of a service, in the end. */
   readonly ends: Readonly<Record<string, string>>;
+  /** The links in the folders of units that have to do with the set in the end, `PATH -> TARGET`. */
+  readonly links: readonly string[];
 }
 
 type Bounds = readonly [least: number, most: number];
@@ -29,11 +31,23 @@ export interface Told {
   readonly turn: number;
 }
 
-/** Puts together what was told; states that are told twice in a row count once. */
+/** What was seen of a set while it ran. */
+export interface Seen {
+  readonly replies: readonly string[];
+  readonly told: readonly Told[];
+  readonly ends: Readonly<Record<string, string>>;
+  readonly links: readonly string[];
+}
+
+/** Of all links those with a unit of the set, in one order. The first word of the names stands for all. */
+export function linksOf(units: readonly string[], links: readonly string[]): string[] {
+  const own = /^o[0-9]+[a-z][0-9]+/.exec(units[0] ?? "")?.[0];
+  return links.filter((link) => own !== undefined && link.includes(`/${own}`)).sort();
+}
+
+/** Puts together what was seen; states that are told twice in a row count once. */
 export function outcomeOf(
-  replies: readonly string[],
-  told: readonly Told[],
-  ends: Readonly<Record<string, string>>,
+  { replies, told, ends, links }: Seen,
   units: readonly string[],
   ordered: readonly (readonly [string, string])[],
 ): Outcome {
@@ -55,7 +69,7 @@ export function outcomeOf(
       event.unit === after ? [bounds(kept, index, before)] : [],
     );
   }
-  return { replies, units: sequences, orders, ends };
+  return { replies, units: sequences, orders, ends, links };
 }
 
 /** How many things told of a unit come before an event for sure, and at most. */
@@ -115,6 +129,9 @@ export function difference(real: Outcome, model: Outcome): string | null {
     const ours = model.ends[name] ?? "";
     if (end !== ours) return `${name} ends\n  systemd: ${end}\n  model:   ${ours}`;
   }
+  const theirs = real.links.join("\n  ");
+  const ours = model.links.join("\n  ");
+  if (theirs !== ours) return `links\n  of systemd:\n  ${theirs}\n  of the model:\n  ${ours}`;
   return orderDifference(real, model);
 }
 

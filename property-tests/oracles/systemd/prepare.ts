@@ -19,8 +19,11 @@ export interface Prepared {
   readonly end: number;
 }
 
+/** A set that is ready to run, and how many attempts at it hung on milliseconds. */
+export type Preparation = Prepared & { readonly tight: number };
+
 /** Takes the first attempt at a set whose outcome does not hang on milliseconds. */
-export function prepareSet(seed: number, number: number): Prepared & { readonly tight: number } {
+export function prepareSet(seed: number, number: number): Preparation {
   for (let tight = 0; ; tight++) {
     const set = generateSet(seed, number, tight);
     const prepared = prepare(set, number);

@@ -1,25 +1,44 @@
 import {
   closeSync,
   constants as files,
+  mkdirSync,
   openSync,
+  readdirSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
 import { constants } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BusError, type BusSignal } from "../../../adapters/systemd/index.js";
 import { type Container, callManager, DESTINATION, getProperty, MANAGER } from "./container.js";
 import { orderedPairs, UNIT_DIRECTORY } from "./model.js";
-import { type Outcome, outcomeOf, type Told } from "./outcome.js";
-import { type Action, fifoOf, fileOf, filesOf, textOf, type UnitSet } from "./unit-set.js";
+import { linksOf, type Outcome, outcomeOf, type Told } from "./outcome.js";
+import {
+  type Action,
+  type DropIn,
+  fifoOf,
+  fileOf,
+  filesOf,
+  STAY,
+  STAY_TEXT,
+  textOf,
+  type UnitSet,
+} from "./unit-set.js";
 
 /**
  * How often systemd is woken, in milliseconds. Its event loop lets timers be late by up to 250 ms to
  * save energy; a process that is awake anyway sees that they are due.
  */
 const WAKE_MS = 10;
+
+/** How long the jobs of a set may take once it has been cleaned up. */
+const JOBS_MS_MAX = 10_000;
+
+const ETC = "/etc/systemd/system";
 
 const UNIT_PATH = `${MANAGER}/unit/`;
 
@@ -28,6 +47,8 @@ export class RealSystemd {
   readonly #container: Container;
   readonly #told = new Map<string, Told[]>();
   readonly #waker: ReturnType<typeof setInterval>;
+  /** When the last set that was alone has gone. */
+  #free: Promise<unknown> = Promise.resolve();
 
   private constructor(container: Container) {
     this.#container = container;
@@ -39,7 +60,8 @@ export class RealSystemd {
     }, WAKE_MS);
   }
 
-  static async over(container: Container): Promise<RealSystemd> {
+  /** With `alone` its sets run one after the other, and may isolate: all that is up now stays up. */
+  static async over(container: Container, alone: boolean): Promise<RealSystemd> {
     const { bus } = container;
     for (const rule of [
       `type='signal',sender='${DESTINATION}',interface='org.freedesktop.DBus.Properties',arg0='${DESTINATION}.Unit'`,
@@ -50,6 +72,7 @@ export class RealSystemd {
       await bus.call({ ...call, signature: "s", body: [rule] }, 20_000);
     }
     await callManager(bus, "Subscribe");
+    if (alone) await keepUnits(container);
     return new RealSystemd(container);
   }
 
@@ -57,8 +80,28 @@ export class RealSystemd {
     clearInterval(this.#waker);
   }
 
-  /** Runs a set to its end; `restMs` is how long the model says it takes. */
-  async run(set: UnitSet, restMs: number): Promise<Outcome> {
+  /** Runs a set to its end; `restMs` is how long the model says it takes. One that is alone waits for its turn. */
+  run(set: UnitSet, restMs: number): Promise<Outcome> {
+    if (!set.alone) return this.#run(set, restMs);
+    const done = this.#free.then(async () => {
+      const outcome = await this.#run(set, restMs);
+      await this.#jobsDone();
+      return outcome;
+    });
+    this.#free = done.catch(() => {});
+    return done;
+  }
+
+  /** What the set before has left to do would be seen by the next one. */
+  async #jobsDone(): Promise<void> {
+    for (let waited = 0; waited < JOBS_MS_MAX; waited += 50) {
+      const [jobs] = await this.#manager("ListJobs");
+      if (Array.isArray(jobs) && jobs.length === 0) return;
+      await sleep(50);
+    }
+  }
+
+  async #run(set: UnitSet, restMs: number): Promise<Outcome> {
     const names = set.units.map(({ name }) => name);
     const told: Told[] = [];
     this.#place(set);
@@ -69,7 +112,8 @@ export class RealSystemd {
       await this.#rest(told, restMs - (set.actions.at(-1)?.at ?? 0));
       const ends: Record<string, string> = {};
       for (const name of names) ends[name] = await this.#endOf(name);
-      return outcomeOf(replies, told, ends, names, orderedPairs(set));
+      const seen = { replies, told, ends, links: linksOf(names, this.#links()) };
+      return outcomeOf(seen, names, orderedPairs(set));
     } finally {
       for (const name of names) this.#told.delete(name);
       await this.#cleanUp(set);
@@ -90,7 +134,26 @@ export class RealSystemd {
       const path = this.#container.path(`${UNIT_DIRECTORY}/${fileOf(unit)}`);
       if (unit.masked === true) symlinkSync("/dev/null", path);
       else writeFileSync(path, textOf(unit));
+      for (const dropIn of unit.dropIns ?? []) this.#writeDropIn(unit.name, dropIn);
     }
+  }
+
+  #writeDropIn(unit: string, dropIn: DropIn): void {
+    const folder = this.#container.path(`${UNIT_DIRECTORY}/${unit}.d`);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, `${dropIn.name}.conf`), textOf(dropIn));
+  }
+
+  /** All links in the folders in which units are installed, `PATH -> TARGET`. */
+  #links(): string[] {
+    return [ETC, UNIT_DIRECTORY].flatMap((folder) => {
+      const root = this.#container.path(folder);
+      return readdirSync(root, { recursive: true, withFileTypes: true }).flatMap((entry) => {
+        if (!entry.isSymbolicLink()) return [];
+        const path = join(entry.parentPath, entry.name);
+        return [`${folder}${path.slice(root.length)} -> ${readlinkSync(path)}`];
+      });
+    });
   }
 
   async #act(set: UnitSet): Promise<string[]> {
@@ -122,6 +185,12 @@ export class RealSystemd {
         case "reset-failed":
           await this.#manager("ResetFailedUnit", "s", [action.unit]);
           break;
+        case "drop-in":
+          this.#writeDropIn(action.unit, action.dropIn);
+          break;
+        case "install":
+          await this.#install(action);
+          break;
         case "kill": {
           const { unit, who, signal } = action;
           await this.#manager("KillUnit", "ssi", [unit, who, constants.signals[signal]]);
@@ -134,6 +203,19 @@ export class RealSystemd {
     } catch (error) {
       if (error instanceof BusError) return error.errorName;
       throw error;
+    }
+  }
+
+  #install({ call, unit, runtime }: Extract<Action, { readonly kind: "install" }>) {
+    switch (call) {
+      case "enable":
+        return this.#manager("EnableUnitFiles", "asbb", [[unit], runtime, true]);
+      case "mask":
+        return this.#manager("MaskUnitFiles", "asbb", [[unit], runtime, false]);
+      case "disable":
+        return this.#manager("DisableUnitFiles", "asb", [[unit], runtime]);
+      case "unmask":
+        return this.#manager("UnmaskUnitFiles", "asb", [[unit], runtime]);
     }
   }
 
@@ -187,6 +269,10 @@ export class RealSystemd {
   }
 
   async #cleanUp(set: UnitSet): Promise<void> {
+    const names = set.units.map(({ name }) => name);
+    for (const link of linksOf(names, this.#links())) {
+      rmSync(this.#container.path(link.split(" -> ", 1)[0] ?? ""), { force: true });
+    }
     for (const { name } of set.units) {
       await this.#manager("KillUnit", "ssi", [name, "all", 9]).catch(() => {});
       await this.#manager("StopUnit", "ss", [name, "replace"]).catch(() => {});
@@ -195,6 +281,10 @@ export class RealSystemd {
       await this.#manager("ResetFailedUnit", "s", [unit.name]).catch(() => {});
       await this.#manager("UnrefUnit", "s", [unit.name]).catch(() => {});
       rmSync(this.#container.path(`${UNIT_DIRECTORY}/${fileOf(unit)}`), { force: true });
+      rmSync(this.#container.path(`${UNIT_DIRECTORY}/${unit.name}.d`), {
+        force: true,
+        recursive: true,
+      });
       for (const path of filesOf(unit.name)) rmSync(this.#container.path(path), { force: true });
     }
   }
@@ -229,3 +319,15 @@ const unitOf = (path: string): string =>
   path
     .slice(UNIT_PATH.length)
     .replace(/_([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+
+/** Lets every unit that is loaded stay up whatever is isolated. */
+async function keepUnits({ bus, path }: Container): Promise<void> {
+  const [units] = await callManager(bus, "ListUnits");
+  if (!Array.isArray(units)) throw new Error("systemd did not list its units");
+  for (const [name] of units) {
+    const folder = path(`${UNIT_DIRECTORY}/${String(name)}.d`);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, STAY), STAY_TEXT);
+  }
+  await callManager(bus, "Reload");
+}

@@ -66,6 +66,10 @@ function smaller(set: UnitSet): UnitSet[] {
       const lines = unit.lines.filter((_, at) => at !== index);
       sets.push(replaceUnit(set, { ...unit, lines }));
     }
+    for (const { name } of unit.dropIns ?? []) {
+      const dropIns = unit.dropIns?.filter((dropIn) => dropIn.name !== name) ?? [];
+      sets.push(replaceUnit(set, { ...unit, dropIns }));
+    }
   }
   return sets;
 }
@@ -73,9 +77,17 @@ function smaller(set: UnitSet): UnitSet[] {
 function withoutUnit(set: UnitSet, name: string): UnitSet {
   const units = set.units
     .filter((unit) => unit.name !== name)
-    .map((unit) => ({ ...unit, lines: unit.lines.filter((line) => !line.endsWith(`=${name}`)) }));
+    .map((unit) => keepLines(unit, (line) => !line.endsWith(`=${name}`)));
   const actions = set.actions.filter(({ action }) => !("unit" in action) || action.unit !== name);
-  return { units, actions };
+  return { ...set, units, actions };
+}
+
+function keepLines(unit: SetUnit, keep: (line: string) => boolean): SetUnit {
+  const dropIns = (unit.dropIns ?? []).map((dropIn) => ({
+    ...dropIn,
+    lines: dropIn.lines.filter(keep),
+  }));
+  return { ...unit, lines: unit.lines.filter(keep), dropIns };
 }
 
 function replaceUnit(set: UnitSet, unit: SetUnit): UnitSet {

@@ -1,4 +1,4 @@
-import type { SetUnit, UnitSet } from "./unit-set.js";
+import type { Action, SetUnit, UnitSet } from "./unit-set.js";
 
 /**
  * The same set with all its times so many times as long: what it asks of systemd is the same, but a
@@ -7,14 +7,31 @@ import type { SetUnit, UnitSet } from "./unit-set.js";
  */
 export function stretchSet(set: UnitSet, factor: number): UnitSet {
   return {
+    ...set,
     units: set.units.map((unit) => stretchUnit(unit, factor)),
-    actions: set.actions.map(({ at, action }) => ({ at: at * factor, action })),
+    actions: set.actions.map(({ at, action }) => ({
+      at: at * factor,
+      action: stretchAction(action, factor),
+    })),
   };
+}
+
+function stretchAction(action: Action, factor: number): Action {
+  if (action.kind !== "drop-in") return action;
+  const { dropIn } = action;
+  const lines = dropIn.lines.map((line) => stretchLine(line, "0", factor));
+  return { ...action, dropIn: { ...dropIn, lines } };
 }
 
 function stretchUnit(unit: SetUnit, factor: number): SetUnit {
   const instance = /@(\d+)\./.exec(unit.name)?.[1] ?? "0";
-  return { ...unit, lines: unit.lines.map((line) => stretchLine(line, instance, factor)) };
+  const stretch = (lines: readonly string[]) =>
+    lines.map((line) => stretchLine(line, instance, factor));
+  const dropIns = (unit.dropIns ?? []).map((dropIn) => ({
+    ...dropIn,
+    lines: stretch(dropIn.lines),
+  }));
+  return { ...unit, lines: stretch(unit.lines), dropIns };
 }
 
 /** Spans of directives, and of the words by which a program is told what to do. */

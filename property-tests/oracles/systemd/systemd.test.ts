@@ -13,7 +13,7 @@ const told = (...events: string[]): Told[] =>
   });
 
 const outcome = (events: readonly Told[]) =>
-  outcomeOf(["ok"], events, {}, ["a", "b"], [["a", "b"]]);
+  outcomeOf({ replies: ["ok"], told: events, ends: {}, links: [] }, ["a", "b"], [["a", "b"]]);
 
 describe("outcomes of unit sets", () => {
   test("a state that is missing is a difference", () => {
@@ -43,6 +43,7 @@ describe("outcomes of unit sets", () => {
 });
 
 const race: UnitSet = {
+  alone: false,
   units: [
     {
       name: "a.service",

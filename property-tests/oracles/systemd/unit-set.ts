@@ -4,8 +4,16 @@ import type { KillSignal, KillWho } from "../../../core/systemd/index.js";
 export interface SetUnit {
   readonly name: string;
   readonly lines: readonly string[];
+  /** Drop-ins, read after the file in the order of their names. */
+  readonly dropIns?: readonly DropIn[];
   /** Masked, as by a link to /dev/null, instead of having lines. */
   readonly masked?: boolean;
+}
+
+/** A drop-in: `NAME.conf` in the folder of a unit. */
+export interface DropIn {
+  readonly name: string;
+  readonly lines: readonly string[];
 }
 
 /** A job that is asked for. */
@@ -44,19 +52,37 @@ export type Action =
       readonly who: KillWho;
       readonly signal: KillSignal;
     }
+  /** A drop-in is written, or written anew. */
+  | { readonly kind: "drop-in"; readonly unit: string; readonly dropIn: DropIn }
+  /** A unit file is enabled, disabled, masked or unmasked. */
+  | {
+      readonly kind: "install";
+      readonly call: "enable" | "disable" | "mask" | "unmask";
+      /** Name of a unit, a template or an alias. */
+      readonly unit: string;
+      /** In /run instead of /etc. */
+      readonly runtime: boolean;
+    }
   | { readonly kind: "daemon-reload" };
 
 /** Units, and what happens to them when: `at` in milliseconds from the beginning, in ascending order. */
 export interface UnitSet {
+  /** Nothing else may be up beside it. */
+  readonly alone: boolean;
   readonly units: readonly SetUnit[];
   readonly actions: readonly { readonly at: number; readonly action: Action }[];
 }
 
-/** Text of a unit file. */
-export const textOf = (unit: SetUnit): string => `${unit.lines.join("\n")}\n`;
+/** Text of a unit file or a drop-in. */
+export const textOf = ({ lines }: { readonly lines: readonly string[] }): string =>
+  `${lines.join("\n")}\n`;
 
 /** Name of the file a unit is read from: an instance is read from its template. */
 export const fileOf = (unit: SetUnit): string => unit.name.replace(/@[^.]*\./, "@.");
+
+/** Name and text of the drop-in by which a unit that is none of a set's stays up whatever a set isolates. */
+export const STAY = "50-stay.conf";
+export const STAY_TEXT = "[Unit]\nIgnoreOnIsolate=yes\n";
 
 /** Where the files of a set lie that its units look for. */
 export const FILES = "/run/oracle";
@@ -75,9 +101,10 @@ export const fifoOf = (unit: string): string => `${FILES}/fifo-${unit}`;
 
 /** The set as a person would write it down. */
 export function describeSet(set: UnitSet): string {
-  const units = set.units.map(({ name, lines, masked }) =>
+  const units = set.units.flatMap(({ name, lines, masked, dropIns = [] }) => [
     masked === true ? `# ${name} is masked` : `# ${name}\n${lines.join("\n")}`,
-  );
+    ...dropIns.map((dropIn) => `# ${name} and ${dropIn.name}\n${dropIn.lines.join("\n")}`),
+  ]);
   const actions = set.actions.map(({ at, action }) => `${at} ms: ${describeAction(action)}`);
   return [...units, ...actions].join("\n");
 }
@@ -92,6 +119,10 @@ function describeAction(action: Action): string {
     case "traffic":
     case "reset-failed":
       return `${action.kind} ${action.unit}`;
+    case "drop-in":
+      return `drop-in ${action.unit} ${action.dropIn.name}: ${action.dropIn.lines.join("; ")}`;
+    case "install":
+      return `${action.call} ${action.unit} (${action.runtime ? "runtime" : "etc"})`;
     case "kill":
       return `kill ${action.unit} (${action.who} ${action.signal})`;
     case "daemon-reload":

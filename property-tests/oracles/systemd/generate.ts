@@ -244,11 +244,13 @@ function generateActions(g: Generator, theme: Theme, names: readonly string[]): 
       at += APART;
     }
   }
-  const first = theme === "triggers" ? null : pick(g, names.slice(0, 3));
-  if (first !== null) {
-    actions.push({ at, action: { kind: "job", call: "start", unit: first, mode: "replace" } });
+  const first = theme === "triggers" ? 0 : nextBetween(g, 1, 3);
+  for (let left = first; left > 0; left--) {
+    const unit = pick(g, names);
+    actions.push({ at, action: { kind: "job", call: "start", unit, mode: "replace" } });
+    if (left > 1) at += APART;
   }
-  for (let left = nextBetween(g, 1, 4); left > 0; left--) {
+  for (let left = nextBetween(g, 2, theme === "files" ? 6 : 5); left > 0; left--) {
     at += nextBetween(g, 2, 9) * 80;
     if (theme === "files" && percent(g, 70)) {
       actions.push({ at, action: generateFileAction(g, names) });

@@ -16,8 +16,10 @@ export function askFleetApi(text: string): readonly string[] {
   const [line = "", ...contentTypes] = head.split("\n");
   const [method = "", target = ""] = line.split(" ", 2);
   const body = rawBytes(rest.join("\n\n"));
-  const json = compareJson(body);
-  return [...json, ...ask(copy(FILLED), { method, target, contentTypes, body })];
+  const json = body === "" ? [] : compareJson(body);
+  // Only what may write needs a registry of its own.
+  const store = method === "GET" ? FILLED : copy(FILLED);
+  return [...json, ...ask(store, { method, target, contentTypes, body })];
 }
 
 /** Bytes as they are below 256, so that not all are UTF-8; other characters as UTF-8. */

@@ -85,7 +85,7 @@ function someLines(text: string, g: Generator): { head: string; lines: string; t
 }
 
 /** What a text is grown to at first; what is too quick at one size to be judged by it is grown to the next. */
-const SIZES = [32 * 1024, 128 * 1024];
+const SIZES = [8 * 1024, 32 * 1024, 128 * 1024];
 /** Less is lost in the clock, ms. */
 const LONG_ENOUGH_MS = 8;
 /** A doubling may take so many times as long, twice in a row, before it counts: 2 is linear, 4 quadratic. */
@@ -105,10 +105,8 @@ export function superlinear(text: Growing, timeMs: (text: string) => number): st
       const input = text(each);
       return { each, ms: Math.min(...[1, 2, 3].map(() => timeMs(input))) };
     });
-    const steep = times
-      .slice(1)
-      .every(({ ms }, i) => ms > FACTOR_MAX * Math.max(1, times[i]?.ms ?? 0));
-    if (!steep) return null;
+    const steep = times.slice(1).every(({ ms }, i) => ms > FACTOR_MAX * (times[i]?.ms ?? 0));
+    if (!steep || (times[0]?.ms ?? 0) < LONG_ENOUGH_MS / 2) return null;
     const shown = times.map(({ each, ms }) => `${each / 1024} KiB ${ms.toFixed(1)} ms`);
     return `time grows faster than the text: ${shown.join(", ")}`;
   }

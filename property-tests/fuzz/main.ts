@@ -116,11 +116,13 @@ function ask(job: Job): Promise<Result> {
 
 /** A thread that runs this file: through the loader that this process has, if it needs one. */
 function startWorker(workerData: Job): Worker {
-  if (import.meta.url.endsWith(".js")) return new Worker(new URL(import.meta.url), { workerData });
+  // Inputs leave much behind that does not live long.
+  const options = { workerData, resourceLimits: { maxYoungGenerationSizeMb: 64 } };
+  if (import.meta.url.endsWith(".js")) return new Worker(new URL(import.meta.url), options);
   const loader = JSON.stringify(import.meta.resolve("tsx/esm/api"));
   const file = JSON.stringify(import.meta.url);
   const code = `import(${loader}).then(({ register }) => { register(); return import(${file}); });`;
-  return new Worker(code, { workerData, eval: true });
+  return new Worker(code, { ...options, eval: true });
 }
 
 function answer(job: Job, tell: (word: Word) => void): void {

@@ -44,7 +44,7 @@ export const noTally = (): Tally => ({
 const KEPT_MAX = 4_096;
 
 /** Longer inputs are not bred from: their kin would grow and grow, and fewer fit into an hour. */
-const KEPT_CHARS_MAX = 1_000;
+const KEPT_CHARS_MAX = 400;
 
 /** An input that is bred from, with the numbers that it was bred by itself. */
 interface Kept {

@@ -1,10 +1,12 @@
+import type { Micros } from "../kernel/index.js";
 import { queueChecks } from "./change.js";
 import { activeState, type Dispatch, triggeredUnit } from "./context.js";
 import { coldplugPath } from "./path.js";
-import { coldplugService, serviceOf } from "./service.js";
+import { armTimer, runtimeLeft, type Service, serviceOf, TIMED } from "./service.js";
 import type { Limit, Unit } from "./state.js";
 import { coldplugTimer } from "./timer.js";
 import { triggersChanged } from "./trigger.js";
+import { FOREVER } from "./value.js";
 
 /**
  * What a daemon-reload makes of what runs (manager_coldplug): systemd writes down its units' states, forgets
@@ -42,4 +44,44 @@ function forgetLimits(unit: Unit): void {
     limit.count = 0;
   }
   unit.startLimitHit = false;
+}
+
+/** Puts a service back after a daemon-reload (service_coldplug): its timer runs by the settings of now. */
+function coldplugService(service: Service): void {
+  const { runtime } = service;
+  delete runtime.notified;
+  if (TIMED.has(runtime.state)) armTimer(service, timeLeft(service));
+}
+
+/** How long the present state may still last (service_coldplug_timeout). */
+function timeLeft(service: Service): Micros {
+  const { runtime, config, dispatch, unit } = service;
+  const since = (from: Micros | null | undefined, limit: Micros): Micros =>
+    limit === FOREVER ? FOREVER : Math.max(0, (from ?? dispatch.now) + limit - dispatch.now);
+  switch (runtime.state) {
+    case "condition":
+    case "start-pre":
+    case "start":
+    case "start-post":
+    case "reload":
+      return since(runtime.stateSince, config.timeoutStart);
+    case "running":
+      return runtimeLeft(service);
+    case "stop":
+    case "stop-sigterm":
+    case "stop-sigkill":
+    case "stop-post":
+    case "final-sigterm":
+    case "final-sigkill":
+      return since(runtime.stateSince, config.timeoutStop);
+    case "stop-watchdog":
+    case "final-watchdog":
+      return since(runtime.stateSince, config.timeoutAbort);
+    case "auto-restart":
+      return since(unit.inactiveEnter, config.restartDelay);
+    case "dead":
+    case "exited":
+    case "failed":
+      return FOREVER;
+  }
 }

@@ -252,7 +252,7 @@ const BOOT: SystemdStimulus = {
 test("in place and under immer systemd does the same on any sequence of stimuli", () => {
   fc.assert(
     fc.property(fc.array(stimulus, { maxLength: 25 }), (stimuli) => {
-      const config = { hostname: "h", machineId: "m" };
+      const config = { hostname: "h", machineId: "m", serviceWatchdogs: true };
       const owned = systemd.create(config);
       let state = systemd.create(config);
       let now = 0;

@@ -27,7 +27,7 @@ export const USR = "/usr/lib/systemd/system";
 
 /** Something that `enable` would link, or why it cannot. */
 type Wanted =
-  | { readonly path: string; readonly replaces: boolean }
+  | { readonly path: string }
   | { readonly refusal: Extract<InstallResult, { readonly ok: false }> };
 
 const refuse = (error: string, message: string) => ({ ok: false, error, message }) as const;
@@ -43,9 +43,7 @@ export function enableUnit(state: SystemdState, unit: string, into: string): Ins
   for (const { name, fragment } of withAlso(state, first)) {
     for (const wanted of linksOf(state, name, fragment)) {
       const done =
-        "refusal" in wanted
-          ? wanted.refusal
-          : link(state, `${into}/${wanted.path}`, fragment, wanted);
+        "refusal" in wanted ? wanted.refusal : link(state, `${into}/${wanted.path}`, fragment);
       if (result.ok) result = done;
     }
   }
@@ -106,13 +104,13 @@ function* linksOf(state: SystemdState, name: UnitName, fragment: string): Iterab
   const settings = (key: Parameters<typeof installSettings>[3]) =>
     installSettings(state, name, fragment, key);
   const folder = fragment.slice(0, fragment.lastIndexOf("/"));
-  if (!isSearched(folder)) yield { path: name.name, replaces: true };
+  if (!isSearched(folder)) yield { path: name.name };
   for (const alias of settings("Alias")) {
     const fault = aliasFault(alias, name);
     if (fault === "other") {
       const message = `Cannot alias ${name.name} as ${alias}.`;
       yield { refusal: refuse(`${ERROR}.BadUnitSetting`, message) };
-    } else if (fault === null) yield { path: alias, replaces: false };
+    } else if (fault === null) yield { path: alias };
   }
   const instance = settings("DefaultInstance").at(-1) ?? "";
   const lacksInstance = name.instance === "" && instance === "";
@@ -130,19 +128,14 @@ function* linksOf(state: SystemdState, name: UnitName, fragment: string): Iterab
       } else if (lacksInstance && parsed.instance === null) {
         const message = `Destination unit ${target} is a non-template unit.`;
         yield { refusal: refuse(`${ERROR}.BadUnitSetting`, message) };
-      } else yield { path: `${target}.${suffix}/${unit}`, replaces: true };
+      } else yield { path: `${target}.${suffix}/${unit}` };
     }
   }
 }
 
 /** A link takes the place of another link, never that of a file (create_symlink). */
-function link(
-  state: SystemdState,
-  path: string,
-  fragment: string,
-  { replaces }: { readonly replaces: boolean },
-): InstallResult {
-  if (state.files.has(path) && !(replaces && path === fragment)) {
+function link(state: SystemdState, path: string, fragment: string): InstallResult {
+  if (state.files.has(path)) {
     return refuse(`${ERROR}.UnitExists`, `File ${path} already exists.`);
   }
   state.links.set(path, fragment);

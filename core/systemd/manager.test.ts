@@ -237,6 +237,22 @@ test("a job that takes longer than JobTimeoutSec ends, the unit goes on", () => 
   expect(host.is("a.service")).toBe("activating/start");
 });
 
+test("a unit stays up though what it is bound to never came up, until something of that changes", () => {
+  // systemd looks again at who is bound when a unit goes down, not when a start of it fails.
+  const host = new TestHost({
+    "a.service": service("a", "Requires=b.service", "After=b.service"),
+    "b.service": service("b", "Type=oneshot", "Upholds=c.service", "After=c.service"),
+    "c.service": service("c", "BindsTo=a.service", "Before=a.service", "StopWhenUnneeded=yes"),
+    "d.service": service("d", "Requires=c.service"),
+  });
+  host.start("d.service");
+  host.exit("b.service", 1);
+  expect(host.jobs("a.service")).toEqual(["start dependency"]);
+  expect(host.is("c.service")).toBe("active/running");
+  host.call({ call: "daemon-reload" });
+  expect(host.is("c.service")).toBe("deactivating/stop-sigterm");
+});
+
 test("a masked unit cannot be started and what only wants it does without", () => {
   const host = new TestHost({
     "a.service": service("a"),

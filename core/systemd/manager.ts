@@ -36,6 +36,7 @@ function create(config: SystemdConfig): SystemdState {
     bootId: "",
     timeoutStart: config.defaultTimeoutStart ?? 90_000_000,
     timeoutStop: config.defaultTimeoutStop ?? 90_000_000,
+    ...(config.serviceWatchdogs === true ? { serviceWatchdogs: true } : {}),
     files,
     links: new Map(),
     units: new Map(),

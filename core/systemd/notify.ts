@@ -30,9 +30,10 @@ export function processNotified(service: Service, pid: number, tags: readonly st
   }
 }
 
-/** The program did not show in time that it is alive (service_dispatch_watchdog). */
+/** The program did not show in time that it is alive, or wants to be taken for dead (service_dispatch_watchdog). */
 export function watchdogBites(service: Service): void {
   delete service.runtime.watchdogAt;
+  if (service.dispatch.state.serviceWatchdogs !== true) return;
   enterSignal(service, "stop-watchdog", "watchdog");
 }
 

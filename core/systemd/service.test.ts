@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
+import { stepInPlace } from "../kernel/index.js";
+import { systemd } from "./manager.js";
 import { service, TestHost } from "./testing/host.js";
+import type { SystemdStimulus } from "./types.js";
 
 const host = (...lines: string[]) => new TestHost({ "a.service": service("a", ...lines) });
 
@@ -464,4 +467,14 @@ test("kill sends a signal to the processes it is for, past all jobs", () => {
   expect(h.effects.filter(({ kind }) => kind === "kill")).toEqual(
     [pid, pid, 1_000_000].map((killed) => ({ kind: "kill", pid: killed, signal: "SIGUSR1" })),
   );
+});
+
+test("a watchdog has no consequences on a host on which programs do not say that they are alive", () => {
+  const state = systemd.create({ hostname: "h", machineId: "m" });
+  const text = service("a", "WatchdogSec=2");
+  const vendorUnits = [{ name: "a.service", text }];
+  const step = (stimulus: SystemdStimulus) => stepInPlace(systemd, state, stimulus, 0);
+  step({ kind: "boot", defaultTarget: "a.service", bootId: "b", vendorUnits });
+  step({ kind: "timer", timer: "watchdog/a.service" });
+  expect(state.units.get("a.service")?.service?.state).toBe("running");
 });

@@ -51,7 +51,7 @@ const STOPPING = states(
 );
 
 /** States in which a timer may run. */
-const TIMED = states(...STARTING, "running", "reload", ...STOPPING, "auto-restart");
+export const TIMED = states(...STARTING, "running", "reload", ...STOPPING, "auto-restart");
 
 /** States in which there may be a main process, */
 const WITH_MAIN = states("start", "start-post", "running", "reload", ...STOPPING);
@@ -362,7 +362,7 @@ function enterAsNotified(service: Service): void {
 }
 
 /** RuntimeMaxSec= counts from when the service became active, however often it is reloaded. */
-function runtimeLeft({ runtime, config, dispatch }: Service): Micros {
+export function runtimeLeft({ runtime, config, dispatch }: Service): Micros {
   if (config.runtimeMax === FOREVER) return FOREVER;
   const since = runtime.activeSince ?? dispatch.now;
   return Math.max(0, since + config.runtimeMax - dispatch.now);
@@ -379,46 +379,6 @@ export function enterReloadByNotify(service: Service): void {
 export function enterStopByNotify(service: Service): void {
   armTimer(service, service.config.timeoutStop);
   setState(service, "stop-sigterm");
-}
-
-/** Puts a service back after a daemon-reload (service_coldplug): its timer runs by the settings of now. */
-export function coldplugService(service: Service): void {
-  const { runtime } = service;
-  delete runtime.notified;
-  if (TIMED.has(runtime.state)) armTimer(service, timeLeft(service));
-}
-
-/** How long the present state may still last (service_coldplug_timeout). */
-function timeLeft(service: Service): Micros {
-  const { runtime, config, dispatch, unit } = service;
-  const since = (from: Micros | null | undefined, limit: Micros): Micros =>
-    limit === FOREVER ? FOREVER : Math.max(0, (from ?? dispatch.now) + limit - dispatch.now);
-  switch (runtime.state) {
-    case "condition":
-    case "start-pre":
-    case "start":
-    case "start-post":
-    case "reload":
-      return since(runtime.stateSince, config.timeoutStart);
-    case "running":
-      return runtimeLeft(service);
-    case "stop":
-    case "stop-sigterm":
-    case "stop-sigkill":
-    case "stop-post":
-    case "final-sigterm":
-    case "final-sigkill":
-      return since(runtime.stateSince, config.timeoutStop);
-    case "stop-watchdog":
-    case "final-watchdog":
-      return since(runtime.stateSince, config.timeoutAbort);
-    case "auto-restart":
-      return since(unit.inactiveEnter, config.restartDelay);
-    case "dead":
-    case "exited":
-    case "failed":
-      return FOREVER;
-  }
 }
 
 /** service_stop */

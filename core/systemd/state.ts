@@ -169,6 +169,8 @@ export interface SystemdState {
   bootId: string;
   readonly timeoutStart: Micros;
   readonly timeoutStop: Micros;
+  /** Watchdogs bite. */
+  readonly serviceWatchdogs?: true;
   /** Unit files and drop-ins by path, and other files that units refer to. */
   files: Map<string, string>;
   /** Symbolic links by path: masks, aliases, linked units, `.wants/` and `.requires/`. */

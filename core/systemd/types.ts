@@ -27,6 +27,11 @@ export interface SystemdConfig {
   readonly defaultTimeoutStart?: Micros;
   /** DefaultTimeoutStopSec; absent: 90 s. */
   readonly defaultTimeoutStop?: Micros;
+  /**
+   * `systemd.service_watchdogs=`: whether WatchdogSec= has consequences. Absent: it has none, because a world
+   * whose programs never say WATCHDOG=1 would see them all killed.
+   */
+  readonly serviceWatchdogs?: boolean;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { parseCommands } from "./command.js";
+import { readConfig } from "./config.js";
 import { parseUnitName } from "./names.js";
 import { parseUnitFile } from "./unitfile.js";
 import { FOREVER, parseSpan } from "./value.js";
@@ -60,4 +61,20 @@ test("a lone semicolon parts commands, an escaped one is an argument", () => {
     ["/bin/b"],
   ]);
   expect(commands[1]?.ignoreFailure).toBe(true);
+});
+
+test("what every object of JavaScript has is no unit of time and no directive", () => {
+  expect(parseSpan("1constructor")).toBeNull();
+  expect(parseSpan("1valueOf")).toBeNull();
+  const name = parseUnitName("a.service");
+  if (name === null) throw new Error("a name");
+  const options = ["constructor", "__proto__", "toString"].flatMap((key) => [
+    { section: "Unit", key, value: "b.service", line: 1, endLine: 1, file: "a.service" },
+    { section: "Service", key, value: "SIGTERM", line: 2, endLine: 2, file: "a.service" },
+  ]);
+  const context = { hostname: "h", machineId: "0", bootId: "0" };
+  const read = readConfig(options, name, context, { start: 1, stop: 1 });
+  const bare = readConfig([], name, context, { start: 1, stop: 1 });
+  expect({ ...read, unsupported: [] }).toEqual(bare);
+  expect(read.unsupported).toContain("constructor=");
 });

@@ -7,7 +7,11 @@ import type { SystemdEffect, SystemdFact, SystemdStimulus } from "../types.js";
 
 /** A booted systemd in a world that does only what a test tells it to. Times in seconds. */
 export class TestHost {
-  readonly state: SystemdState = systemd.create({ hostname: "h1", machineId: "m" });
+  readonly state: SystemdState = systemd.create({
+    hostname: "h1",
+    machineId: "m",
+    serviceWatchdogs: true,
+  });
   readonly facts: SystemdFact[] = [];
   readonly effects: SystemdEffect[] = [];
   now: Micros = 0;

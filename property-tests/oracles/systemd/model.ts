@@ -67,7 +67,11 @@ const SLOWNESS = { begin: 45, end: 25, signal: 15, timer: 25, action: 8, fork: 1
 class Run {
   readonly #set: UnitSet;
   readonly #longest: number;
-  readonly #state = systemd.create({ hostname: "oracle", machineId: "0".repeat(32) });
+  readonly #state = systemd.create({
+    hostname: "oracle",
+    machineId: "0".repeat(32),
+    serviceWatchdogs: true,
+  });
   readonly #told: Told[] = [];
   readonly #replies: string[] = [];
   readonly #queue: { at: number; order: number; act: () => void }[] = [];

@@ -238,6 +238,16 @@ test("a gzip stream with a wrong checksum is not one", () => {
   expect(gunzip([...stored, 0x44, 0xbe, 0xb7, 0xe8, 1, 0, 0, 0], 10)).toBeNull();
 });
 
+test("gzip streams may follow one another, as many as there are", () => {
+  const one = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 1, 0, 0xfe, 0xff, 0x61];
+  const many = Array.from({ length: 30_000 }, () => [...one, 0x43, 0xbe, 0xb7, 0xe8, 1, 0, 0, 0]);
+  expect(gunzip(many.flat(), 30_000)).toHaveLength(30_000);
+  expect(gunzip(many.flat(), 29_999)).toBeNull();
+  // A stream does not reach back into the one before it.
+  const back = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x03, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+  expect(gunzip([...(many[0] ?? []), ...back], 100)).toBeNull();
+});
+
 const GOOD = `#cloud-config
 hostname: h
 users:

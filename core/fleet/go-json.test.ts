@@ -141,3 +141,15 @@ function plain(json: GoJson): unknown {
       return Object.fromEntries(json.entries.map(([key, value]) => [key, plain(value)]));
   }
 }
+
+test("JSON is read as deep as Go reads it, whatever the stack bears", () => {
+  const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
+  const read = readGoJson(nested(10_000));
+  let depth = 0;
+  for (let value = read.ok ? read.value : undefined; value?.type === "array"; depth++) {
+    value = value.items[0];
+  }
+  expect(depth).toBe(10_000);
+  expect(readGoJson(nested(10_001))).toEqual({ ok: false, error: "exceeded max depth" });
+  expect(readGoJson('{"a":'.repeat(10_001))).toEqual({ ok: false, error: "exceeded max depth" });
+});

@@ -9,6 +9,7 @@ import {
   serializeOptions,
   type UnitFile,
   unitContents,
+  unitFromOptions,
 } from "./unit-file.js";
 import { unitNameInfo, validateUnitName } from "./unit-name.js";
 
@@ -170,4 +171,22 @@ test("hashes are read from hex as Go reads them", () => {
     ok: false,
     error: "encoding/hex: invalid byte: U+007A 'z'",
   });
+});
+
+test("a line may hold more values than a call takes arguments", () => {
+  const value = Array.from({ length: 300_000 }, () => '""').join(" ");
+  const unit = unitFromOptions([{ section: "X-Fleet", name: "MachineOf", value }]);
+  expect(requirements("a.service", unit).peers).toHaveLength(300_000);
+});
+
+test("of the pairs at fault a thousand are told, however many there are", () => {
+  const of = (name: string, count: number, value: (i: number) => string) =>
+    Array.from({ length: count }, (_, i) => ({ section: "X-Fleet", name, value: value(i) }));
+  const peers = of("MachineOf", 2_000, (i) => `a${i}.service`);
+  const globs = of("Conflicts", 2_000, (i) => `a${i}.serv*`);
+  expect(validateOptions(unitFromOptions([...peers, ...globs]))).toHaveLength(1_000);
+  const same = unitFromOptions([...peers, ...of("Conflicts", 2_000, () => "a7.service")]);
+  expect(validateOptions(same)).toEqual([
+    'unresolvable requirements: peer "a7.service" matches conflict "a7.service"',
+  ]);
 });

@@ -22,6 +22,7 @@ export const INVARIANTS = {
   "update-running-slot": "the running slot is never written",
   "update-bootable-slot": "there is always a slot that boots",
   "fleet-single-copy": "a non-global unit has at most one copy while no fault outlives its TTL",
+  "flannel-unique-subnet": "no two hosts have one subnet of the overlay at once",
   "etcd-equal-stores": "when a run with clients is over, its members hold the same",
   ...HISTORY_CHECKS,
 } as const;
@@ -66,6 +67,8 @@ export class InvariantMonitor {
   readonly #copies = new Map<string, Map<NodeIndex, Micros>>();
   /** Units an engine has placed: the non-global ones. */
   readonly #scheduled = new Set<string>();
+  /** Subnet of the overlay that each host has, from its lease until its next one or its end. */
+  readonly #subnets = new Map<NodeIndex, string>();
   readonly #excuses: Int32Array;
   readonly #excusedUntil: Float64Array;
   readonly #overlapSince = new Map<string, Micros>();
@@ -151,7 +154,11 @@ export class InvariantMonitor {
           at,
         );
         return;
+      case "flannel.leased":
+        this.#checkSubnet(node, fact.subnet, at, seq);
+        return;
       case "host.down":
+        this.#subnets.delete(node);
         for (const copies of this.#copies.values()) copies.delete(node);
         if (fact.reason === "no-bootable-slot" || fact.reason === "broken-image") {
           this.#add("update-bootable-slot", `the loader found: ${fact.reason}`, [node], at, seq);
@@ -159,6 +166,15 @@ export class InvariantMonitor {
         return;
       default:
         return;
+    }
+  }
+
+  /** A host that lost its lease goes on with its subnet: docker's bridge has it. */
+  #checkSubnet(node: NodeIndex, subnet: string, at: Micros, seq: number): void {
+    this.#subnets.set(node, subnet);
+    for (const [other, used] of this.#subnets) {
+      if (other === node || used !== subnet) continue;
+      this.#add("flannel-unique-subnet", `two hosts have ${subnet}`, [other, node], at, seq);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Diagnostic, NodeIndex, Parsed } from "../../core/kernel/index.js";
 import { electionDefaults, NO_SAFEGUARDS, type Safeguards } from "./catalogue.js";
 import { checkUnitFile } from "./check-texts.js";
+import type { ContainersSpec } from "./containers.js";
 import { type Path, SourceDocument } from "./document.js";
 import { Includes, type ReadFile } from "./include.js";
 import { reportIssues } from "./issues.js";
@@ -125,6 +126,7 @@ function resolve(
   const otherwise = (path: Path, other: RawOtherwise): Counterfactual => ({
     about: other.about.trim(),
     safeguards: withGiven(safeguards, other.safeguards ?? {}),
+    ...otherDocker(source, [...path, "containers"], other, containers),
     ...otherUnits(source, [...path, "units"], other, units, includes),
     expect: expectations([...path, "expect"], other.expect),
   });
@@ -254,6 +256,25 @@ function resolveUnits(
   });
 }
 
+/** Docker as a variant has it. */
+function otherDocker(
+  source: SourceDocument,
+  path: Path,
+  { containers: raw }: RawOtherwise,
+  containers: ContainersSpec | null,
+): Pick<Counterfactual, "docker"> {
+  if (raw === undefined) return {};
+  if (containers === null) {
+    const found = "containers of a variant";
+    const advice = "Add `containers:` to the scenario.";
+    source.report(path, "E_SCENARIO_REFERENCE", found, "a scenario with containers", advice, "key");
+    return {};
+  }
+  const { docker } = containers;
+  const version = raw.docker ?? docker.version;
+  return { docker: { ...docker, version, liveRestore: raw.live_restore ?? docker.liveRestore } };
+}
+
 /** Unit files of a variant: each takes the place of one that the scenario has. */
 function otherUnits(
   source: SourceDocument,
@@ -263,8 +284,13 @@ function otherUnits(
   includes: Includes,
 ): Pick<Counterfactual, "units"> {
   const known = units.map(({ name }) => name);
-  if (other.safeguards === undefined && Object.keys(other.units).length === 0) {
-    const expected = "safeguards or units, by which it differs";
+  const { safeguards, containers } = other;
+  if (
+    safeguards === undefined &&
+    containers === undefined &&
+    Object.keys(other.units).length === 0
+  ) {
+    const expected = "safeguards, containers or units, by which it differs";
     source.report(path.slice(0, -1), "E_SCENARIO_MISSING_KEY", "neither", expected, "Add one.");
   }
   for (const name of Object.keys(other.units)) {

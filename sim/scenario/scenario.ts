@@ -99,6 +99,8 @@ export interface ProbeSpec {
 export interface Counterfactual {
   readonly about: string;
   readonly safeguards: Safeguards;
+  /** Another docker; absent: the same. */
+  readonly docker?: ContainersSpec["docker"] | undefined;
   /** Unit files that take the place of those of the same name; absent: none. */
   readonly units?: readonly UnitSpec[] | undefined;
   readonly expect: readonly Expectation[];
@@ -119,7 +121,14 @@ function changed(scenario: Scenario, otherwise: Counterfactual): Scenario {
   const { safeguards, expect } = otherwise;
   const others = otherwise.units ?? [];
   const units = scenario.units.map((unit) => others.find(({ name }) => name === unit.name) ?? unit);
-  return { ...scenario, safeguards, units, expect, counterfactual: null, variants: {} };
+  const { containers } = scenario;
+  const docker = otherwise.docker ?? containers?.docker;
+  return {
+    ...{ ...scenario, safeguards, units, expect, counterfactual: null, variants: {} },
+    ...(containers === undefined || docker === undefined
+      ? {}
+      : { containers: { ...containers, docker } }),
+  };
 }
 
 export interface Source {

@@ -42,6 +42,12 @@ export const containersSchema = keys({
   images: z.record(text, imageSchema).default({}),
 });
 
+/** What a variant may change of the engines. */
+export const otherEnginesSchema = keys({
+  docker: version.optional(),
+  live_restore: z.boolean().optional(),
+});
+
 /** Users who ask for a page through the balancers of these hosts. */
 export const usersSchema = keys({
   from: duration.prefault("0"),

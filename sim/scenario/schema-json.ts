@@ -318,18 +318,25 @@ const safeguards: z.ZodType<Safeguards> = z.strictObject({
 
 const bugNames = Object.keys(BUGS).filter((bug): bug is keyof typeof BUGS => bug in BUGS);
 
+const docker = z.strictObject({
+  version: text,
+  liveRestore: z.boolean(),
+  startTakes: positiveSpan,
+});
+
 const units = z.array(z.strictObject({ name: text, text }));
 
 const otherwise = z.strictObject({
   about: text,
   safeguards,
+  docker: docker.optional(),
   units: units.optional(),
   expect: z.array(expectation),
 });
 
 const containers: z.ZodType<ContainersSpec> = z.strictObject({
   node,
-  docker: z.strictObject({ version: text, liveRestore: z.boolean(), startTakes: positiveSpan }),
+  docker,
   flannel: text,
   registryBandwidth: z.int().min(1),
   hostBandwidth: z.int().min(1),

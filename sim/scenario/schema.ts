@@ -20,7 +20,7 @@ import {
   version,
 } from "./fields.js";
 import { clientGroupSchema } from "./schema-clients.js";
-import { containersSchema, usersSchema } from "./schema-containers.js";
+import { containersSchema, otherEnginesSchema, usersSchema } from "./schema-containers.js";
 import { faultsSchema } from "./schema-faults.js";
 import { expectSchema, policyFields, timelineSchema } from "./schema-timeline.js";
 
@@ -117,6 +117,7 @@ const safeguardsSchema = keys({
 const otherwiseSchema = keys({
   about: longText.default(""),
   safeguards: safeguardsSchema.optional(),
+  containers: otherEnginesSchema.optional(),
   units: z.record(unitName, unitSchema).default({}),
   expect: z.array(expectSchema).max(10_000),
 });

@@ -88,8 +88,15 @@ function someLines(text: string, g: Generator): { head: string; lines: string; t
 const SIZES = [8 * 1024, 32 * 1024, 128 * 1024];
 /** Less is lost in the clock, ms. */
 const LONG_ENOUGH_MS = 8;
-/** A doubling may take so many times as long, twice in a row, before it counts: 2 is linear, 4 quadratic. */
-const FACTOR_MAX = 2.8;
+/** A doubling takes so many times as long where it counts: 2 is linear, 4 quadratic. */
+const STEEP = 2.6;
+/**
+ * Doublings in a row that must be steep. Where memory comes to be short of the caches, or young
+ * objects live to be old, two or three of a linear time are.
+ */
+const DOUBLINGS = 4;
+/** A text that takes so long needs no more doublings, ms. */
+const ENOUGH_MS = 10_000;
 
 /**
  * What the time that `timeMs` takes for texts says of it: null when it grows about as they do, else
@@ -100,15 +107,22 @@ export function superlinear(text: Growing, timeMs: (text: string) => number): st
     const first = timeMs(text(size));
     if (first < LONG_ENOUGH_MS) continue;
     // The first run also warms up; what is faster for it is not taken for steep.
-    if (timeMs(text(size * 4)) / Math.min(first, timeMs(text(size))) < FACTOR_MAX ** 2) return null;
-    const times = [size, size * 2, size * 4].map((each) => {
-      const input = text(each);
-      return { each, ms: Math.min(...[1, 2, 3].map(() => timeMs(input))) };
-    });
-    const steep = times.slice(1).every(({ ms }, i) => ms > FACTOR_MAX * (times[i]?.ms ?? 0));
-    if (!steep || (times[0]?.ms ?? 0) < LONG_ENOUGH_MS / 2) return null;
-    const shown = times.map(({ each, ms }) => `${each / 1024} KiB ${ms.toFixed(1)} ms`);
-    return `time grows faster than the text: ${shown.join(", ")}`;
+    if (timeMs(text(size * 4)) < STEEP ** 2 * Math.min(first, timeMs(text(size)))) return null;
+    return steepFrom(size, text, timeMs);
   }
   return null;
+}
+
+/** Each size is timed three times: nothing makes a text take less than it does. */
+function steepFrom(from: number, text: Growing, timeMs: (text: string) => number): string | null {
+  const shown: string[] = [];
+  let before = 0;
+  for (let size = from; size <= from * 2 ** DOUBLINGS && before < ENOUGH_MS; size *= 2) {
+    const input = text(size);
+    const ms = Math.min(timeMs(input), timeMs(input), timeMs(input));
+    if (ms < before * STEEP) return null;
+    before = Math.max(ms, 1);
+    shown.push(`${size / 1024} KiB ${ms.toFixed(1)} ms`);
+  }
+  return `time grows faster than the text: ${shown.join(", ")}`;
 }

@@ -1,6 +1,13 @@
 import type { MachineState } from "./able-to-run.js";
 import type { FleetFixes } from "./config.js";
-import { listedOrder, type PassOrder, passDraws, reconcilePass, secondVisit } from "./engine.js";
+import {
+  type Engine,
+  type JobCounts,
+  type PassOrder,
+  passDraws,
+  secondVisit,
+  wholeEngine,
+} from "./engine.js";
 import { EngineIndex, type Turn } from "./engine-index.js";
 import { Pass, type PassDraws } from "./engine-pass.js";
 import type { ClusterState, EngineJob, EngineTask } from "./engine-task.js";
@@ -19,7 +26,7 @@ export type EngineChange =
  * comes from outside also runs once along it. While globals conflict with each other every pass is
  * made from the whole cluster.
  */
-export class IncrementalEngine {
+export class IncrementalEngine implements Engine {
   readonly #index = new EngineIndex();
   readonly #fixes: FleetFixes;
 
@@ -49,29 +56,28 @@ export class IncrementalEngine {
     return this.#index.cluster();
   }
 
-  /** As `orderCounts`. */
   orderCounts(): number[] {
     const { jobCount: jobs, globalCount: globals } = this.#index;
     return [jobs, jobs, globals, globals, jobs + globals];
   }
 
-  /** As the function of that name. */
   orderMatters(listed: readonly EngineTask[]): boolean {
     const { jobCount, globalCount, contested } = this.#index;
     if (listed.length > 0) return jobCount > 1 || globalCount > 1;
     return jobCount > 0 && contested;
   }
 
+  jobCounts(): JobCounts {
+    return { scheduled: this.#index.scheduledCount, waiting: this.#index.unplaced().size };
+  }
+
   /**
    * The tasks of one pass. Nothing is changed by it: what becomes of the tasks is told as changes.
-   *
-   * @param order - null: the order in which everything is listed
    */
   decide(order: PassOrder | null): EngineTask[] {
     const index = this.#index;
     if (index.contested) {
-      const cluster = index.cluster();
-      return reconcilePass(cluster, order ?? listedOrder(cluster), this.#fixes);
+      return wholeEngine(index.cluster(), this.#fixes).decide(order);
     }
     index.begin(order?.globals ?? null);
     const draws = order === null ? this.#listedDraws() : passDraws(order);

@@ -69,6 +69,7 @@ export class EngineIndex implements Placement {
   /** How many jobs list a name as a peer. */
   readonly #peers = new Map<string, number>();
   readonly #globs = new GlobMemory();
+  #scheduled = 0;
   #contested: boolean | null = null;
   #touchyGlobals = 0;
 
@@ -166,6 +167,7 @@ export class EngineIndex implements Placement {
       this.#peers.set(peer, (this.#peers.get(peer) ?? 0) + 1);
     }
     if (unit.machine !== null) {
+      this.#scheduled++;
       const there = this.#byTarget.get(unit.machine) ?? new Set();
       this.#byTarget.set(unit.machine, there.add(number));
       this.#suspects.add(number);
@@ -191,6 +193,7 @@ export class EngineIndex implements Placement {
       else this.#peers.set(peer, left);
     }
     if (unit.machine === null) return;
+    this.#scheduled--;
     const there = this.#byTarget.get(unit.machine);
     there?.delete(number);
     if (there?.size === 0) this.#byTarget.delete(unit.machine);
@@ -215,6 +218,11 @@ export class EngineIndex implements Placement {
 
   get jobCount(): number {
     return this.#jobs.size;
+  }
+
+  /** Jobs that the registry has on a machine. */
+  get scheduledCount(): number {
+    return this.#scheduled;
   }
 
   get globalCount(): number {

@@ -1,10 +1,10 @@
 import type { EtcdReply, Revision } from "../etcd/client.js";
 import { type Micros, SECOND } from "../kernel/index.js";
-import { FLEET_FIXES } from "./config.js";
-import { listedOrder, orderCounts, orderMatters, passOrder, reconcilePass } from "./engine.js";
-import type { ClusterState, EngineJob, EngineTask } from "./engine-task.js";
+import { passOrder } from "./engine.js";
+import { forgetRegistry, type RegistryView, registryView } from "./engine-memory.js";
+import type { EngineTask } from "./engine-task.js";
 import { countFailures, countTask, passFailures } from "./metrics.js";
-import { requirementsOf, takeJobs, takeSchedule, takeUnitFiles } from "./reading.js";
+import { demandsOf, takeJobs, takeSchedule, takeUnitFiles } from "./reading.js";
 import {
   baseName,
   deleteUnitFile,
@@ -255,6 +255,7 @@ function setLease(step: Step, lease: Lease | null): void {
   state.engine.lease = lease;
   const leads = isLeading(state);
   if (led === leads) return;
+  if (!leads) forgetRegistry(state);
   const { machineId } = state.config;
   out.facts.push({ kind: leads ? "fleet.engine-leader" : "fleet.engine-lost", machine: machineId });
 }
@@ -321,15 +322,16 @@ function readSchedule(step: Step): void {
 
 function reconcile(step: Step): void {
   const { engine } = step.state;
-  const cluster = clusterState(step.state);
-  const listed = reconcilePass(cluster, listedOrder(cluster), fixesOf(step));
-  if (fixesOf(step).visitsByName || !orderMatters(cluster, listed)) {
-    decided(step, cluster, listed);
+  const view = viewOf(step.state);
+  const listed = view.engine.decide(null);
+  if (fixesOf(step).visitsByName || !view.engine.orderMatters(listed)) {
+    decided(step, view, listed);
     return;
   }
   engine.step = "order";
   engine.orderId = step.state.nextId++;
-  step.out.effects.push({ kind: "order", id: engine.orderId, counts: orderCounts(cluster) });
+  const counts = view.engine.orderCounts();
+  step.out.effects.push({ kind: "order", id: engine.orderId, counts });
 }
 
 /** The world has said in which order Go walks its maps. */
@@ -337,34 +339,23 @@ export function ordered(step: Step, id: number, orders: readonly (readonly numbe
   const { engine, phase } = step.state;
   if (phase !== "running" || engine.step !== "order" || engine.orderId !== id) return;
   engine.orderId = 0;
-  const cluster = clusterState(step.state);
-  const counts = orderCounts(cluster);
+  const view = viewOf(step.state);
+  const counts = view.engine.orderCounts();
   if (counts.some((count, nth) => orders[nth]?.length !== count)) {
     throw new RangeError(`not the permutations asked for, of ${counts.join(", ")} items`);
   }
-  decided(step, cluster, reconcilePass(cluster, passOrder(orders), fixesOf(step)));
+  decided(step, view, view.engine.decide(passOrder(orders)));
 }
 
-function clusterState(state: FleetState): ClusterState {
-  const { inactiveIsNowhere } = FLEET_FIXES[state.config.profile];
-  const jobs: EngineJob[] = [];
-  const globals: EngineJob[] = [];
-  // The entries of a pass come by name.
-  for (const entry of state.engine.units.entries) {
-    const { name, targetState, machine } = entry;
-    const requirements = requirementsOf(state, entry);
-    const { global } = requirements;
-    if (global && inactiveIsNowhere && (targetState === "inactive" || targetState === "")) continue;
-    (global ? globals : jobs).push({ name, targetState, machine, requirements });
-  }
-  return { jobs, globals, machines: state.engine.machines };
+function viewOf(state: FleetState): RegistryView {
+  return registryView(state, (entry) => demandsOf(state, entry));
 }
 
 /** The pass has its tasks. Profile `fixed` looks whether what is to be placed still runs elsewhere. */
-function decided(step: Step, cluster: ClusterState, tasks: EngineTask[]): void {
+function decided(step: Step, view: RegistryView, tasks: EngineTask[]): void {
   const { engine, config } = step.state;
-  countFailures(engine.counts, passFailures(cluster, tasks, isFaithful(step)));
-  engine.tasks = fixesOf(step).missingIsNotGone ? withoutMissing(step, tasks) : tasks;
+  countFailures(engine.counts, passFailures(view.engine.jobCounts(), tasks, isFaithful(step)));
+  engine.tasks = fixesOf(step).missingIsNotGone ? withoutMissing(step, view, tasks) : tasks;
   const places = engine.tasks.some(({ type }) => type === "AttemptScheduleUnit");
   if (places && fixesOf(step).oneCopy) {
     engine.step = "states";
@@ -373,17 +364,24 @@ function decided(step: Step, cluster: ClusterState, tasks: EngineTask[]): void {
 }
 
 /** Nothing is done yet about units of a machine that is missing for less than half a TTL: it may be late. */
-function withoutMissing(step: Step, tasks: readonly EngineTask[]): EngineTask[] {
+function withoutMissing(
+  step: Step,
+  view: RegistryView,
+  tasks: readonly EngineTask[],
+): EngineTask[] {
   const { engine, config } = step.state;
-  const { entries } = engine.units;
   const present = new Set(engine.machines.map(({ id }) => id));
-  const targets = new Map(entries.map(({ name, machine }) => [name, machine]));
   const missing = new Map<string, Micros>();
-  for (const machine of targets.values()) {
-    if (machine === null || present.has(machine)) continue;
-    missing.set(machine, engine.missing.get(machine) ?? step.now);
+  for (const machine of view.targets()) {
+    if (!present.has(machine)) missing.set(machine, engine.missing.get(machine) ?? step.now);
   }
   engine.missing = missing;
+  if (missing.size === 0) return [...tasks];
+  const units = new Set(tasks.map(({ unit }) => unit));
+  const targets = new Map<string, string | null>();
+  for (const { name, machine } of engine.units.entries) {
+    if (units.has(name)) targets.set(name, machine);
+  }
   return tasks.filter(({ unit }) => {
     const since = missing.get(targets.get(unit) ?? "");
     return since === undefined || step.now - since >= Math.floor(config.agentTtl / 2);

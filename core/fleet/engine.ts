@@ -83,6 +83,43 @@ export function secondVisit({ unscheduling, scheduling }: PassOrder): readonly n
   return [...unscheduling.slice(start), ...unscheduling.slice(0, start)];
 }
 
+/** The decisions of one pass over one registry, by whatever means. */
+export interface Engine {
+  /** As the function of that name. */
+  orderCounts(): number[];
+  /** As the function of that name. */
+  orderMatters(listed: readonly EngineTask[]): boolean;
+  jobCounts(): JobCounts;
+  /** As `reconcilePass`; null: the order in which everything is listed. */
+  decide(order: PassOrder | null): EngineTask[];
+}
+
+/** How many jobs have a machine, and how many have none and are not inactive. */
+export interface JobCounts {
+  readonly scheduled: number;
+  readonly waiting: number;
+}
+
+/** An engine that begins from nothing but the cluster. */
+export function wholeEngine(cluster: ClusterState, fixes: FleetFixes): Engine {
+  return {
+    orderCounts: () => orderCounts(cluster),
+    orderMatters: (listed) => orderMatters(cluster, listed),
+    jobCounts: () => countJobs(cluster),
+    decide: (order) => reconcilePass(cluster, order ?? listedOrder(cluster), fixes),
+  };
+}
+
+/** Counts the jobs of a cluster as its registry has them. */
+export function countJobs({ jobs }: ClusterState): JobCounts {
+  let [scheduled, waiting] = [0, 0];
+  for (const { machine, targetState } of jobs) {
+    if (machine !== null) scheduled++;
+    else if (targetState !== "inactive") waiting++;
+  }
+  return { scheduled, waiting };
+}
+
 /**
  * Whether Go's map order can make a difference to a pass. Errs on the side of yes, and says no for
  * a cluster in which there is nothing to do, whatever the order.

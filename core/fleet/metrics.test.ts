@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { FLEET_FIXES } from "./config.js";
-import { listedOrder, reconcilePass } from "./engine.js";
+import { countJobs, listedOrder, reconcilePass } from "./engine.js";
 import type { ClusterState, EngineJob } from "./engine-task.js";
 import { metricsText, noCounts, passFailures } from "./metrics.js";
 import type { Requirements } from "./requirements.js";
@@ -37,7 +37,7 @@ const cluster = (machines: readonly string[], ...jobs: EngineJob[]): ClusterStat
 function failures(state: ClusterState, profile: "faithful" | "fixed" = "faithful"): number[] {
   const tasks = reconcilePass(state, listedOrder(state), FLEET_FIXES[profile]);
   const { machineAway, unableToRun, notScheduled } = passFailures(
-    state,
+    countJobs(state),
     tasks,
     profile === "faithful",
   );

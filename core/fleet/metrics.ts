@@ -1,4 +1,5 @@
-import { type ClusterState, type EngineTask, goneReason, INACTIVE_REASON } from "./engine-task.js";
+import type { JobCounts } from "./engine.js";
+import { type EngineTask, goneReason, INACTIVE_REASON } from "./engine-task.js";
 
 /** What a fleetd counts of its engine since its process began (fleet 1.0, metrics/metrics.go). */
 export interface EngineCounts {
@@ -51,15 +52,15 @@ export function countFailures(counts: EngineCounts, failures: Failures): void {
 type Failures = Pick<EngineCounts, "machineAway" | "unableToRun" | "notScheduled">;
 
 /**
- * The failures that one pass counts (engine/reconciler.go), from the cluster that it saw and the tasks it
- * came to.
+ * The failures that one pass counts (engine/reconciler.go), from the jobs that it saw and the tasks it came
+ * to.
  *
  * @param faithful - as fleet: each scheduled unit that stays where it is counts as one that was
  *   not scheduled, and one that found no room for what it replaces counts twice. Otherwise only units are
  *   counted for which there is no machine.
  */
 export function passFailures(
-  { jobs }: ClusterState,
+  { scheduled, waiting }: JobCounts,
   tasks: readonly EngineTask[],
   faithful: boolean,
 ): Failures {
@@ -75,11 +76,6 @@ export function passFailures(
     else if (reason.startsWith("target Machine")) unable++;
   }
   const leaving = machineAway + unable;
-  let [scheduled, waiting] = [0, 0];
-  for (const { machine, targetState } of jobs) {
-    if (machine !== null) scheduled++;
-    else if (targetState !== "inactive") waiting++;
-  }
   const homeless = waiting + leaving - placed;
   const stuck = makeRoom - moved;
   const staying = scheduled - inactive - leaving - makeRoom;

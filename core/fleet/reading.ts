@@ -1,5 +1,6 @@
 import type { EtcdReply, V2Node, V2Request } from "../etcd/client.js";
 import { FLEET_FIXES } from "./config.js";
+import { forgetRegistry } from "./engine-memory.js";
 import {
   baseName,
   isNotFound,
@@ -121,6 +122,14 @@ export function cachedUnit(state: FleetState, hash: string): CachedUnit {
 /** What a job demands, worked out once per name and file. */
 export function requirementsOf(state: FleetState, entry: JobEntry): Requirements {
   const known = state.cache.requirements.get(entry.name);
+  // The engine reckons that the cache keeps what it has asked for.
+  if (known !== undefined && known.hash !== entry.hash) forgetRegistry(state);
+  return demandsOf(state, entry);
+}
+
+/** The same for the engine of this fleetd, which asks once for as long as it leads. */
+export function demandsOf(state: FleetState, entry: JobEntry): Requirements {
+  const known = state.cache.requirements.get(entry.name);
   if (known?.hash === entry.hash) return known.requirements;
   const parsed = parseUnit(cachedUnit(state, entry.hash).text);
   if (!parsed.ok) throw new Error(`unit file ${entry.hash} no longer parses: ${parsed.error}`);
@@ -134,10 +143,12 @@ export function requirementsOf(state: FleetState, entry: JobEntry): Requirements
 }
 
 /** Keeps the cache from growing with units that are long destroyed. */
-function forgetUnused({ cache }: FleetState, entries: readonly JobEntry[]): void {
+function forgetUnused(state: FleetState, entries: readonly JobEntry[]): void {
+  const { cache } = state;
   const limit = 2 * entries.length + 64;
   if (cache.objects.size <= limit && cache.units.size <= limit && cache.requirements.size <= limit)
     return;
+  forgetRegistry(state);
   const hashes = new Set(entries.map(({ hash }) => hash));
   const names = new Set(entries.map(({ name }) => name));
   for (const [object, { name }] of cache.objects)

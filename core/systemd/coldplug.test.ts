@@ -34,7 +34,7 @@ test("a timer counts OnActiveSec from the reload", () => {
   expect(host.is("a.service")).toBe("active/running");
 });
 
-test("start limits count from nothing", () => {
+test("start limits count from nothing before systemd 255", () => {
   const host = new TestHost({
     "a.service": service("a", "StartLimitBurst=2", "StartLimitIntervalSec=1min"),
   });

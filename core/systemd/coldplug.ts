@@ -10,13 +10,13 @@ import { FOREVER } from "./value.js";
 
 /**
  * What a daemon-reload makes of what runs (manager_coldplug): systemd writes down its units' states, forgets
- * everything else, reads the files and puts the units back. So limits count from nothing, waiting begins
+ * everything else, reads the files and puts the units back. So waiting begins
  * anew with the settings of now, and all that is up or failed is looked at as if it had just come to be so.
  */
 export function coldplug(dispatch: Dispatch): void {
   const back = new Set<string>();
   for (const unit of [...dispatch.state.units.values()]) {
-    forgetLimits(unit);
+    if (dispatch.state.reloadForgetsLimits === true) forgetLimits(unit);
     const service = serviceOf(dispatch, unit);
     if (service !== null) coldplugService(service);
     coldplugTimer(dispatch, unit);

@@ -37,6 +37,7 @@ function create(config: SystemdConfig): SystemdState {
     timeoutStart: config.defaultTimeoutStart ?? 90_000_000,
     timeoutStop: config.defaultTimeoutStop ?? 90_000_000,
     ...(config.serviceWatchdogs === true ? { serviceWatchdogs: true } : {}),
+    ...(config.reloadForgetsLimits === true ? { reloadForgetsLimits: true } : {}),
     files,
     links: new Map(),
     units: new Map(),

@@ -68,7 +68,8 @@ export function setState(service: Service, state: ServiceState): void {
   const before = serviceActiveState(runtime.state, config.type === "idle");
   runtime.state = state;
   delete runtime.awaitsPidFile;
-  if (TIMED.has(state) && state !== "running") runtime.stateSince = dispatch.now;
+  const ends = TIMED.has(state) && state !== "running" && runtime.timerAt !== undefined;
+  if (ends) runtime.stateSince = dispatch.now;
   else delete runtime.stateSince;
   if (!TIMED.has(state)) armTimer(service, FOREVER);
   if (!WITH_MAIN.has(state)) {

@@ -53,7 +53,7 @@ export interface ServiceRuntime {
   willRestart: boolean;
   /** What the program last told of itself; absent: that it is ready, or nothing. */
   notified?: "reloading" | "stopping";
-  /** When a state that does not last was entered; absent in one that does. */
+  /** When a state that lasts for a limited time was entered; absent in one that may last. */
   stateSince?: Micros;
   /** When the timer of the state is due; absent: none runs. */
   timerAt?: Micros;
@@ -171,6 +171,8 @@ export interface SystemdState {
   readonly timeoutStop: Micros;
   /** Watchdogs bite. */
   readonly serviceWatchdogs?: true;
+  /** A daemon-reload forgets the limits of units. */
+  readonly reloadForgetsLimits?: true;
   /** Unit files and drop-ins by path, and other files that units refer to. */
   files: Map<string, string>;
   /** Symbolic links by path: masks, aliases, linked units, `.wants/` and `.requires/`. */

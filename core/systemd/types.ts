@@ -32,6 +32,11 @@ export interface SystemdConfig {
    * whose programs never say WATCHDOG=1 would see them all killed.
    */
   readonly serviceWatchdogs?: boolean;
+  /**
+   * A daemon-reload forgets how often units were started, as systemd before 255 does. Absent: it does not, as
+   * in later ones (systemd pull request 30024).
+   */
+  readonly reloadForgetsLimits?: boolean;
 }
 
 /**

@@ -11,6 +11,7 @@ export class TestHost {
     hostname: "h1",
     machineId: "m",
     serviceWatchdogs: true,
+    reloadForgetsLimits: true,
   });
   readonly facts: SystemdFact[] = [];
   readonly effects: SystemdEffect[] = [];

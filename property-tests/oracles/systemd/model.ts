@@ -71,6 +71,7 @@ class Run {
     hostname: "oracle",
     machineId: "0".repeat(32),
     serviceWatchdogs: true,
+    reloadForgetsLimits: true,
   });
   readonly #told: Told[] = [];
   readonly #replies: string[] = [];

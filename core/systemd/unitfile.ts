@@ -201,9 +201,17 @@ class Parser {
     expected: string,
     advice: string,
   ): void {
-    const position = { file: this.#file, line: begin, column: 1 };
-    const form = { code: "E_UNIT_FILE", severity, position, found, expected, advice } as const;
-    this.#diagnostics.push({ ...form, fault, endLine: end, section: this.#section });
+    this.#diagnostics.push({
+      code: "E_UNIT_FILE",
+      severity,
+      position: { file: this.#file, line: begin, column: 1 },
+      found,
+      expected,
+      advice,
+      fault,
+      endLine: end,
+      section: this.#section,
+    });
   }
 }
 

@@ -49,6 +49,24 @@ describe("a unit file", () => {
     ["a value of the wrong kind", "a.service", `${SERVICE}Restart=ever\n`, ["3:1 SYSTEMD_VALUE"]],
     ["nothing to execute", "a.service", "[Unit]\n", ["1:1 SYSTEMD_LOAD"]],
     [
+      "docker run -d of a name that nobody removes",
+      "a.service",
+      "[Service]\nExecStart=/usr/bin/docker run -d --name a b\n",
+      ["2:1 ORRERY_CONTAINER", "2:1 ORRERY_CONTAINER"],
+    ],
+    [
+      "a pull within the time of a start",
+      "a.service",
+      `[Service]\nExecStartPre=-/usr/bin/docker pull b\n${SERVICE.slice(10)}`,
+      ["2:1 ORRERY_CONTAINER"],
+    ],
+    [
+      "a key that is gone before it is set again",
+      "a.service",
+      '[Service]\nExecStart=/bin/sh -c "while true; do etcdctl set /a b --ttl 45; sleep 45; done"\n',
+      ["2:1 ORRERY_CONTAINER"],
+    ],
+    [
       "metadata that is dropped",
       "a.service",
       `${SERVICE}[X-Fleet]\nMachineMetadata=a=b c=d\n`,

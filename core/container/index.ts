@@ -1,3 +1,4 @@
+export { type DockerCommand, type DockerLine, parseDocker } from "./docker-command.js";
 export {
   afterPowerLoss,
   answersOn,

@@ -14,6 +14,7 @@ export const LINT_CODES = {
   FLEET_OPTIONS: "fleet refuses the [X-Fleet] options, in its words",
   FLEET_UNKNOWN: "fleetctl warns about a key of [X-Fleet], in its words",
   ORRERY_TRAP: "Orrery's own: the file is accepted, and does not do what it says",
+  ORRERY_CONTAINER: "Orrery's own: a container or its sidekick, and does not do what it says",
   ORRERY_FLEET: "Orrery's own: fleet takes the option, and does not do what it says",
 } as const;
 

@@ -9,6 +9,7 @@ import {
   validateUnitName,
 } from "../../core/fleet/index.js";
 import { diagnoseUnit, type UnitFault } from "../../core/systemd/index.js";
+import { containerTraps } from "./container.js";
 import { type LintCode, type LintFinding, Places } from "./finding.js";
 
 /** A unit file, or a drop-in of a unit. */
@@ -26,6 +27,11 @@ export interface UnitText {
 export function lintUnit(file: string, item: UnitText): LintFinding[] {
   const places = new Places(file, item.text);
   const findings = systemdFindings(places, item);
+  if (!item.isDropIn) {
+    for (const { line, message } of containerTraps(item.unit, item.text)) {
+      findings.push(finding(places, line, "warning", "ORRERY_CONTAINER", message));
+    }
+  }
   const parsed = parseUnit(item.text);
   const isFleets = item.forFleet || /^\[X-Fleet\]/m.test(item.text);
   if (!isFleets || item.isDropIn) return findings;

@@ -97,11 +97,7 @@ export class LiveSystemd {
       case "remove-unit":
         return this.#removeUnit(request.unit, request.directory ?? UNIT_FOLDER);
       case "enable":
-        return this.#done("EnableUnitFiles", "asbb", [
-          [request.unit],
-          request.runtime ?? false,
-          true,
-        ]);
+        return this.#enable(request.unit, request.runtime ?? false);
       case "mask":
         return this.#done("MaskUnitFiles", "asbb", [
           [request.unit],
@@ -169,6 +165,11 @@ export class LiveSystemd {
   async #done(member: string, signature: string, body: readonly unknown[]): Promise<SystemdReply> {
     await this.#manager(member, signature, body);
     return DONE;
+  }
+
+  async #enable(unit: string, runtime: boolean): Promise<SystemdReply> {
+    const [carries] = await this.#manager("EnableUnitFiles", "asbb", [[unit], runtime, true]);
+    return { ok: true, call: "enabled", carriesInstallInfo: carries === true };
   }
 
   async #list(units: readonly string[] | undefined): Promise<UnitStatus[]> {

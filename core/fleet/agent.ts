@@ -15,7 +15,7 @@ import { cachedUnit, requirementsOf, takeJobs, takeSchedule, takeUnitFiles } fro
 import { clearHeartbeat, heartbeat, parseMachine, readJobs, readMachine } from "./registry.js";
 import type { JobEntry, TaskCall } from "./state.js";
 import { arm, callEtcd, callSystemd, fixesOf, type Step, ttlSeconds } from "./step.js";
-import { subscribe, unsubscribe } from "./unit-states.js";
+import { subscribe, templateBlinds, unsubscribe } from "./unit-states.js";
 import { watchOn } from "./watch.js";
 
 /** How often an agent looks at the registry of its own accord. */
@@ -157,6 +157,10 @@ function reconcile(step: Step, machine: MachineState): void {
   const { missingIsNotGone, statesAreKnown, inactiveIsNowhere } = fixesOf(step);
   if (server.fenced || (gone && missingIsNotGone)) {
     failPass(step);
+    return;
+  }
+  if (templateBlinds(step, agent.files.keys())) {
+    endPass(step);
     return;
   }
   const current = currentUnits(step);
@@ -304,7 +308,7 @@ function taskReplied(step: Step, reply: EtcdReply | SystemdReply): void {
   if (task === undefined || call === undefined) return;
   if (call.kind === "systemd") {
     noteFile(step, task, call);
-    if (!reply.ok) {
+    if (!reply.ok || enablesNothing(reply)) {
       if (task.type === "UnloadUnit" && call.request.call === "stop") {
         agent.upToDate = false;
         unsubscribe(step, task.unit);
@@ -318,6 +322,11 @@ function taskReplied(step: Step, reply: EtcdReply | SystemdReply): void {
     }
   }
   nextCall(step);
+}
+
+/** fleet takes it for a failure, too, when [Install] has nothing that systemd could link. */
+function enablesNothing(reply: EtcdReply | SystemdReply): boolean {
+  return reply.ok && "call" in reply && reply.call === "enabled" && !reply.carriesInstallInfo;
 }
 
 /** The file is gone even if disabling the unit failed. */
@@ -339,7 +348,7 @@ function completeTask(step: Step): void {
 function failTask(step: Step, task: AgentTask, reply: SystemdReply): void {
   const { agent, config } = step.state;
   const [next] = agent.calls;
-  const error = reply.ok ? "" : reply.error;
+  const error = reply.ok ? "nothing to enable" : reply.error;
   const failure = `${task.type} ${task.unit} ${error}`;
   if (agent.failure !== failure) {
     step.out.facts.push({ kind: "fleet.task-failed", task: task.type, unit: task.unit, error });

@@ -84,6 +84,51 @@ test("the units of a host that dies run elsewhere within TTL and two passes", ()
   }
 });
 
+test("a unit whose [Install] section has nothing to enable is not loaded, and neither is what comes after it", () => {
+  const world = started(1);
+  world.host(0).systemd.linkless.add("app.service");
+  world.fleetctl(
+    "start",
+    "app.service",
+    "[Service]\nExecStart=/bin/true\n[Install]\nAlso=web.service\n",
+  );
+  world.run(6);
+  world.fleetctl("start", "web.service");
+  world.run(20);
+  expect(world.running("app.service")).toEqual([]);
+  expect(world.running("web.service")).toEqual([]);
+  expect(world.told("fleet.task-failed")).toMatchObject([{ fact: { error: "nothing to enable" } }]);
+});
+
+test("a template that is started blinds its machine: nothing more is loaded, reported or purged", () => {
+  const world = started(1);
+  world.fleetctl("start", "web.service");
+  world.run(6);
+  world.fleetctl("start", "app@.service");
+  world.run(6);
+  const { systemd } = world.host(0);
+  expect(systemd.files.has("app@.service")).toBe(true);
+  world.fleetctl("start", "other.service");
+  world.fleetctl("destroy", "app@.service");
+  world.run(60);
+  expect(world.running("other.service")).toEqual([]);
+  expect(systemd.files.has("app@.service")).toBe(true);
+  expect(world.value(`states/other.service/${world.host(0).id}`)).toBeNull();
+  world.stop(0, "SIGTERM");
+  world.run(10);
+  expect(world.host(0).exits).toEqual([0]);
+  expect(world.running("web.service")).toEqual([0]);
+});
+
+test("profile fixed: a template that is started is placed nowhere and keeps nobody", () => {
+  const world = started(1, { profile: "fixed" });
+  world.fleetctl("start", "app@.service");
+  world.fleetctl("start", "web.service");
+  world.run(10);
+  expect(world.targetOf("app@.service")).toBeNull();
+  expect(world.running("web.service")).toEqual([0]);
+});
+
 test("a host that is cut off keeps its units while they also run elsewhere, and drops them on return", () => {
   const world = started(2);
   world.fleetctl("start", "web.service");

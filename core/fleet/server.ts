@@ -28,7 +28,7 @@ import {
 } from "./step.js";
 import { parseUnit } from "./unit-file.js";
 import { recognizedUnitType } from "./unit-name.js";
-import { republish, startGenerator, stopPublishing } from "./unit-states.js";
+import { republish, startGenerator, stopPublishing, templateBlinds } from "./unit-states.js";
 import { beginWatching } from "./watch.js";
 
 /** fleet panics when its components have not ended by then. */
@@ -316,7 +316,8 @@ function purgeSteps(step: Step): PurgeStep[] {
   const { keyPrefix, machineId } = config;
   const own = fixesOf(step).clearsOnlyOwn ? machineId : null;
   const steps: PurgeStep[] = [];
-  for (const unit of [...agent.files.keys()].sort()) {
+  const units = templateBlinds(step, agent.files.keys()) ? [] : [...agent.files.keys()].sort();
+  for (const unit of units) {
     steps.push({ kind: "etcd", request: clearHeartbeat(keyPrefix, unit, own) });
     steps.push({ kind: "stop", unit }, { kind: "remove", unit });
   }

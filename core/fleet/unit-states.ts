@@ -4,6 +4,7 @@ import type { SystemdReply, UnitStatus } from "../systemd/client.js";
 import { isNotFound, removeUnitState, saveUnitState, type UnitReport } from "./registry.js";
 import type { PublishWorker } from "./state.js";
 import { arm, callEtcd, callSystemd, fixesOf, type Step, ttlSeconds } from "./step.js";
+import { isTemplate } from "./unit-name.js";
 
 /**
  * The unit-state generator and publisher. fleet polls systemd every second; here a tick happens
@@ -44,6 +45,17 @@ function markDirty(step: Step): void {
   arm(step, "generate", TICK - ((now - generator.startedAt) % TICK));
 }
 
+/**
+ * fleet asks systemd for the states of all units in one call, which fails if one of the names is a
+ * template's; and so does its second way, a call for each. A template in the units directory
+ * therefore ends every pass of the agent before it does anything, for good, and the purge; one among
+ * the subscribed units keeps all states from being published.
+ * Source: fleet 1.0, systemd/manager.go GetUnitStates; systemd, ListUnitsByNames and GetAll.
+ */
+export function templateBlinds(step: Step, units: Iterable<string>): boolean {
+  return !fixesOf(step).tasksGoOn && [...units].some(isTemplate);
+}
+
 /** A tick: asks systemd for the states of the subscribed units, in one call. */
 export function generate(step: Step): void {
   const { generator } = step.state;
@@ -57,7 +69,8 @@ export function generate(step: Step): void {
   generator.dirty = false;
   generator.left = [...generator.lastSubscribed].filter((unit) => !generator.subscribed.has(unit));
   generator.lastSubscribed = new Set(generator.subscribed);
-  if (generator.subscribed.size > 0) {
+  if (templateBlinds(step, generator.subscribed)) generator.left = [];
+  else if (generator.subscribed.size > 0) {
     callSystemd(step, "generate", { call: "list-units", units: [...generator.subscribed] });
   } else reportGone(step);
 }

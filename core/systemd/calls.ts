@@ -112,7 +112,9 @@ function install(dispatch: Dispatch, request: InstallRequest): SystemdReply {
         return unmaskUnit(state, request.unit, directory);
     }
   })();
-  return result.ok ? DONE : failure(result.error, result.message);
+  if (!result.ok) return failure(result.error, result.message);
+  const { carriesInstallInfo } = result;
+  return request.call === "enable" ? { ok: true, call: "enabled", carriesInstallInfo } : DONE;
 }
 
 type QueueRequest = Extract<SystemdRequest, { readonly mode: unknown }>;

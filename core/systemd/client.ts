@@ -96,6 +96,8 @@ export type SystemdRequest =
 export type SystemdReply =
   | { readonly ok: true; readonly call: "queued"; readonly job: number }
   | { readonly ok: true; readonly call: "done" }
+  /** To `enable`: whether the unit files say what enabling them means at all. */
+  | { readonly ok: true; readonly call: "enabled"; readonly carriesInstallInfo: boolean }
   | { readonly ok: true; readonly call: "units"; readonly units: readonly UnitStatus[] }
   | {
       readonly ok: true;

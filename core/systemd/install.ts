@@ -14,10 +14,11 @@ import { splitWords } from "./value.js";
 
 /** How an operation on unit files ended. */
 export type InstallResult =
-  | { readonly ok: true }
+  /** Of enabling: whether there was anything to link. */
+  | { readonly ok: true; readonly carriesInstallInfo: boolean }
   | { readonly ok: false; readonly error: string; readonly message: string };
 
-const DONE: InstallResult = { ok: true };
+const DONE: InstallResult = { ok: true, carriesInstallInfo: false };
 
 const ERROR = "org.freedesktop.systemd1";
 
@@ -44,7 +45,7 @@ export function enableUnit(state: SystemdState, unit: string, into: string): Ins
     for (const wanted of linksOf(state, name, fragment)) {
       const done =
         "refusal" in wanted ? wanted.refusal : link(state, `${into}/${wanted.path}`, fragment);
-      if (result.ok) result = done;
+      if (result.ok) result = done.ok ? { ok: true, carriesInstallInfo: true } : done;
     }
   }
   return result;

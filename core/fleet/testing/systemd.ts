@@ -1,4 +1,5 @@
 import type { SystemdReply, SystemdRequest, UnitStatus } from "../../systemd/client.js";
+import { isTemplate } from "../unit-name.js";
 
 /** A systemd that does at once what it is asked, for tests. */
 export class FakeSystemd {
@@ -12,6 +13,8 @@ export class FakeSystemd {
   readonly calls = new Map<string, number>();
   /** Units whose start or enabling fails. */
   readonly broken = new Set<string>();
+  /** Units that systemd has nothing to link for when they are enabled. */
+  readonly linkless = new Set<string>();
   readonly #changed: (status: UnitStatus) => void;
 
   constructor(changed: (status: UnitStatus) => void) {
@@ -43,14 +46,21 @@ export class FakeSystemd {
       case "stop":
         return this.#job(request.call, request.unit);
       case "enable":
-        return this.broken.has(request.unit) ? failure(request.unit) : { ok: true, call: "done" };
+        return this.broken.has(request.unit)
+          ? failure(request.unit)
+          : {
+              ok: true,
+              call: "enabled",
+              carriesInstallInfo: !this.linkless.has(request.unit),
+            };
       default:
         return { ok: true, call: "done" };
     }
   }
 
   #job(call: "start" | "stop", unit: string): SystemdReply {
-    if (call === "start" && (this.broken.has(unit) || !this.files.has(unit))) return failure(unit);
+    const absent = this.broken.has(unit) || !this.files.has(unit) || isTemplate(unit);
+    if (call === "start" && absent) return failure(unit);
     const ran = this.active.has(unit);
     if (call === "start") this.active.add(unit);
     else this.active.delete(unit);

@@ -64,8 +64,8 @@ export function spawn(
   const environment = environmentOf(dispatch, service, runtime, role);
   if (environment === null) return null;
   const argv = expandVariables(command, environment);
-  // Type=idle lets its program wait until the jobs are done, or 5 s.
-  const waits = service.type === "idle" && role === "main" && state.jobs.size > 0;
+  // Type=idle lets its programs wait until the jobs are done, or 5 s.
+  const waits = service.type === "idle" && state.jobs.size > 0;
   return spawnProcess(dispatch, unit, role, argv, environment, waits);
 }
 

@@ -27,6 +27,7 @@ import {
 } from "./registry.js";
 import type { EngineLoop, FleetState } from "./state.js";
 import { arm, callEtcd, disarm, fixesOf, type Step } from "./step.js";
+import type { UnitFile } from "./unit-file.js";
 
 /** The lease outlives this many intervals; a pass that takes as long is given up. */
 const LEASE_INTERVALS = 5;
@@ -348,7 +349,8 @@ export function ordered(step: Step, id: number, orders: readonly (readonly numbe
 }
 
 function viewOf(state: FleetState): RegistryView {
-  return registryView(state, (entry) => demandsOf(state, entry));
+  const files = new Map<string, UnitFile>();
+  return registryView(state, (entry) => demandsOf(state, entry, files));
 }
 
 /** The pass has its tasks. Profile `fixed` looks whether what is to be placed still runs elsewhere. */

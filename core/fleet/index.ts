@@ -11,6 +11,7 @@ export {
 } from "./api-registry.js";
 export * from "./config.js";
 export * from "./engine.js";
+export { type EngineChange, IncrementalEngine } from "./engine-incremental.js";
 export type { ClusterState, EngineJob, EngineTask } from "./engine-task.js";
 export * from "./events.js";
 export * from "./explain.js";

@@ -13,7 +13,7 @@ import {
 } from "./registry.js";
 import { isGlobalUnit, type Requirements, requirements } from "./requirements.js";
 import type { CachedUnit, FleetState, JobEntry, UnitsRead } from "./state.js";
-import { hasSection, parseUnit, unitText } from "./unit-file.js";
+import { hasSection, parseUnit, type UnitFile, unitText } from "./unit-file.js";
 
 const TARGET_STATES = new Set(["", "inactive", "loaded", "launched"]);
 
@@ -127,19 +127,33 @@ export function requirementsOf(state: FleetState, entry: JobEntry): Requirements
   return demandsOf(state, entry);
 }
 
-/** The same for the engine of this fleetd, which asks once for as long as it leads. */
-export function demandsOf(state: FleetState, entry: JobEntry): Requirements {
+/**
+ * The same for the engine of this fleetd, which asks once for as long as it leads.
+ *
+ * @param files - unit files by hash, parsed for other units before
+ */
+export function demandsOf(
+  state: FleetState,
+  entry: JobEntry,
+  files: Map<string, UnitFile> = new Map(),
+): Requirements {
   const known = state.cache.requirements.get(entry.name);
   if (known?.hash === entry.hash) return known.requirements;
-  const parsed = parseUnit(cachedUnit(state, entry.hash).text);
-  if (!parsed.ok) throw new Error(`unit file ${entry.hash} no longer parses: ${parsed.error}`);
+  const unit = files.get(entry.hash) ?? parsedUnit(state, entry.hash);
+  files.set(entry.hash, unit);
   const { valuesPart, fullMachineId } = FLEET_FIXES[state.config.profile];
-  const found = requirements(entry.name, parsed.unit, valuesPart);
+  const found = requirements(entry.name, unit, valuesPart);
   // A short ID is then a demand that nobody meets.
   const demanded =
     fullMachineId && found.requiredTarget?.length === 8 ? { ...found, requiredTarget: "" } : found;
   state.cache.requirements.set(entry.name, { hash: entry.hash, requirements: demanded });
   return demanded;
+}
+
+function parsedUnit(state: FleetState, hash: string): UnitFile {
+  const parsed = parseUnit(cachedUnit(state, hash).text);
+  if (!parsed.ok) throw new Error(`unit file ${hash} no longer parses: ${parsed.error}`);
+  return parsed.unit;
 }
 
 /** Keeps the cache from growing with units that are long destroyed. */

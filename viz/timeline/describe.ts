@@ -114,7 +114,14 @@ function describeFact(kind: string, fields: Fields, names: HostNames): string {
     case "expectation.failed": {
       const name = text("expectation") || text("name");
       const found = text("found") === "" ? "" : `(found ${text("found")})`;
-      const rest = describeFields(fields, ["expectation", "name", "detail", "found", "line", "measured"]);
+      const rest = describeFields(fields, [
+        "expectation",
+        "name",
+        "detail",
+        "found",
+        "line",
+        "measured",
+      ]);
       const others = [found, rest].filter(Boolean).join(" ");
       return [[name, text("detail")].filter(Boolean).join(": "), others].filter(Boolean).join(" ");
     }

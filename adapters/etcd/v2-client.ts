@@ -1,7 +1,13 @@
-import { type ClientRequest, Agent as HttpAgent, request as httpRequest } from "node:http";
+import {
+  type ClientRequest,
+  type ClientRequestArgs,
+  Agent as HttpAgent,
+  request as httpRequest,
+} from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { EtcdReply, V2Request } from "../../core/etcd/client.js";
 import type { Micros } from "../../core/kernel/index.js";
+import { type Connect, overStream } from "../ssh/index.js";
 import { readV2, v2Http } from "./v2-render.js";
 import type { TlsFiles } from "./v3-client.js";
 
@@ -9,6 +15,8 @@ export interface EtcdV2Options {
   /** `http://host:port` or `https://host:port`, tried in turn. */
   readonly endpoints: readonly string[];
   readonly tls?: TlsFiles;
+  /** Another way to the endpoints than a connection of one's own, such as a tunnel. */
+  readonly connect?: Connect;
 }
 
 /** A call under way. */
@@ -31,13 +39,15 @@ const NEVER_SENT = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOT
 export class EtcdV2Client {
   readonly #endpoints: readonly URL[];
   readonly #tls: TlsFiles;
+  readonly #connect: Connect | undefined;
   readonly #agents: { readonly http: HttpAgent; readonly https: HttpsAgent };
   #current = 0;
 
-  constructor({ endpoints, tls = {} }: EtcdV2Options) {
+  constructor({ endpoints, tls = {}, connect }: EtcdV2Options) {
     if (endpoints.length === 0) throw new RangeError("at least one endpoint");
     this.#endpoints = endpoints.map((endpoint) => new URL(endpoint));
     this.#tls = tls;
+    this.#connect = connect;
     // A watch holds its connection; keepalive makes TCP notice a peer that is gone.
     const keep = { keepAlive: true, keepAliveMsecs: 5_000 };
     this.#agents = { http: new HttpAgent(keep), https: new HttpsAgent(keep) };
@@ -97,6 +107,18 @@ export class EtcdV2Client {
     this.#current = (this.#current + 1) % this.#endpoints.length;
   }
 
+  #way(
+    { protocol, hostname, port }: URL,
+    agent: HttpAgent,
+  ): Pick<ClientRequestArgs, "agent" | "createConnection"> {
+    const connect = this.#connect;
+    if (connect === undefined) return { agent };
+    const isTls = protocol === "https:";
+    const number = Number(port || (isTls ? "443" : "80"));
+    const tls = isTls ? { ...this.#tls, servername: hostname } : null;
+    return { createConnection: overStream(() => connect(hostname, number), tls) };
+  }
+
   #send(request: V2Request, heard: (reply: EtcdReply, again: boolean) => void): ClientRequest {
     const { method, path, form } = v2Http(request);
     const endpoint = this.#endpoints[this.#current];
@@ -105,8 +127,8 @@ export class EtcdV2Client {
     const to = { method, path, headers, hostname: endpoint.hostname, port: endpoint.port };
     const sent =
       endpoint.protocol === "https:"
-        ? httpsRequest({ ...to, ...this.#tls, agent: this.#agents.https })
-        : httpRequest({ ...to, agent: this.#agents.http });
+        ? httpsRequest({ ...to, ...this.#tls, ...this.#way(endpoint, this.#agents.https) })
+        : httpRequest({ ...to, ...this.#way(endpoint, this.#agents.http) });
     sent.on("error", (error: NodeJS.ErrnoException) => {
       const refused = NEVER_SENT.has(error.code ?? "");
       heard({ ok: false, unreachable: refused ? "refused" : "closed" }, refused);

@@ -2,6 +2,7 @@ import {
   type ApiMachine,
   type ApiUnit,
   type FleetHttpRequest,
+  type FleetHttpResponse,
   type JobState,
   type RegisteredState,
   type UnitFile,
@@ -31,8 +32,21 @@ export interface HostUnitStatus {
   readonly fragment: string;
 }
 
-/** Path at which a simulated fleet tells of a machine's systemd. */
-export const STATUS_PATH = "/orrery/v1/machines";
+/** What systemd of a simulated machine has said of a unit. */
+export interface UnitMessage {
+  /** Counts up over all that a fleet's machines say. */
+  readonly cursor: number;
+  /** The machine's clock, µs since 1970. */
+  readonly at: number;
+  readonly host: string;
+  readonly unit: string;
+  /** How often the machine had booted. */
+  readonly boot: number;
+  readonly message: string;
+}
+
+/** Path at which a simulated fleet tells what a real one's API does not: its machines, and their systemds. */
+export const MACHINES_PATH = "/orrery/v1/machines";
 
 const API = "/fleet/v1";
 
@@ -98,10 +112,8 @@ export class FleetClient {
 
   /** systemd's view of a unit; null where the endpoint does not tell, as a real fleet's does not. */
   async hostStatus(machine: string, unit: string): Promise<HostUnitStatus | null> {
-    const target = `${STATUS_PATH}/${machine}/units/${encodeURIComponent(unit)}`;
-    const { status, body } = await this.#ask({ method: "GET", target });
-    if (status !== 200) return null;
-    const json: unknown = JSON.parse(body);
+    const json = await this.#beside(`/${machine}/units/${encodeURIComponent(unit)}`);
+    if (json === null) return null;
     return {
       unit: text(json, "unit"),
       description: text(json, "description"),
@@ -110,6 +122,39 @@ export class FleetClient {
       subState: text(json, "subState"),
       fragment: text(json, "fragment"),
     };
+  }
+
+  /** Whether the endpoint is that of a simulated fleet, whose machines cannot be logged in to. */
+  async isSimulated(): Promise<boolean> {
+    return (await this.#beside("")) !== null;
+  }
+
+  /** What systemd of a simulated machine has last said of a unit, the oldest first. */
+  async messages(machine: string, unit: string, lines: number): Promise<readonly UnitMessage[]> {
+    const path = `/${machine}/units/${encodeURIComponent(unit)}/journal?lines=${lines}`;
+    const json = await this.#beside(path);
+    if (!Array.isArray(json)) return [];
+    return json.map((item) => ({
+      cursor: integer(item, "cursor"),
+      at: integer(item, "at"),
+      host: text(item, "host"),
+      unit: text(item, "unit"),
+      boot: integer(item, "boot"),
+      message: text(item, "message"),
+    }));
+  }
+
+  /** What a simulated fleet has there; null on a real one, and for what is not there. */
+  async #beside(path: string): Promise<unknown> {
+    const target = `${MACHINES_PATH}${path}`;
+    const { status, headers, body } = await this.#ask({ method: "GET", target });
+    if (status !== 200 || !(headers["Content-Type"] ?? "").startsWith("application/json"))
+      return null;
+    try {
+      return JSON.parse(body);
+    } catch {
+      return null;
+    }
   }
 
   async #pages<Item>(
@@ -152,7 +197,7 @@ export class FleetClient {
 
   async #ask(
     request: Pick<FleetHttpRequest, "method" | "target"> & Partial<FleetHttpRequest>,
-  ): Promise<{ readonly status: number; readonly body: string }> {
+  ): Promise<FleetHttpResponse & { readonly kind: "answer" }> {
     const whole = { contentTypes: [], body: "", ...request };
     const response = await this.transport.exchange(whole);
     if (response.kind === "answer") return response;
@@ -194,6 +239,11 @@ function field(json: unknown, name: string): unknown {
 function text(json: unknown, name: string): string {
   const value = field(json, name);
   return typeof value === "string" ? value : "";
+}
+
+function integer(json: unknown, name: string): number {
+  const value = field(json, name);
+  return typeof value === "number" ? value : 0;
 }
 
 function texts(json: unknown): Record<string, string> {

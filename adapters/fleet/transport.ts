@@ -1,4 +1,6 @@
 import { request as httpRequest, type RequestOptions } from "node:http";
+import { request as httpsRequest } from "node:https";
+import type { Duplex } from "node:stream";
 import type { EtcdReply, V2Request } from "../../core/etcd/client.js";
 import {
   beginRequest,
@@ -7,7 +9,8 @@ import {
   nextStep,
 } from "../../core/fleet/index.js";
 import type { Micros } from "../../core/kernel/index.js";
-import type { EtcdV2Client } from "../etcd/index.js";
+import type { EtcdV2Client, TlsFiles } from "../etcd/index.js";
+import { overStream } from "../ssh/index.js";
 
 /** The way to a fleet: to its API, to its etcd, or to a simulated one. */
 export interface FleetTransport {
@@ -31,39 +34,60 @@ const BODY_MAX = 64 << 20;
 /** Where an API listens. */
 export type FleetEndpoint =
   | { readonly kind: "unix"; readonly path: string }
-  | { readonly kind: "tcp"; readonly host: string; readonly port: number };
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number; readonly tls: boolean };
 
-/** `unix:///var/run/fleet.sock` or `http://HOST:PORT`; null for anything else. */
+/** `unix:///var/run/fleet.sock`, `http://HOST:PORT` or `https://HOST:PORT`; null for anything else. */
 export function readFleetEndpoint(text: string): FleetEndpoint | null {
   const unix = /^(?:unix|file):\/\/(\/.+)$/.exec(text)?.[1];
   if (unix !== undefined) return { kind: "unix", path: unix };
   const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || url.protocol !== "http:" || url.pathname !== "/") return null;
-  return { kind: "tcp", host: url.hostname, port: Number(url.port || "80") };
+  if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== "/") return null;
+  const tls = url.protocol === "https:";
+  return { kind: "tcp", host: url.hostname, port: Number(url.port || (tls ? "443" : "80")), tls };
 }
 
-/** fleet's API over HTTP, on a socket or a port; a request has `timeoutMs`. */
+/** How to get to an API. */
+export interface FleetWay {
+  /** Of one request, ms. */
+  readonly timeoutMs: number;
+  /** For `https`: what to trust, and what to show. */
+  readonly tls?: TlsFiles;
+  /** Makes a stream to the endpoint, where it is reached through something else. */
+  readonly stream?: () => Promise<Duplex>;
+}
+
+/** fleet's API over HTTP, on a socket or a port. */
 export function httpTransport(
   name: string,
   endpoint: FleetEndpoint,
-  timeoutMs: number,
+  way: FleetWay,
 ): FleetTransport {
-  const place: RequestOptions =
-    endpoint.kind === "unix"
-      ? { socketPath: endpoint.path, host: "domain-sock" }
-      : { host: endpoint.host, port: endpoint.port };
+  const place = placeOf(endpoint, way);
+  const isTls = endpoint.kind === "tcp" && endpoint.tls;
   return {
     name,
     etcd: null,
-    exchange: (request) => exchange(name, place, request, timeoutMs),
+    exchange: (request) => exchange(name, place, isTls, request, way.timeoutMs),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     close: () => {},
   };
 }
 
+function placeOf(endpoint: FleetEndpoint, { tls, stream }: FleetWay): RequestOptions {
+  const isUnix = endpoint.kind === "unix";
+  const host = isUnix ? "domain-sock" : endpoint.host;
+  if (stream !== undefined) {
+    const options = !isUnix && endpoint.tls ? { ...tls, servername: host } : null;
+    return { host, createConnection: overStream(stream, options) };
+  }
+  const own = isUnix ? { socketPath: endpoint.path } : { port: endpoint.port, ...tls };
+  return { host, agent: false, ...own };
+}
+
 function exchange(
   name: string,
   place: RequestOptions,
+  isTls: boolean,
   { method, target, contentTypes, body }: FleetHttpRequest,
   timeoutMs: number,
 ): Promise<FleetHttpResponse> {
@@ -72,7 +96,8 @@ function exchange(
     const type = contentTypes.length === 0 ? {} : { "Content-Type": contentTypes.join(", ") };
     const headers = { ...type, "Content-Length": bytes.length };
     const failed = (why: string): void => reject(new Unreachable(`${name}: ${why}`));
-    const sent = httpRequest({ ...place, method, path: target, headers, agent: false });
+    const send = isTls ? httpsRequest : httpRequest;
+    const sent = send({ ...place, method, path: target, headers });
     const timer = setTimeout(() => {
       sent.destroy();
       failed(`no answer within ${timeoutMs} ms`);
@@ -137,6 +162,11 @@ export function etcdTransport(
 ): FleetTransport {
   const ask = async (request: V2Request): Promise<EtcdReply> => {
     const reply = await etcd.ask(request, timeout);
+    if (!reply.ok && "errorCode" in reply && reply.errorCode === 0) {
+      const found = `status ${reply.status}, ${reply.message}`;
+      const advice = "etcd (3.5 and older) has it with --enable-v2=true";
+      throw new Unreachable(`etcd at ${name}: there is no v2 keys API (${found}); ${advice}`);
+    }
     if (reply.ok || !("unreachable" in reply)) return reply;
     throw new Unreachable(`etcd at ${name}: ${UNREACHABLE[reply.unreachable]}`);
   };

@@ -1,12 +1,13 @@
-import type { Duplex } from "node:stream";
+import type { Duplex, Readable, Writable } from "node:stream";
 import {
   type AnyAuthMethod,
   Client,
+  type ClientChannel,
   type ConnectConfig,
   type ServerHostKeyAlgorithm,
   type SFTPWrapper,
 } from "ssh2";
-import { hostKeyAlgorithms, knownHost } from "./known-hosts.js";
+import { hostKeyAlgorithms, type KnownHost, knownHost, knownName } from "./known-hosts.js";
 
 /** Where and as whom to log in. */
 export interface SshTarget {
@@ -20,12 +21,27 @@ export interface SshOptions {
   readonly identities: readonly Buffer[];
   /** Socket of an ssh-agent. */
   readonly agent?: string;
-  /** Texts of known_hosts files. A host they do not know is refused. */
+  /** Texts of known_hosts files. A host they do not know is refused, unless `unknownHost` takes it. */
   readonly knownHosts: readonly string[];
+  /** False: any key will do, of any host. */
+  readonly checkHosts?: boolean;
+  /** Whether the key of a host is taken that the files do not know at all; named as they would name it. */
+  readonly unknownHost?: (name: string, key: Buffer) => Promise<boolean>;
+  /** Lets commands on the host use the agent. */
+  readonly forwardAgent?: boolean;
   /** Deadline for the log-in. */
   readonly connectMs: number;
   /** A keepalive this often; three unanswered ones and the connection is lost. */
   readonly keepaliveMs: number;
+}
+
+/** What a command on a host reads and writes. */
+export interface SshTerminal {
+  readonly input: Readable;
+  readonly output: Writable;
+  readonly errors: Writable;
+  /** Of the terminal that `input` and `output` are; null when they are none. */
+  readonly size: { readonly columns: number; readonly rows: number } | null;
 }
 
 /** Why no connection came about, or why it ended; the text is for people. */
@@ -54,15 +70,19 @@ export class SshConnection {
    * Logs in. @throws SshError within `connectMs`, also for a host whose key is not known.
    *
    * @param signal - gives the attempt up
+   * @param through - carries the connection in place of one of its own
    */
   static open(
     target: SshTarget,
     options: SshOptions,
     signal?: AbortSignal,
+    through?: Duplex,
   ): Promise<SshConnection> {
     const { user, host, port } = target;
+    const { checkHosts = true, unknownHost } = options;
     const known = knownHost(options.knownHosts.join("\n"), host, port);
-    if (known.keys.length === 0) {
+    const isKnown = known.keys.length > 0;
+    if (checkHosts && !isKnown && unknownHost === undefined) {
       const advice = "log in once with ssh, or add what ssh-keyscan says after checking it";
       return Promise.reject(new SshError(`${host} is not in the known_hosts files; ${advice}`));
     }
@@ -91,13 +111,31 @@ export class SshConnection {
         readyTimeout: options.connectMs,
         keepaliveInterval: options.keepaliveMs,
         keepaliveCountMax: 3,
-        algorithms: { serverHostKey: hostKeyAlgorithms(known.keys).filter(isHostKeyAlgorithm) },
-        hostVerifier: (key: Buffer): boolean => {
-          const listed = known.keys.some((one) => one.key.equals(key));
-          const good = listed && !known.revoked.some((one) => one.equals(key));
-          if (!good) refusal = `${host} shows a key that the known_hosts files do not have for it`;
-          return good;
+        ...(isKnown && checkHosts
+          ? {
+              algorithms: {
+                serverHostKey: hostKeyAlgorithms(known.keys).filter(isHostKeyAlgorithm),
+              },
+            }
+          : {}),
+        hostVerifier: (key: Buffer, verify: (good: boolean) => void): void => {
+          const verdict = checkHosts ? verdictOn(known, key) : "good";
+          if (verdict === "revoked") refusal = `${host} shows a key that was revoked`;
+          else if (verdict === "unknown" && (isKnown || unknownHost === undefined)) {
+            refusal = `${host} shows a key that the known_hosts files do not have for it`;
+          }
+          if (refusal !== "" || verdict === "good" || unknownHost === undefined) {
+            verify(refusal === "");
+            return;
+          }
+          const asked = (taken: boolean): void => {
+            if (!taken) refusal = `the key of ${host} was not taken`;
+            verify(taken);
+          };
+          unknownHost(knownName(host, port), key).then(asked, fail);
         },
+        ...(through === undefined ? {} : { sock: through }),
+        ...(options.forwardAgent === true ? { agentForward: true, agent: options.agent } : {}),
         ...authentication(user, options),
       };
       try {
@@ -117,6 +155,47 @@ export class SshConnection {
   /** A stream to a UNIX socket of the host. */
   openSocket(path: string): Promise<Duplex> {
     return this.#request((done) => this.#client.openssh_forwardOutStreamLocal(path, done));
+  }
+
+  /** A stream to a port that the host can reach. */
+  openPort(host: string, port: number): Promise<Duplex> {
+    return this.#request((done) => this.#client.forwardOut("127.0.0.1", 0, host, port, done));
+  }
+
+  /** A stream to the standard input and output of a command. */
+  openCommand(command: string): Promise<Duplex> {
+    return this.#request<ClientChannel>((done) => this.#client.exec(command, done));
+  }
+
+  /**
+   * Runs a command, or a shell where there is none, with what it reads and writes carried here.
+   * Returns its exit status; 255 when a signal ended it. @throws SshError when the connection ends
+   */
+  run(command: string | null, terminal: SshTerminal): Promise<number> {
+    const { input, output, errors, size } = terminal;
+    const pty =
+      size === null ? null : { term: "xterm-256color", cols: size.columns, rows: size.rows };
+    return this.#request((done) => {
+      const begun = (error: Error | undefined, channel: ClientChannel): void => {
+        if (error !== undefined) {
+          done(error, 255);
+          return;
+        }
+        let status: number | null = null;
+        channel.on("exit", (code: number | null) => {
+          status = code;
+        });
+        channel.on("close", () => {
+          input.unpipe(channel);
+          done(undefined, status ?? 255);
+        });
+        channel.on("data", (chunk: Buffer) => output.write(chunk));
+        channel.stderr.on("data", (chunk: Buffer) => errors.write(chunk));
+        input.pipe(channel);
+      };
+      if (command === null) this.#client.shell(pty ?? false, begun);
+      else this.#client.exec(command, pty === null ? {} : { pty }, begun);
+    });
   }
 
   sftp(): Promise<SFTPWrapper> {
@@ -179,6 +258,11 @@ export class SshConnection {
     this.#end = end;
     for (const listener of this.#listeners.splice(0)) listener(end);
   }
+}
+
+function verdictOn({ keys, revoked }: KnownHost, key: Buffer): "good" | "revoked" | "unknown" {
+  if (revoked.some((one) => one.equals(key))) return "revoked";
+  return keys.some((one) => one.key.equals(key)) ? "good" : "unknown";
 }
 
 function authentication(

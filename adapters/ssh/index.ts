@@ -1,2 +1,3 @@
 export * from "./connection.js";
 export * from "./known-hosts.js";
+export * from "./through.js";

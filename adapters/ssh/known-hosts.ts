@@ -19,7 +19,7 @@ export interface KnownHost {
  * authorities (`@cert-authority`) are not used, since ssh2 has no host certificates.
  */
 export function knownHost(text: string, host: string, port: number): KnownHost {
-  const name = port === 22 ? host : `[${host}]:${port}`;
+  const name = knownName(host, port);
   const keys: HostKey[] = [];
   const revoked: Buffer[] = [];
   for (const line of text.split("\n")) {
@@ -34,6 +34,11 @@ export function knownHost(text: string, host: string, port: number): KnownHost {
     else if (marker === undefined) keys.push({ type, key });
   }
   return { keys, revoked };
+}
+
+/** What known_hosts files call a host at a port. */
+export function knownName(host: string, port: number): string {
+  return port === 22 ? host : `[${host}]:${port}`;
 }
 
 function matches(patterns: string, name: string): boolean {

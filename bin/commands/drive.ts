@@ -15,7 +15,6 @@ import { type Micros, SECOND } from "../../core/kernel/index.js";
 import { readHosts, readMetadata, readSsh, type SshFlags } from "./drive-flags.js";
 import { DrivePrinter } from "./drive-print.js";
 import { probeV2 } from "./drive-probe.js";
-import { driveUnitCommand } from "./drive-unit.js";
 import {
   collect,
   guarded,
@@ -67,7 +66,6 @@ export function driveCommand(): Command {
     .option("--cacert <file>", "authority that signed etcd's certificate (PEM)")
     .option("--cert <file>", "client certificate (PEM)")
     .option("--key <file>", "key of the client certificate (PEM)")
-    .addCommand(driveUnitCommand())
     .addHelpText("after", EXAMPLES)
     .action((flags: DriveFlags) => guarded(() => drive(flags)));
 }
@@ -79,8 +77,7 @@ units and keys as they are, and starting again picks up there. Run one drive per
 Examples:
   orrery drive --etcd http://127.0.0.1:2379 --host h1=ssh://root@10.77.0.11
   orrery drive --etcd http://127.0.0.1:2379 --host h1=ssh://root@10.77.0.11 --host h2=ssh://root@10.77.0.12 --apply --out drive.orlog
-  orrery drive unit start web.service --etcd http://127.0.0.1:2379
-  orrery drive unit destroy web.service --etcd http://127.0.0.1:2379
+  orrery fleet --etcd http://127.0.0.1:2379 start web.service
 
 Exit codes: 0 stopped; 2 bad flag, etcd not there or without its v2 API (--enable-v2=true), a host that
 never answered in a dry run, or a log that cannot be written.`;

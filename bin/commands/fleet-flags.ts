@@ -1,32 +1,35 @@
-import type { Command } from "commander";
-import { EtcdV2Client } from "../../adapters/etcd/index.js";
-import {
-  etcdTransport,
-  type FleetClient,
-  type FleetTransport,
-  httpTransport,
-  readFleetEndpoint,
-} from "../../adapters/fleet/index.js";
+import { type Command, Option } from "commander";
+import type { TlsFiles } from "../../adapters/etcd/index.js";
+import type { FleetClient } from "../../adapters/fleet/index.js";
 import { FLEET_DEFAULTS } from "../../core/fleet/index.js";
-import { MILLISECOND } from "../../core/kernel/index.js";
-import { simulatedTransport } from "./fleet-simulated.js";
 import type { Voice } from "./fleet-wait.js";
-import { readCountFlag, readDurationFlag, readEndpoints, refuse } from "./live-flags.js";
-import { choosePlan, openScenario } from "./shared.js";
+import { readTls, refuse } from "./live-flags.js";
 
-/** Where the fleet is: flags of `orrery fleet` and of each of its commands. */
+/** Where the fleet is and how it is reached: flags of `orrery fleet` and of each of its commands. */
 export interface FleetFlags {
   readonly endpoint?: string;
   readonly driver?: string;
   readonly etcd?: string;
   readonly etcdKeyPrefix?: string;
   readonly requestTimeout?: string;
+  readonly keyFile?: string;
+  readonly certFile?: string;
+  readonly caFile?: string;
+  readonly etcdKeyfile?: string;
+  readonly etcdCertfile?: string;
+  readonly etcdCafile?: string;
+  readonly tunnel?: string;
+  readonly sshUsername?: string;
+  readonly sshTimeout?: string;
+  readonly strictHostKeyChecking?: string | true;
+  readonly knownHostsFile?: string;
   readonly scenario?: string;
   readonly at?: string;
   readonly seed?: string;
   readonly host?: string;
   readonly json?: true;
   readonly compat?: true;
+  readonly debug?: true;
 }
 
 /** What a command is told, and where it says something. */
@@ -36,85 +39,123 @@ export interface FleetContext {
   readonly flags: FleetFlags;
 }
 
-/** Adds the flags. They have no defaults: what is not given may be given one level up. */
+/** The flags by group, without defaults: what is not given may be given one level up. */
+const FLAGS: readonly (readonly [group: string, flags: readonly (readonly [string, string])[]])[] =
+  [
+    [
+      "Which fleet:",
+      [
+        [
+          "--endpoint <url>",
+          "its API: unix:///var/run/fleet.sock (default), http://HOST:PORT, https://…",
+        ],
+        ["--driver <name>", "API (default), or etcd for --endpoint with client URLs of etcd"],
+        ["--etcd <urls>", "client URLs of etcd; alone: as --driver etcd --endpoint"],
+        ["--etcd-key-prefix <key>", "root of fleet's keys in etcd (/_coreos.com/fleet/)"],
+        ["--scenario <file>", "a simulated fleet: the scenario is run in memory …"],
+        ["--at <time>", "… until this time, such as 5m (default: its end)"],
+        ["--seed <n>", "seed of that run (1)"],
+        ["--host <name>", "host of that run whose fleetd is asked (the first that runs one)"],
+      ],
+    ],
+    [
+      "How it is reached:",
+      [
+        ["--request-timeout <seconds>", "time for one request (3)"],
+        ["--ca-file <file>", "authority that signed the certificate of an https endpoint (PEM)"],
+        ["--cert-file <file>", "client certificate (PEM)"],
+        ["--key-file <file>", "key of the client certificate (PEM)"],
+        ["--tunnel <address>", "go to the endpoint, and to machines, through HOST[:PORT] by SSH"],
+        ["--ssh-username <name>", "user on machines and on the tunnel's host (core)"],
+        ["--ssh-timeout <seconds>", "time to log in (10)"],
+        ["--strict-host-key-checking [bool]", "verify host keys (true)"],
+        [
+          "--known-hosts-file <file>",
+          "host keys (~/.fleetctl/known_hosts, then ~/.ssh/known_hosts)",
+        ],
+      ],
+    ],
+    [
+      "What is printed:",
+      [
+        ["--json", "print JSON"],
+        ["--compat", "with fleetctl's own faults; see docs/fleet.md"],
+        ["--debug", "tell every request on standard error"],
+      ],
+    ],
+  ];
+
+/** Taken as fleetctl takes them, and not shown: fleetctl itself says not to use them. */
+const DEPRECATED: readonly (readonly [string, string])[] = [
+  ["--etcd-keyfile <file>", "as --key-file"],
+  ["--etcd-certfile <file>", "as --cert-file"],
+  ["--etcd-cafile <file>", "as --ca-file"],
+  ["--experimental-api [bool]", "without effect: the API has long ceased to be an experiment"],
+];
+
+/** Adds the flags. */
 export function withFleetFlags(command: Command): Command {
-  return command
-    .option("--endpoint <url>", "fleet's API: unix:///var/run/fleet.sock or http://HOST:PORT")
-    .option("--driver <name>", "API, or etcd for --endpoint with client URLs of etcd")
-    .option("--etcd <urls>", "client URLs of etcd; alone: the same as --driver etcd --endpoint")
-    .option("--etcd-key-prefix <key>", "root of fleet's keys in etcd (/_coreos.com/fleet/)")
-    .option("--request-timeout <seconds>", "time for one request (3)")
-    .option("--scenario <file>", "a simulated fleet: the scenario is run in memory …")
-    .option("--at <time>", "… until this time, such as 5m (default: its end)")
-    .option("--seed <n>", "seed of that run (1)")
-    .option("--host <name>", "host of that run whose fleetd is asked (the first that runs one)")
-    .option("--json", "print JSON")
-    .option("--compat", "with fleetctl's own faults; see docs/fleet.md");
+  for (const [group, flags] of FLAGS) {
+    for (const [flag, what] of flags) command.addOption(new Option(flag, what).helpGroup(group));
+  }
+  for (const [flag, what] of DEPRECATED) command.addOption(new Option(flag, what).hideHelp());
+  return command;
 }
 
-/** fleetctl's default. */
-const ENDPOINT = "unix:///var/run/fleet.sock";
-
-/** Values that are not given as flags come from fleetctl's environment variables. */
-function given(flags: FleetFlags, name: keyof FleetFlags): string | undefined {
+/** The value of a flag; one that is not given comes from fleetctl's environment variable. */
+export function given(flags: FleetFlags, name: keyof FleetFlags): string | undefined {
   const flag = flags[name];
-  if (typeof flag === "string") return flag;
+  if (flag !== undefined) return String(flag);
   const variable = `FLEETCTL_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
   return process.env[variable] || undefined;
 }
 
-/** Opens the way that the flags describe. @throws FlagError, Unreachable */
-export function openFleet(flags: FleetFlags): Promise<FleetTransport> | FleetTransport {
-  if (flags.scenario !== undefined) return openSimulated(flags.scenario, flags);
-  const seconds = Number(given(flags, "requestTimeout") ?? "3");
+/** A time in seconds, as ms. @throws FlagError */
+export function readSeconds(
+  flags: FleetFlags,
+  name: "requestTimeout" | "sshTimeout",
+  otherwise: number,
+): number {
+  const text = given(flags, name);
+  const seconds = text === undefined ? otherwise : Number(text);
   if (!(seconds > 0 && seconds <= 3_600)) {
-    const found = JSON.stringify(given(flags, "requestTimeout"));
-    refuse("E_FLAG", "--request-timeout", found, "seconds, above 0", "Write --request-timeout 3");
+    const flag = name === "requestTimeout" ? "--request-timeout" : "--ssh-timeout";
+    refuse("E_FLAG", flag, JSON.stringify(text), "seconds, above 0", `Write ${flag} ${otherwise}`);
   }
-  const ms = Math.ceil(seconds * 1_000);
-  const driver = (given(flags, "driver") ?? "API").toLowerCase();
-  if (driver !== "api" && driver !== "etcd") {
-    refuse("E_FLAG", "--driver", JSON.stringify(driver), "API or etcd", "Use one of these");
-  }
-  const endpoint = given(flags, "endpoint");
-  const registry =
-    flags.etcd ?? (driver === "etcd" ? (endpoint ?? "http://127.0.0.1:2379") : undefined);
-  const etcd = registry === undefined ? null : openEtcd(registry, ms, flags);
-  if (etcd !== null && (driver === "etcd" || endpoint === undefined)) return etcd;
-  const [first = ENDPOINT] = (endpoint ?? ENDPOINT).split(",");
-  const place = readFleetEndpoint(first);
-  if (place === null) {
-    refuse(
-      "E_FLAG",
-      "--endpoint",
-      JSON.stringify(first),
-      "unix:///PATH or http://HOST:PORT",
-      "Give what orrery serve printed behind `fleet`, or the socket of a fleetd",
-    );
-  }
-  const api = httpTransport(first, place, ms);
-  if (etcd === null) return api;
-  const close = (): void => {
-    api.close();
-    etcd.close();
-  };
-  return { ...api, etcd: etcd.etcd, close };
+  return Math.ceil(seconds * 1_000);
 }
 
-function openEtcd(urls: string, ms: number, flags: FleetFlags): FleetTransport {
-  const client = new EtcdV2Client({ endpoints: readEndpoints(urls) });
-  return etcdTransport(urls, client, keyPrefix(flags), ms * MILLISECOND);
+/** `true` or `false`, as Go reads them. @throws FlagError */
+export function readStrict(flags: FleetFlags): boolean {
+  const text = given(flags, "strictHostKeyChecking") ?? "true";
+  if (/^(1|t|true)$/i.test(text)) return true;
+  if (/^(0|f|false)$/i.test(text)) return false;
+  const advice = "Write --strict-host-key-checking=false to take any key";
+  return refuse(
+    "E_FLAG",
+    "--strict-host-key-checking",
+    JSON.stringify(text),
+    "true or false",
+    advice,
+  );
+}
+
+/** Files for TLS, under their own names or the deprecated ones. @throws FlagError */
+export function readFleetTls(flags: FleetFlags): TlsFiles {
+  const cacert = given(flags, "caFile") ?? given(flags, "etcdCafile");
+  const cert = given(flags, "certFile") ?? given(flags, "etcdCertfile");
+  const key = given(flags, "keyFile") ?? given(flags, "etcdKeyfile");
+  return readTls(
+    {
+      ...(cacert === undefined ? {} : { cacert }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+    },
+    { cacert: "--ca-file", cert: "--cert-file", key: "--key-file" },
+  );
 }
 
 /** Root of fleet's keys, without the slash at its end. */
 export function keyPrefix(flags: FleetFlags): string {
   return (given(flags, "etcdKeyPrefix") ?? FLEET_DEFAULTS.keyPrefix).replace(/\/+$/, "");
-}
-
-function openSimulated(path: string, flags: FleetFlags): Promise<FleetTransport> {
-  const scenario = openScenario(path, {});
-  const seed = flags.seed === undefined ? 1 : readCountFlag("--seed", flags.seed, 0, 2 ** 40);
-  const at = flags.at === undefined ? scenario.duration : readDurationFlag("--at", flags.at);
-  const plan = choosePlan(scenario, seed, {});
-  return simulatedTransport({ scenario, seed, plan, at, host: flags.host ?? null });
 }

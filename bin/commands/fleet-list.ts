@@ -1,11 +1,16 @@
+import type { ApiMachine, ApiUnit, RegisteredState } from "../../core/fleet/index.js";
 import type { FleetContext } from "./fleet-flags.js";
 import {
   type Columns,
+  type JsonCells,
   MACHINE_COLUMNS,
+  MACHINE_JSON,
   type MachinesById,
   tabbed,
   UNIT_COLUMNS,
   UNIT_FILE_COLUMNS,
+  UNIT_FILE_JSON,
+  UNIT_JSON,
 } from "./fleet-table.js";
 import { machinesById } from "./fleet-wait.js";
 
@@ -22,27 +27,56 @@ export const MACHINE_FIELDS = Object.keys(MACHINE_COLUMNS).sort();
 /** `fleetctl list-units`: a line for each unit and machine that has reported on it. */
 export function listUnits(context: FleetContext, flags: ListFlags): Promise<number> {
   const { client } = context;
-  return list(context, flags, UNIT_COLUMNS, "unit,machine,active,sub", () => client.unitStates());
+  return list(context, flags, UNITS, () => client.unitStates());
 }
 
 /** `fleetctl list-unit-files`: a line for each unit. */
 export function listUnitFiles(context: FleetContext, flags: ListFlags): Promise<number> {
   const { client } = context;
-  const fields = "unit,hash,dstate,state,target";
-  return list(context, flags, UNIT_FILE_COLUMNS, fields, () => client.units());
+  return list(context, flags, UNIT_FILES, () => client.units());
 }
 
 /** `fleetctl list-machines`: a line for each machine that is present. */
 export function listMachines(context: FleetContext, flags: ListFlags): Promise<number> {
   const { client } = context;
-  return list(context, flags, MACHINE_COLUMNS, "machine,ip,metadata", () => client.machines());
+  return list(context, flags, MACHINES, () => client.machines());
 }
+
+/** How a list is printed. */
+interface Layout<Item> {
+  readonly columns: Columns<Item>;
+  readonly json: JsonCells<Item>;
+  /** The fields it has when it is not told. */
+  readonly usual: string;
+  /** Machines are shown with their addresses, which have to be read. */
+  readonly showsMachines: boolean;
+}
+
+const UNITS: Layout<RegisteredState> = {
+  columns: UNIT_COLUMNS,
+  json: UNIT_JSON,
+  usual: "unit,machine,active,sub",
+  showsMachines: true,
+};
+
+const UNIT_FILES: Layout<ApiUnit> = {
+  columns: UNIT_FILE_COLUMNS,
+  json: UNIT_FILE_JSON,
+  usual: "unit,hash,dstate,state,target",
+  showsMachines: true,
+};
+
+const MACHINES: Layout<ApiMachine> = {
+  columns: MACHINE_COLUMNS,
+  json: MACHINE_JSON,
+  usual: "machine,ip,metadata",
+  showsMachines: false,
+};
 
 async function list<Item>(
   { client, voice, flags: { json } }: FleetContext,
   { full = false, legend, fields }: ListFlags,
-  columns: Columns<Item>,
-  usual: string,
+  { columns, json: values, usual, showsMachines }: Layout<Item>,
   read: () => Promise<Item[]>,
 ): Promise<number> {
   const names = (fields ?? usual).split(",");
@@ -61,13 +95,17 @@ async function list<Item>(
     }
   }
   const items = await read();
-  const machines: MachinesById = names.some(showsMachine) ? await machinesById(client) : new Map();
+  const needed = showsMachines && json !== true && names.some(showsMachine);
+  const machines: MachinesById = needed ? await machinesById(client) : new Map();
   const cells = (item: Item, whole: boolean): string[] =>
     names.map((name) => columns[name]?.(item, whole, machines) ?? "-");
   if (json === true) {
     const rows = items.map((item) => {
-      const row = cells(item, true);
-      return Object.fromEntries(names.map((name, at) => [name, row[at]]));
+      const value = (name: string): unknown =>
+        values[name] === undefined
+          ? (columns[name]?.(item, true, machines) ?? null)
+          : values[name](item);
+      return Object.fromEntries(names.map((name) => [name, value(name)]));
     });
     voice.out(JSON.stringify(rows, null, 2));
     return 0;

@@ -6,8 +6,9 @@ import type { Packet } from "../../core/host/index.js";
 import { MILLISECOND, MINUTE, type Micros, SECOND } from "../../core/kernel/index.js";
 import { type FaultPlan, type Scenario, Simulation } from "../../sim/index.js";
 import { formatTime } from "../../viz/index.js";
-import { statusAnswer } from "./serve-fleet.js";
+import { besideTheApi } from "./serve-fleet.js";
 import { isServing } from "./serve-world.js";
+import { clockOf, UnitJournal } from "./unit-journal.js";
 
 export interface SimulatedFleetOptions {
   readonly scenario: Scenario;
@@ -38,10 +39,12 @@ export async function simulatedTransport(options: SimulatedFleetOptions): Promis
   const scenario: Scenario = { ...options.scenario, duration: end };
   const responses = new Map<number, FleetHttpResponse>();
   const replies = new Map<number, ClientReply>();
-  const simulation = new Simulation({
+  const journal = new UnitJournal((host) => clockOf(simulation, host));
+  const simulation: Simulation = new Simulation({
     scenario,
     seed,
     plan,
+    observer: { record: (record) => journal.note(record) },
     outside: (_, packet) => {
       if (packet.kind === "fleet-response") responses.set(packet.call, packet.response);
       else if (packet.kind === "etcd-response") replies.set(packet.call, packet.reply);
@@ -76,8 +79,8 @@ export async function simulatedTransport(options: SimulatedFleetOptions): Promis
   return {
     name,
     exchange: async (request) => {
-      const status = statusAnswer(simulation.hosts, request);
-      if (status !== null) return status;
+      const beside = besideTheApi(simulation.hosts, journal, request);
+      if (beside !== null) return beside;
       const call = ++calls;
       return ask(node, { kind: "fleet-request", call, request }, () => responses.get(call));
     },

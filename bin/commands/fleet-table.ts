@@ -9,6 +9,29 @@ type Cell<Item> = (item: Item, full: boolean, machines: MachinesById) => string;
 /** The columns of a list, by the name `--fields` has for them. */
 export type Columns<Item> = Readonly<Record<string, Cell<Item>>>;
 
+/** What JSON has for a column, where that is not the text of its cell. */
+export type JsonCells<Item> = Readonly<Record<string, (item: Item) => unknown>>;
+
+export const UNIT_JSON: JsonCells<RegisteredState> = {
+  machine: ({ machine }) => machine || null,
+  hash: ({ hash }) => hash || null,
+};
+
+const target = ({ file, machine }: ApiUnit) => (isGlobalFile(file) ? "global" : machine || null);
+
+export const UNIT_FILE_JSON: JsonCells<ApiUnit> = {
+  global: ({ file }) => isGlobalFile(file),
+  dstate: ({ desiredState }) => desiredState || null,
+  state: ({ file, currentState }) => (isGlobalFile(file) ? null : currentState || null),
+  target,
+  tmachine: target,
+};
+
+export const MACHINE_JSON: JsonCells<ApiMachine> = {
+  ip: ({ publicIp }) => publicIp || null,
+  metadata: ({ metadata }) => metadata,
+};
+
 export const UNIT_COLUMNS: Columns<RegisteredState> = {
   unit: ({ unit }) => unit,
   load: ({ load }) => load,

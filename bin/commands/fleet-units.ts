@@ -12,6 +12,8 @@ export interface UnitCommand {
   readonly patient: Patience;
   readonly replace: boolean;
   readonly compat: boolean;
+  /** Restarts a global unit, which is the affair of each machine's systemd; returns the exit code. */
+  readonly restartGlobal: (unit: ApiUnit) => Promise<number>;
 }
 
 /** `fleetctl submit`. Each of these returns the exit code. */
@@ -112,12 +114,11 @@ export async function restart(command: UnitCommand): Promise<number> {
   if (!(await create(command, "restart"))) return 1;
   const { client, voice, compat } = command;
   let exit = 0;
-  for (const { name, file, currentState } of units) {
+  for (const unit of units) {
+    const { name, file, currentState } = unit;
     if (isGlobalFile(file)) {
-      voice.err(
-        `Unit ${name} is global: fleetctl restarts it by systemctl over SSH on each machine, which is not done here`,
-      );
-      exit = 1;
+      // fleetctl looks for the machine that a global unit is on, and finds none.
+      if (!compat) exit = (await command.restartGlobal(unit)) || exit;
       continue;
     }
     if (currentState === "inactive") {

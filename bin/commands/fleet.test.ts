@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,8 +23,11 @@ import { loadScenario, NO_FAULTS } from "../../sim/index.js";
 import { servedAgain } from "../testing/again.js";
 import { explanationText, pictureThroughApi } from "./fleet-explain.js";
 import type { FleetContext } from "./fleet-flags.js";
+import { journal } from "./fleet-journal.js";
 import { listMachines, listUnitFiles, listUnits } from "./fleet-list.js";
-import { cat, status } from "./fleet-look.js";
+import { cat } from "./fleet-look.js";
+import { openFleet } from "./fleet-open.js";
+import { ssh, status } from "./fleet-remote.js";
 import { simulatedTransport } from "./fleet-simulated.js";
 import { MACHINE_COLUMNS, tabbed, UNIT_COLUMNS, UNIT_FILE_COLUMNS } from "./fleet-table.js";
 import { destroy, start, stop, submit, type UnitCommand, unload } from "./fleet-units.js";
@@ -48,7 +52,8 @@ class Heard {
 
 function told(client: FleetClient, voice: Heard, ...units: string[]): UnitCommand {
   const patient: Patience = 20;
-  return { client, voice, units, patient, replace: false, compat: false };
+  const restartGlobal = () => Promise.resolve(0);
+  return { client, voice, units, patient, replace: false, compat: false, restartGlobal };
 }
 
 function unitFile(name: string, fleetSection = ""): string {
@@ -131,6 +136,19 @@ describe("a list", () => {
   });
 });
 
+test("an etcd without its v2 API is told from one that is not there, and what to do", async () => {
+  const server = createServer((_, response) => response.writeHead(404).end("404 page not found\n"));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const port = address !== null && typeof address === "object" ? address.port : 0;
+  const transport = await openFleet({ etcd: `http://127.0.0.1:${port}` }, () => {});
+  await expect(new FleetClient(transport).units()).rejects.toThrow(/--enable-v2=true/);
+  transport.close();
+  server.close();
+  const gone = await openFleet({ etcd: `http://127.0.0.1:${port}` }, () => {});
+  await expect(new FleetClient(gone).units()).rejects.toThrow(/nobody listens there/);
+});
+
 describe("a fleet that is served", () => {
   const records: LogRecord[] = [];
   let cluster: ServedCluster;
@@ -157,7 +175,7 @@ describe("a fleet that is served", () => {
         const name = `http://${address}`;
         const endpoint = readFleetEndpoint(name);
         if (endpoint === null) throw new Error(name);
-        clients[node] = new FleetClient(httpTransport(name, endpoint, 3_000));
+        clients[node] = new FleetClient(httpTransport(name, endpoint, { timeoutMs: 3_000 }));
         opened();
       },
       // A log holds what JSON keeps.
@@ -212,7 +230,7 @@ describe("a fleet that is served", () => {
       /^UNIT\t\tHASH\tDSTATE\t\tSTATE\t\tTARGET\nhello.service\t[0-9a-f]{7}\tlaunched\tlaunched\t[0-9a-f]{8}\.\.\.\/10.0.0.13$/,
     );
     expect(await seen((context) => listMachines(context, flags))).toContain("\t10.0.0.13\trole=db");
-    expect(await seen((context) => status(context, ["hello"]))).toContain(
+    expect(await seen((context) => status(context, ["hello"], { sshPort: 22 }))).toContain(
       "Active: active (running)",
     );
     const explained = explainUnit(
@@ -325,6 +343,29 @@ describe("a fleet in a run of its own", () => {
     const shown = new Heard();
     expect(await cat({ client, voice: shown, flags: { json: true } }, ["here"])).toBe(0);
     expect(shown.lines[0]).toContain("ExecStart=/opt/bin/hello");
+  });
+
+  test("has a journal of what systemd says of its units, and ends with the run when it is followed", async () => {
+    const client = new FleetClient(await simulatedTransport(options));
+    expect(await start(told(client, new Heard(), unitFile("said.service")))).toBe(0);
+    const shown = new Heard();
+    const flags = { lines: 10, output: "short", sshPort: 22 };
+    expect(await journal({ client, voice: shown, flags: {} }, "said", flags)).toBe(0);
+    expect(shown.lines).toEqual([
+      expect.stringMatching(/^Mar 01 00:0\d:\d\d \S+ systemd\[1\]: Started said.service.$/),
+    ]);
+    expect(await stop(told(client, new Heard(), "said"))).toBe(0);
+    const followed = new Heard();
+    const follow = { ...flags, lines: 1, output: "cat", follow: true } as const;
+    expect(await journal({ client, voice: followed, flags: {} }, "said", follow)).toBe(0);
+    // fleet says that a unit is stopped once systemd is asked to, so the end is heard as it comes.
+    expect(followed.lines.slice(-2)).toEqual([
+      "said.service: Deactivated successfully.",
+      "Stopped said.service.",
+    ]);
+    const refused = new Heard();
+    expect(await ssh({ client, voice: refused, flags: {} }, ["said"], { sshPort: 22 })).toBe(1);
+    expect(refused.warnings[0]).toContain("is simulated");
   });
 
   test("is told from one whose fleetd does not run yet", async () => {

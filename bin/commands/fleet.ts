@@ -1,6 +1,9 @@
 import { Command, Option } from "commander";
 import { FleetApiError, FleetClient, Unreachable } from "../../adapters/fleet/index.js";
-import { type FleetContext, type FleetFlags, openFleet, withFleetFlags } from "./fleet-flags.js";
+import type { ApiUnit } from "../../core/fleet/index.js";
+import { fdForward } from "./fleet-fd-forward.js";
+import { type FleetContext, type FleetFlags, withFleetFlags } from "./fleet-flags.js";
+import { type JournalFlags, journal } from "./fleet-journal.js";
 import {
   type ListFlags,
   listMachines,
@@ -10,7 +13,11 @@ import {
   UNIT_FIELDS,
   UNIT_FILE_FIELDS,
 } from "./fleet-list.js";
-import { cat, elsewhere, explain, status } from "./fleet-look.js";
+import { cat, explain } from "./fleet-look.js";
+import type { SshPortFlag } from "./fleet-machine.js";
+import { openFleet } from "./fleet-open.js";
+import { onEveryMachine, type SshFlags, ssh, status } from "./fleet-remote.js";
+import { TunnelFailed } from "./fleet-ssh.js";
 import {
   destroy,
   load,
@@ -26,26 +33,33 @@ import { guarded } from "./live-flags.js";
 import { wholeNumber } from "./shared.js";
 
 /** The version of fleetctl that the commands follow. */
-const VERSION = "1.0.0";
+const VERSION_TEXT = "fleetctl version 1.0.0";
 
 /** `orrery fleet`: fleetctl's commands, for fleets that are simulated, served or real. */
 export function fleetCommand(): Command {
-  const fleet = withFleetFlags(new Command("fleet"))
+  const fleet = withFleetFlags(new Command("fleet").enablePositionalOptions())
     .description("fleetctl's commands, on a simulated fleet, a served one or a real one")
     .addHelpText(
       "after",
       `
-Exit codes are fleetctl's: 0 done, 1 not done; 2 for flags that make no sense.
-FLEETCTL_ENDPOINT and the like stand for flags that are not given.
+Exit codes are fleetctl's: 0 done, 1 not done, those of commands on machines; 2 for flags that make no sense.
+FLEETCTL_ENDPOINT and the like stand for flags that are not given. The flags may stand on either side of the
+command; orrery fleet COMMAND --help shows the command's own.
 
 Examples:
   orrery fleet --endpoint http://127.0.0.1:49153 list-machines
   orrery fleet --endpoint http://127.0.0.1:49153 start web.service
   orrery fleet --etcd http://127.0.0.1:2379 explain web.service
-  orrery fleet --scenario scenarios/first-light.yaml --at 5m list-units`,
-    );
-  const command = (name: string, description: string): Command =>
-    withFleetFlags(fleet.command(name).description(description));
+  orrery fleet --scenario scenarios/first-light.yaml --at 5m list-units
+  orrery fleet --tunnel 10.0.0.1 journal --lines 50 web.service`,
+    )
+    .version(VERSION_TEXT, "--version", "print the version that the commands follow");
+  const asking: Command[] = [];
+  const command = (name: string, description: string): Command => {
+    const one = fleet.command(name).description(description);
+    asking.push(one);
+    return one;
+  };
 
   for (const [name, { what, run, creates, blocks }] of Object.entries(UNIT_COMMANDS)) {
     const one = command(name, what).argument("[units...]", "unit files, or names of units");
@@ -63,8 +77,10 @@ Examples:
         if (all.sign === true) return Promise.resolve(signed(voice));
         const { replace = false } = all;
         const compat = flags.compat === true;
+        const restartGlobal = (unit: ApiUnit) =>
+          onEveryMachine({ client, voice, flags }, unit, "restart");
         const told = (to: Voice) =>
-          run({ client, voice: to, units, patient: patience(all), replace, compat });
+          run({ client, voice: to, units, patient: patience(all), replace, compat, restartGlobal });
         return flags.json === true ? asJson(voice, told) : told(voice);
       }),
     );
@@ -86,33 +102,46 @@ Examples:
       answer(self, (context) => cat(context, units)),
     );
   command("status", "how systemd has units, on the machines that they are on")
-    .argument("<units...>")
-    .action((units: string[], _: object, self: Command) =>
-      answer(self, (context) => status(context, units)),
+    .argument("[units...]")
+    .addOption(sshPort())
+    .action((units: string[], flags: SshPortFlag, self: Command) =>
+      answer(self, (context) => status(context, units, flags)),
     );
   command("explain", "why a unit is where it is, or nowhere")
     .argument("<units...>")
     .action((units: string[], _: object, self: Command) =>
       answer(self, (context) => explain(context, units)),
     );
-  command("journal", "a unit's journal: only on a real fleet, by SSH")
-    .argument("<unit>")
-    .option("--lines <n>", "lines to show", "10")
-    .option("-f, --follow", "go on")
-    .action((unit: string, { lines, follow }: JournalFlags, self: Command) =>
-      answer(self, (context) =>
-        elsewhere(context, unit, [
-          ...["journalctl", "--unit", unit, "--no-pager", "-n", lines],
-          ...(follow === true ? ["-f"] : []),
-        ]),
-      ),
+  command("journal", "a unit's journal; of a simulated one what systemd said of it")
+    .argument("[unit...]")
+    .option("--lines <n>", "lines to show", wholeNumber(0, 100_000), 10)
+    .option("-f, --follow", "go on with what is said from now on")
+    .option("--sudo", "run journalctl with sudo")
+    .option("--output <mode>", "journalctl's output mode", "short")
+    .addOption(sshPort())
+    .action((units: string[], flags: JournalFlags, self: Command) =>
+      answer(self, (context) => {
+        const [unit] = units;
+        if (unit !== undefined && units.length === 1) return journal(context, unit, flags);
+        context.voice.err("One unit file must be provided.");
+        return Promise.resolve(1);
+      }),
     );
-  command("ssh", "a shell on a machine: only on a real fleet")
-    .argument("<target>", "a unit, or a machine ID")
-    .argument("[words...]")
-    .action((target: string, words: string[], _: object, self: Command) =>
-      answer(self, (context) => elsewhere(context, target, words)),
+  command("ssh", "a shell or a command on a machine, or where a unit is")
+    .argument("[words...]", "a machine ID or a unit, unless a flag names it, and a command")
+    .option("--machine <id>", "the machine, by the beginning of its ID")
+    .option("--unit <name>", "the machine that a unit is on")
+    .option("-A, --forward-agent", "let the machine use the agent")
+    .addOption(sshPort())
+    .passThroughOptions()
+    .action((words: string[], flags: SshFlags, self: Command) =>
+      answer(self, (context) => ssh(context, words, flags)),
     );
+  fleet
+    .command("fd-forward")
+    .description("carry standard input and output to a UNIX socket; a tunnel's other end")
+    .argument("[socket...]")
+    .action((sockets: string[]) => guarded(() => fdForward(sockets)));
   fleet
     .command("verify")
     .description("deprecated: units are not signed")
@@ -123,27 +152,59 @@ Examples:
   fleet
     .command("version")
     .description("the version of fleetctl that the commands follow")
-    .action(() => console.log(`fleetctl version ${VERSION}`));
+    .action(() => console.log(VERSION_TEXT));
+  // Last, so that a command's own flags come first in its help.
+  for (const one of asking) withFleetFlags(one);
   return fleet;
 }
 
 const COUNT = wholeNumber(0, 1_000_000);
 
-const VOICE: Voice = {
+const sshPort = (): Option =>
+  new Option("--ssh-port <n>", "port of the machines' SSH servers")
+    .argParser(wholeNumber(1, 65_535))
+    .default(22);
+
+/** How a command ends is told once it has ended. */
+interface EndingVoice extends Voice {
+  end(exit: number): void;
+}
+
+const VOICE: EndingVoice = {
   out: (line) => console.log(line),
   err: (line) => console.error(line),
+  end: () => {},
 };
+
+/** With `--json` there is JSON on standard output whatever happens: of a command that printed none, why. */
+class JsonVoice implements EndingVoice {
+  readonly #warnings: string[] = [];
+  #printed = false;
+
+  out(line: string): void {
+    this.#printed = true;
+    console.log(line);
+  }
+
+  err(line: string): void {
+    this.#warnings.push(line);
+    console.error(line);
+  }
+
+  end(exit: number): void {
+    if (!this.#printed) console.log(report(exit, [], this.#warnings));
+  }
+}
+
+function report(exit: number, messages: readonly string[], warnings: readonly string[]): string {
+  return JSON.stringify({ ok: exit === 0, messages, warnings }, null, 2);
+}
 
 interface UnitFlags extends FleetFlags {
   readonly block?: boolean;
   readonly blockAttempts?: number;
   readonly replace?: true;
   readonly sign?: true;
-}
-
-interface JournalFlags {
-  readonly lines: string;
-  readonly follow?: true;
 }
 
 interface UnitCommandEntry {
@@ -183,7 +244,7 @@ async function asJson(voice: Voice, run: (to: Voice) => Promise<number>): Promis
     out: (line) => messages.push(line),
     err: (line) => warnings.push(line),
   });
-  voice.out(JSON.stringify({ ok: exit === 0, messages, warnings }, null, 2));
+  voice.out(report(exit, messages, warnings));
   return exit;
 }
 
@@ -196,23 +257,29 @@ function signed(voice: Voice): number {
 function answer(command: Command, run: (context: FleetContext) => Promise<number>): Promise<void> {
   return guarded(async () => {
     const flags = command.optsWithGlobals<FleetFlags>();
+    const voice = flags.json === true ? new JsonVoice() : VOICE;
     try {
-      const transport = await openFleet(flags);
+      const transport = await openFleet(flags, VOICE.err);
       try {
-        return await run({ client: new FleetClient(transport), voice: VOICE, flags });
+        const exit = await run({ client: new FleetClient(transport), voice, flags });
+        voice.end(exit);
+        return exit;
       } finally {
         transport.close();
       }
     } catch (error) {
-      if (error instanceof FleetApiError) console.error(`Error: ${error.message}`);
-      else if (error instanceof Unreachable) console.error(unreachableText(error, flags));
+      if (error instanceof FleetApiError) voice.err(`Error: ${error.message}`);
+      else if (error instanceof Unreachable) voice.err(unreachableText(error, flags));
       else throw error;
+      voice.end(1);
       return 1;
     }
   });
 }
 
-function unreachableText({ message }: Unreachable, flags: FleetFlags): string {
+function unreachableText(error: Unreachable, flags: FleetFlags): string {
+  const { message } = error;
   if (flags.scenario !== undefined) return message;
+  if (error instanceof TunnelFailed) return `Unable to initialize client: ${message}`;
   return `${message}\nIs a fleetd there? Give its API with --endpoint, as orrery serve prints it, or its etcd with --etcd.`;
 }

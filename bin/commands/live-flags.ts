@@ -6,8 +6,14 @@ import { readDuration } from "../../sim/scenario/quantity.js";
 /** Something a user gave us that cannot be used; the command prints it and exits with 2. */
 export class FlagError extends Error {
   constructor(readonly diagnostic: Diagnostic) {
-    super(formatDiagnostic(diagnostic));
+    super(textOf(diagnostic));
   }
+}
+
+/** As other diagnostics are printed, but that a flag has no lines. */
+function textOf(diagnostic: Diagnostic): string {
+  const { file } = diagnostic.position;
+  return formatDiagnostic(diagnostic).replace(`${file}:1:1:`, `${file}:`);
 }
 
 /** @throws FlagError */
@@ -83,15 +89,19 @@ export interface TlsFlags {
   readonly key?: string;
 }
 
-/** @throws FlagError */
-export function readTls(flags: TlsFlags): TlsFiles {
-  if ((flags.cert === undefined) !== (flags.key === undefined)) {
-    refuse("E_FLAG", "--cert", "one of --cert and --key", "both or none", "Give both files");
+const TLS_FLAGS = { cacert: "--cacert", cert: "--cert", key: "--key" };
+
+/** @param names - what the flags are called @throws FlagError */
+export function readTls(flags: TlsFlags, names = TLS_FLAGS): TlsFiles {
+  const { cacert, cert, key } = flags;
+  if ((cert === undefined) !== (key === undefined)) {
+    const found = `one of ${names.cert} and ${names.key}`;
+    refuse("E_FLAG", names.cert, found, "both or none", "Give both files");
   }
   return {
-    ...(flags.cacert === undefined ? {} : { ca: readFileFlag("--cacert", flags.cacert) }),
-    ...(flags.cert === undefined ? {} : { cert: readFileFlag("--cert", flags.cert) }),
-    ...(flags.key === undefined ? {} : { key: readFileFlag("--key", flags.key) }),
+    ...(cacert === undefined ? {} : { ca: readFileFlag(names.cacert, cacert) }),
+    ...(cert === undefined ? {} : { cert: readFileFlag(names.cert, cert) }),
+    ...(key === undefined ? {} : { key: readFileFlag(names.key, key) }),
   };
 }
 

@@ -4,8 +4,9 @@ import { FleetFront } from "../../adapters/fleet/index.js";
 import { MemberFront } from "../../adapters/serve/index.js";
 import type { NodeIndex } from "../../core/kernel/index.js";
 import { DURATION_MAX, type FaultPlan, type RunObserver, type Scenario } from "../../sim/index.js";
-import { statusAnswer } from "./serve-fleet.js";
+import { besideTheApi } from "./serve-fleet.js";
 import { ServedWorld } from "./serve-world.js";
+import { clockOf, UnitJournal } from "./unit-journal.js";
 
 export interface ServedClusterOptions {
   readonly scenario: Scenario;
@@ -46,8 +47,16 @@ export class ServedCluster {
   constructor(options: ServedClusterOptions) {
     const { ports, scenario } = options;
     this.#ports = ports;
+    const journal = new UnitJournal((host) => clockOf(this.world.simulation, host));
     this.world = new ServedWorld({
       ...options,
+      observer: {
+        ...options.observer,
+        record: (record) => {
+          journal.note(record);
+          options.observer?.record(record);
+        },
+      },
       urlOf: (node) => `http://${this.addressOf(node)}`,
       changed: (node, serving) => void this.#doors[node]?.set(serving),
       fleetChanged: (node, running) => void fleetDoors[node]?.set(running),
@@ -67,7 +76,7 @@ export class ServedCluster {
       const first = fleetPort ?? FLEET_PORT;
       const port = {
         ask: this.world.askFleet.bind(this.world, index),
-        extension: statusAnswer.bind(null, this.world.simulation.hosts),
+        extension: besideTheApi.bind(null, this.world.simulation.hosts, journal),
       };
       const wanted = first === 0 ? 0 : first + index * PORT_STEP;
       return new FleetFront(port, { port: wanted, orAny: fleetPort === undefined });

@@ -54,7 +54,8 @@ beforeAll(async () => {
   for (const [name, text] of Object.entries(UNITS)) {
     const file = join(folder, name);
     writeFileSync(file, text);
-    expect(await new Orrery("drive", "unit", "start", file, "--etcd", etcd.url).exit()).toBe(0);
+    const start = ["fleet", "--etcd", etcd.url, "start", "--no-block", file];
+    expect(await new Orrery(...start).exit()).toBe(0);
   }
 });
 

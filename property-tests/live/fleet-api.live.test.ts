@@ -31,7 +31,7 @@ class RealApi {
     const name = `http://${address}`;
     const endpoint = readFleetEndpoint(name);
     if (endpoint === null) throw new Error(name);
-    this.#transport = httpTransport(name, endpoint, 10_000);
+    this.#transport = httpTransport(name, endpoint, { timeoutMs: 10_000 });
   }
 
   static async start(): Promise<RealApi> {

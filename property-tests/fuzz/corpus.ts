@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { directiveSeeds, directiveWords } from "./unit-seeds.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -17,21 +18,24 @@ export const WITNESS_DIR = process.env.ORRERY_WITNESS_DIR ?? join(ROOT, "..", "s
 export function unitCorpus(): Corpus {
   return {
     seeds: [
-      SERVICE,
-      SOCKET,
-      FLEET_UNIT,
+      ...repeat(5, [SERVICE, SOCKET, FLEET_UNIT, ...FLEET_LINES, ...directiveSeeds()]),
       ...filesOf("fleet-unit-files", ".service"),
       ...textsOf("fleet-units/unit-parse.jsonl"),
       ...textsOf("fleet-units/requirements.jsonl"),
     ],
-    words: UNIT_WORDS,
+    words: [...UNIT_WORDS, ...directiveWords()],
   };
 }
+
+/** Seeds of our own are few beside those of the witness. */
+const repeat = (times: number, texts: readonly string[]): string[] =>
+  Array.from({ length: times }, () => texts).flat();
 
 export function cloudConfigCorpus(): Corpus {
   return {
     seeds: [
       CLOUD_CONFIG,
+      ...repeat(5, CLOUD_CONFIGS),
       ...textsOf("cloud-config/validate.jsonl"),
       ...textsOf("cloud-config/substitute.jsonl"),
     ],
@@ -44,7 +48,7 @@ export function scenarioCorpus(): Corpus {
   const seeds = readdirSync(folder)
     .filter((name) => name.endsWith(".yaml"))
     .map((name) => readFileSync(join(folder, name), "utf8"));
-  return { seeds, words: [...YAML_WORDS, ...SCENARIO_WORDS] };
+  return { seeds: [...seeds, ...repeat(10, SCENARIOS)], words: [...YAML_WORDS, ...SCENARIO_WORDS] };
 }
 
 /** Requests to fleet's API: request line, content types, an empty line, the body. */
@@ -131,6 +135,15 @@ MachineID=148a18ff
 Replaces=old.service
 `;
 
+/** X-Fleet sections that demand one thing or another, or too much. */
+const FLEET_LINES = [
+  '[X-Fleet]\nMachineMetadata=region=us\nMachineMetadata="disk=ssd" "disk=hdd"\nGlobal=true\n',
+  "[X-Fleet]\nMachineOf=a.service\nConflicts=*.service\nConflicts=b?.service [c-d]*\n",
+  "[X-Fleet]\nReplaces=a.service\nConflicts=b.service\nMachineID=0123456789abcdef0123456789abcdef\n",
+  "[X-Fleet]\nX-ConditionMachineID=m\nX-ConditionMachineOf=%p@%i\nX-Conflicts=%n\nX-ConditionMachineMetadata=a=b=c\n",
+  "a\n[Service] x\n# c \\\n; d\nExecStart=a\\\n b\nTail",
+];
+
 const UNIT_WORDS = [
   "[",
   "]",
@@ -213,6 +226,11 @@ const YAML_WORDS = [
   "<<: *x",
   "&a ",
   "*a",
+  "*x",
+  "&x ",
+  "&x {a: b}",
+  "<<: ",
+  "<<: [*x, *a]",
   "&a [*a, *a]",
   "!!binary ",
   "!!js/function ",
@@ -258,6 +276,38 @@ const YAML_WORDS = [
   "''",
   "%YAML 1.1\n",
   "%TAG ! x\n",
+];
+
+/** Short ones: fewer parts of a long text are changed. */
+const CLOUD_CONFIGS = [
+  '{"ignition": {"version": "2.0.0"}}',
+  '{"ignitionVersion": 1}',
+  `#cloud-config
+write_files:
+  - &x {path: /a, content: "1", permissions: 0644}
+  - {<<: *x, path: ../b}
+  - <<: [*x, {owner: root, encoding: gz}]
+    content: !!binary H4sIAAAAAAACAwMAAAAAAAAAAAA=
+coreos:
+  units: [&u {name: a.service, command: start, mask: false}, *u]
+`,
+  `#cloud-config
+a: &a [x, x, x, x, x, x, x, x]
+b: &b [*a, *a, *a, *a, *a, *a, *a, *a]
+c: &c [*b, *b, *b, *b, *b, *b, *b, *b]
+d: &d [*c, *c, *c, *c, *c, *c, *c, *c]
+e: &e [*d, *d, *d, *d, *d, *d, *d, *d]
+users: [*e, &f [*f]]
+`,
+  `#cloud-config
+coreos:
+  fleet: {engine_reconcile_interval: 1e-7, verbosity: -.inf, etcd_request_timeout: .nan}
+  etcd: {discovery: "http://[::1%25eth0]:80/%zz", peer-addr: -0.0, snapshot: off}
+  etcd: {name: 1e21, name: 0.00001}
+write_files: [{encoding: b64, content: aGk=}, {encoding: "gz+b64", content: "H4sIAAAAAAACA4sOTi0qy0xOjeVyrUhNDi5JLCqx1U/KzNNPVNDVTbJNRhdOAguncEWP6sOqDwCU93V8UAEAAA=="}]
+users: {name: a}
+ssh_authorized_keys: !!str x
+`,
 ];
 
 const CLOUD_CONFIG = `#cloud-config
@@ -323,6 +373,15 @@ const CLOUD_WORDS = [
   '{"ignition":',
 ];
 
+/** Short ones, each about a part of the format: the files of `scenarios` are long, and slow to read. */
+const SCENARIOS = [
+  "orrery: 1\nname: a\nduration: 10m\nhosts:\n  - {group: core, count: 3, zones: [a, b], os: {version: 1000.0.0}}\n",
+  "orrery: 1\nname: b\nduration: 1h\nhosts: [{name: h, os: {version: 1.0.0}}]\nreleases: [{version: 2.0.0, size: 300MB, defects: [{kind: panic-on-boot}]}]\nupdate: {version: 1.0.0}\ntimeline: [{at: 3m, do: publish, version: 2.0.0}]\n",
+  'orrery: 1\nname: c\nduration: 5m\nhosts: [{group: c, count: 3}]\nunits:\n  web@.service: |\n    [Service]\n    ExecStart=/bin/a %i\ntimeline:\n  - {at: 1m, do: fleet-start, units: ["web@{1..2}.service"]}\n',
+  "orrery: 1\nname: d\nduration: 5m\nhosts: [{group: c, count: 3}]\nfaults:\n  plan:\n    - {at: 2m, for: 40s, kind: partition, isolate: c-1}\n    - {at: 1m, for: 10s, kind: crash, host: c-2}\nexpect:\n  - {leader: exactly-one, by: 1m}\n",
+  "orrery: 1\nname: e\nduration: 5m\nhosts: [{group: c, count: 3, zones: &z [a, b]}, {name: s, zones: *z, present: false}]\nnetwork:\n  default: {latency: 200us..400us}\n  links: [{between: [b, a], latency: 5ms, loss: 1%}]\n",
+];
+
 const SCENARIO_WORDS = [
   "orrery: 1\n",
   "hosts:",
@@ -379,6 +438,12 @@ const FLEET_WORDS = [
   '"launched"',
   '"op":',
   '"add"',
+  "/metadata/",
+  "m1",
+  '"inactive"',
+  "ZAACAA==",
+  "ZAAAAA",
+  '{"value":"b"}',
   '"remove"',
   '"path":',
   '"value":',
@@ -404,7 +469,18 @@ const FLEET_REQUESTS = [
   "GET /fleet/v1/units\n\n",
   "GET /fleet/v1/units/a.service\n\n",
   "GET /fleet/v1/state?unitName=a.service&machineID=m1\n\n",
-  "GET /fleet/v1/machines?nextPageToken=eyJsaW1pdCI6MTAwLCJwYWdlIjoyfQ==\n\n",
+  "GET /fleet/v1/machines?nextPageToken=ZAACAA==\n\n",
+  "GET /fleet/v1/state?nextPageToken=ZAD__w==\n\n",
+  "GET /fleet/v1/state\n\n",
+  "GET /fleet/v1/machines\n\n",
+  "GET /fleet/v1/units/b.service\n\n",
+  "GET /fleet/v1/units?nextPageToken=ZAABAA&nextPageToken=ZAAAAA\n\n",
+  "GET /metrics\n\n",
+  'PUT /fleet/v1/units/web@.service\napplication/json\n\n{"desiredState":"launched"}',
+  'PUT /fleet/v1/units/b.service\napplication/json\n\n{"name":"b.service","desiredState":"loaded","options":[null,{"section":"X-Fleet","name":"Conflicts","value":"*"},{"section":"X-Fleet","name":"MachineOf","value":"a.service"}]}',
+  'PUT /fleet/v1/units/c.service\napplication/json\n\n{"options":{},"name":1,"currentState":[],"machineID":null,"x":{"y":[1,-2.5e3,true]}}',
+  'PUT /fleet/v1/units/@d.service\napplication/json\n\n{"Options":[{"NAME":"\\u017fection","value":"\\ud83d\\ude00\\udc00"}]}',
+  'PATCH /fleet/v1/machines\napplication/json\n\n[{"op":"remove","path":"/m1/metadata/disk"},{"op":"add","path":"/m1/metadata/a","value":{"value":"b"}}]',
   "GET /fleet/v1/discovery.json\n\n",
   "GET /v1-alpha/units/a.service\n\n",
   "DELETE /fleet/v1/units/a.service\n\n",

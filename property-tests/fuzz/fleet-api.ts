@@ -6,7 +6,15 @@ import {
   type V2Response,
   v2Watch,
 } from "../../core/etcd/index.js";
-import { beginRequest, type FleetHttpRequest, nextStep } from "../../core/fleet/index.js";
+import {
+  beginRequest,
+  type FleetHttpRequest,
+  heartbeat,
+  nextStep,
+  saveUnitState,
+  schedule,
+  writeMachine,
+} from "../../core/fleet/index.js";
 import { fromBytes, type GoJson, readGoJson, toBytes } from "../../core/go/index.js";
 import { BrokenPromise, gist, promise, size } from "./promises.js";
 
@@ -45,7 +53,9 @@ const CALLS_MAX = 5_000;
 
 type Store = ReturnType<typeof createV2Store>;
 
-/** What earlier requests left. */
+const PREFIX = "/_coreos.com/fleet";
+
+/** What earlier requests and a machine left. */
 const FILLED: Store = (() => {
   const store = createV2Store();
   const put = (name: string, body: string): void => {
@@ -57,6 +67,20 @@ const FILLED: Store = (() => {
     '{"desiredState":"loaded","options":[{"section":"Service","name":"ExecStart","value":"/bin/a"}]}',
   );
   put("web@.service", '{"options":[{"section":"X-Fleet","name":"Global","value":"true"}]}');
+  put(
+    "b.service",
+    '{"desiredState":"launched","options":[{"section":"S","name":"n","value":"v"}]}',
+  );
+  const report = { load: "loaded", active: "active", sub: "running", hash: "1".repeat(40) };
+  const machine = { id: "m1", publicIp: "192.0.2.1", metadata: { disk: "ssd" } };
+  for (const request of [
+    writeMachine(PREFIX, machine, 30, false),
+    schedule(PREFIX, "b.service", "m1"),
+    heartbeat(PREFIX, "b.service", "m1", 30),
+    ...saveUnitState(PREFIX, "b.service", "m1", report, 30),
+  ]) {
+    answer(store, request);
+  }
   return store;
 })();
 
@@ -67,7 +91,7 @@ function ask(store: Store, request: FleetHttpRequest): string[] {
     return [`at once ${response.kind} ${response.kind === "answer" ? response.status : ""}`];
   }
   for (let calls = 0; calls < CALLS_MAX; calls++) {
-    const step = nextStep({ keyPrefix: "/_coreos.com/fleet", profile: "faithful" }, run);
+    const step = nextStep({ keyPrefix: PREFIX, profile: "faithful" }, run);
     if (step.call === null) {
       const { response: last } = step;
       if (last.kind !== "answer") return [last.kind];

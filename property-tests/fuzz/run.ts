@@ -44,7 +44,7 @@ export const noTally = (): Tally => ({
 const KEPT_MAX = 4_096;
 
 /** Longer inputs are not bred from: their kin would grow and grow, and fewer fit into an hour. */
-const KEPT_CHARS_MAX = 400;
+const KEPT_CHARS_MIN = 400;
 
 /** An input that is bred from, with the numbers that it was bred by itself. */
 interface Kept {
@@ -65,6 +65,8 @@ export class Run {
   readonly #target: Target;
   readonly #corpus: Corpus;
   readonly #seed: number;
+  /** Longest input that is bred from, in characters. */
+  readonly #keptMax: number;
   readonly #kept: Kept[] = [];
   readonly #seen = new Set<string>();
   readonly #atWork: (lineage: readonly number[], growth: boolean) => void;
@@ -77,6 +79,9 @@ export class Run {
   ) {
     this.#target = target;
     this.#corpus = target.corpus();
+    const { seeds } = this.#corpus;
+    const average = seeds.reduce((sum, { length }) => sum + length, 0) / seeds.length;
+    this.#keptMax = Math.max(KEPT_CHARS_MIN, average * 1.5);
     this.#seed = seed;
     this.#atWork = atWork;
   }
@@ -141,7 +146,7 @@ export class Run {
     for (const trait of traits) this.#seen.add(trait);
     if (this.#seen.size === before) return;
     this.tally.traits = this.#seen.size;
-    if (lineage.length >= LINEAGE_MAX || text.length > KEPT_CHARS_MAX) return;
+    if (lineage.length >= LINEAGE_MAX || text.length > this.#keptMax) return;
     this.#kept[this.tally.kept++ % KEPT_MAX] = { text, lineage };
   }
 

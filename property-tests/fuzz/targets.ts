@@ -62,6 +62,13 @@ const UNIT_NAMES = [
   "a.target",
 ];
 
+/** A name of the type that the text has a section for; else any. */
+function fileFor(text: string): string {
+  const type = /^\[(Socket|Timer|Mount|Path)\]/m.exec(text)?.[1]?.toLowerCase();
+  if (type !== undefined) return `a.${type}`;
+  return UNIT_NAMES[text.length % UNIT_NAMES.length] ?? "a.service";
+}
+
 const CONTEXT = { hostname: "h", machineId: "0", bootId: "0" };
 
 const unit: Target = {
@@ -69,7 +76,7 @@ const unit: Target = {
   about: "systemd's diagnosis of a unit file, and its settings",
   corpus: unitCorpus,
   run(text) {
-    const file = UNIT_NAMES[text.length % UNIT_NAMES.length] ?? "a.service";
+    const file = fileFor(text);
     const diagnosis = diagnoseUnit(file, text);
     const name = parseUnitName(file);
     promise(diagnosis !== null && name !== null, `${file} is the name of a unit`);

@@ -45,7 +45,10 @@ export function enableUnit(state: SystemdState, unit: string, into: string): Ins
     for (const wanted of linksOf(state, name, fragment)) {
       const done =
         "refusal" in wanted ? wanted.refusal : link(state, `${into}/${wanted.path}`, fragment);
-      if (result.ok) result = done.ok ? { ok: true, carriesInstallInfo: true } : done;
+      if (!result.ok) continue;
+      // A link to the file itself does not count (install_info_apply).
+      const carries = result.carriesInstallInfo || ("path" in wanted && wanted.path !== name.name);
+      result = done.ok ? { ok: true, carriesInstallInfo: carries } : done;
     }
   }
   return result;

@@ -23,7 +23,7 @@ import {
   unreachable,
 } from "../../core/kernel/index.js";
 import type { FaultPlan } from "../faults/plan.js";
-import { nodeName, type Scenario } from "../scenario/scenario.js";
+import type { Scenario } from "../scenario/scenario.js";
 import { Agenda } from "./agenda.js";
 import { Buffer } from "./buffer.js";
 import { Clients } from "./clients.js";
@@ -42,6 +42,7 @@ import { Probe } from "./probe.js";
 import { ProcessTable } from "./processes.js";
 import { ImageRegistry } from "./registry.js";
 import type { Intervention, RunSummary, SimulationOptions } from "./run.js";
+import { type Seats, seatNodes } from "./seats.js";
 import { Services } from "./services.js";
 import { drawSpan } from "./span.js";
 import { type TimerSlot, Timers } from "./timers.js";
@@ -79,11 +80,9 @@ export class Simulation implements World {
   readonly #outside: SimulationOptions["outside"];
   readonly #agenda = new Agenda();
 
-  readonly #names: readonly string[];
-  readonly #operatorNode: NodeIndex;
+  readonly #seats: Seats;
   readonly #probe: Probe | null;
   readonly #users: Users | null;
-  readonly #usersNode: NodeIndex;
   readonly #timers: readonly Timers[];
   readonly #processes: ProcessTable;
   readonly #faults: FaultInjector;
@@ -123,19 +122,9 @@ export class Simulation implements World {
       boot: stream("boot"),
       crash: stream("crash"),
     };
-    const services = [scenario.discovery, scenario.update, scenario.containers ?? null].filter(
-      (service) => service !== null,
-    ).length;
-    const operatorNode = scenario.hosts.length + services + scenario.clients.length;
-    const probeNode = operatorNode + 1;
-    const usersNode = probeNode + (scenario.probe === null ? 0 : 1);
-    const nodes = usersNode + (scenario.users === undefined ? 0 : 1);
-    this.#usersNode = usersNode;
-    this.#operatorNode = operatorNode;
-    this.#names = Array.from(
-      { length: nodes },
-      (_, node) => outsiderName(node, operatorNode, scenario) ?? nodeName(scenario, node),
-    );
+    const seats = seatNodes(scenario);
+    this.#seats = seats;
+    const nodes = seats.names.length;
     this.network = new Network(nodes, linkModels(scenario), this.#draws.network);
     this.clocks = createClocks(scenario, nodes, stream("clock"));
     const tracing = options.observer?.trace !== undefined;
@@ -150,17 +139,17 @@ export class Simulation implements World {
     this.#deferred = scenario.hosts.map(() => []);
     this.#processes = new ProcessTable(scenario.processes, this.#draws.process);
     this.services = new Services(this);
-    this.operator = new Operator(this, operatorNode);
+    this.operator = new Operator(this, seats.operator);
     this.invariants = new InvariantMonitor(this.hosts, options.invariants);
     this.clients = new Clients(this, seed);
-    this.#probe = scenario.probe === null ? null : new Probe(this, probeNode, scenario.probe);
+    this.#probe = scenario.probe === null ? null : new Probe(this, seats.probe, scenario.probe);
     this.registry =
       scenario.containers === undefined ? null : new ImageRegistry(this, scenario.containers);
     this.expectations = new ExpectationMonitor(scenario, this.hosts, this.network, this.#probe);
     this.#users =
       scenario.users === undefined
         ? null
-        : new Users(this, usersNode, scenario.users, (at) => this.expectations.noteError(at));
+        : new Users(this, seats.users, scenario.users, (at) => this.expectations.noteError(at));
     this.#faults = new FaultInjector(this);
     for (const fault of plan.faults) this.#scheduleFault(fault);
     for (const entry of scenario.timeline) {
@@ -289,16 +278,16 @@ export class Simulation implements World {
 
   /** Name of a node, as logs have it. */
   name(node: NodeIndex): string {
-    return this.#names[node] ?? "?";
+    return this.#seats.names[node] ?? "?";
   }
 
   /** Node of a name; -1 when there is none. */
   nodeNamed(name: string): NodeIndex {
-    return this.#names.indexOf(name);
+    return this.#seats.names.indexOf(name);
   }
 
   get nodeCount(): number {
-    return this.#names.length;
+    return this.#seats.names.length;
   }
 
   /** Runs `task` at true time `at`. */
@@ -473,9 +462,10 @@ export class Simulation implements World {
     }
     this.#events++;
     const seq = this.#journal.stimulus(this.#at, this.name(node), stimulus, cause);
-    if (node === this.#operatorNode) this.operator.receive(stimulus.from, stimulus.packet, seq);
-    else if (node === this.#usersNode) this.#users?.receive(stimulus.packet);
-    else if (node > this.#operatorNode) this.#probed(stimulus.packet);
+    const { operator, users } = this.#seats;
+    if (node === operator) this.operator.receive(stimulus.from, stimulus.packet, seq);
+    else if (node === users) this.#users?.receive(stimulus.packet);
+    else if (node > operator) this.#probed(stimulus.packet);
     else if (this.clients.has(node)) this.clients.receive(node, stimulus.packet, seq);
     else this.services.receive(node, stimulus.from, stimulus.packet, seq);
   }
@@ -630,11 +620,4 @@ export class Simulation implements World {
       this.#scheduleCheckpoint(at + CHECKPOINT_INTERVAL);
     });
   }
-}
-
-/** Names of the nodes after the clients: the operator, then the probe and the users if there are any. */
-function outsiderName(node: NodeIndex, operator: NodeIndex, { probe }: Scenario): string | null {
-  if (node < operator) return null;
-  if (node === operator) return "operator";
-  return node === operator + 1 && probe !== null ? "probe" : "users";
 }

@@ -46,3 +46,18 @@ test("a unit without what its type needs cannot be started", () => {
 test("a broken section header costs the file", () => {
   expect(diagnose("a.service", "[Service", "ExecStart=/bin/true").load).toBe("error");
 });
+
+test("a unit that is named by its instance is a unit, in a template too", () => {
+  const lines = [
+    "[Unit]",
+    "BindsTo=a@%i.service",
+    "After=%p@b.service",
+    "[Service]",
+    "ExecStart=/a",
+  ];
+  expect(diagnose("s@.service", ...lines).said).toEqual([]);
+  expect(diagnose("s@1.service", ...lines).said).toEqual([]);
+  expect(diagnose("s.service", "[Unit]", "After=a%i.x", "[Service]", "ExecStart=/a").said).toEqual([
+    "2 value",
+  ]);
+});

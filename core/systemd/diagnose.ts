@@ -1,7 +1,7 @@
 import { parseCommands } from "./command.js";
 import { readConfig } from "./config.js";
 import { directivesOf, sectionsOf, type ValueKind } from "./directives.js";
-import { parseUnitName, type SpecifierContext, type UnitName } from "./names.js";
+import { expandSpecifiers, parseUnitName, type SpecifierContext, type UnitName } from "./names.js";
 import {
   KILL_MODES,
   NOTIFY_ACCESS,
@@ -145,13 +145,19 @@ class Checker {
     if (value === "") return [];
     const words = kind === "environment" ? splitWords(value) : plainWords(value);
     if (words === null) return [value];
-    if (kind === "units") return words.filter((word) => parseUnitName(word) === null);
+    if (kind === "units") return words.filter((word) => this.#unitIn(word) === null);
     if (kind === "statuses") return words.filter((word) => readStatus(word) === null);
     return words.filter((word) => !/^[A-Za-z_][A-Za-z0-9_]*=/.test(word));
   }
 
   #isOther(value: string): boolean {
-    return parseUnitName(value) !== null && value !== this.#name.name;
+    const unit = this.#unitIn(value);
+    return unit !== null && unit.name !== this.#name.name;
+  }
+
+  /** The unit that a word names once its specifiers are put in; null when that is no name. */
+  #unitIn(word: string): UnitName | null {
+    return parseUnitName(expandSpecifiers(word, this.#name, CONTEXT));
   }
 
   #complain(fault: UnitFault, { key, value, line, endLine }: UnitOption): void {

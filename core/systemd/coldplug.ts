@@ -1,6 +1,7 @@
 import type { Micros } from "../kernel/index.js";
 import { queueChecks } from "./change.js";
 import { activeState, type Dispatch, triggeredUnit } from "./context.js";
+import { hashOrder } from "./hash-order.js";
 import { coldplugPath } from "./path.js";
 import { armTimer, runtimeLeft, type Service, serviceOf, TIMED } from "./service.js";
 import type { Limit, Unit } from "./state.js";
@@ -15,8 +16,11 @@ import { FOREVER } from "./value.js";
  */
 export function coldplug(dispatch: Dispatch): void {
   const back = new Set<string>();
-  for (const unit of [...dispatch.state.units.values()]) {
-    if (dispatch.state.reloadForgetsLimits === true) forgetLimits(unit);
+  const { state } = dispatch;
+  for (const name of hashOrder(state, state.units.keys())) {
+    const unit = state.units.get(name);
+    if (unit === undefined) continue;
+    if (state.reloadForgetsLimits === true) forgetLimits(unit);
     const service = serviceOf(dispatch, unit);
     if (service !== null) coldplugService(service);
     coldplugTimer(dispatch, unit);
@@ -24,10 +28,10 @@ export function coldplug(dispatch: Dispatch): void {
     const triggered = triggeredUnit(dispatch, unit);
     if (triggered !== undefined) coldplugPath(dispatch, unit, !back.has(triggered.name));
     back.add(unit.name);
-    const state = activeState(unit);
-    if (state === "inactive") continue;
+    const active = activeState(unit);
+    if (active === "inactive") continue;
     triggersChanged(dispatch, unit);
-    queueChecks(dispatch, unit, state);
+    queueChecks(dispatch, unit, active);
   }
 }
 

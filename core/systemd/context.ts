@@ -1,6 +1,7 @@
 import type { Micros, Out } from "../kernel/index.js";
 import type { ActiveState } from "./client.js";
 import { type Dependency, EFFECTS, type Effect } from "./dependency.js";
+import { hashOrder } from "./hash-order.js";
 import type { Job, ServiceState, SystemdState, Unit } from "./state.js";
 import type { JobRequest, SystemdEffect, SystemdFact, UnitResult } from "./types.js";
 
@@ -169,14 +170,14 @@ export const hasEdges = (unit: Unit, kind: Dependency): boolean =>
 /** The units on which a unit's edges have an effect. A list: the graph may change while it is used. */
 export function affected(state: SystemdState, unit: Unit, effect: Effect): Unit[] {
   const units: Unit[] = [];
-  for (const kind of EFFECTS[effect]) units.push(...linked(state, unit, kind));
+  for (const kind of hashOrder(state, EFFECTS[effect])) units.push(...linked(state, unit, kind));
   return units;
 }
 
 /** The units a unit has an edge of a kind to. */
 export function linked(state: SystemdState, unit: Unit, kind: Dependency): Unit[] {
   const units: Unit[] = [];
-  for (const name of edges(unit, kind)) {
+  for (const name of hashOrder(state, edges(unit, kind))) {
     const other = state.units.get(name);
     if (other !== undefined) units.push(other);
   }

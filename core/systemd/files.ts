@@ -140,10 +140,9 @@ export function findUnitFiles(
   const found = findFragment(state, names);
   const wants = linksIn(state, folders, names, ".wants");
   const requires = linksIn(state, folders, names, ".requires");
-  if (found === "masked") {
-    return { load: "masked", fragment: "", paths: [], wants: [], requires: [] };
-  }
   const dropIns = findDropIns(state, folders, name, names);
+  // What lies beside a masked file counts all the same.
+  if (found === "masked") return { load: "masked", fragment: "", paths: dropIns, wants, requires };
   if (found === null && dropIns.length === 0 && wants.length + requires.length === 0) {
     return { load: "not-found", fragment: "", paths: [], wants, requires };
   }

@@ -109,11 +109,12 @@ function loadOne(dispatch: Dispatch, folders: Folders, name: string, queue: stri
   for (const { file, line, found } of read.config.ignored) {
     out.facts.push({ kind: "systemd.unit-file-ignored-line", unit: name, file, line, found });
   }
-  if (unit.load !== "loaded") return;
+  if (unit.load !== "loaded" && unit.load !== "masked") return;
   const add = (kind: Dependency, other: string) => addEdge(state, unit, kind, other, queue);
   for (const { kind, unit: other } of read.config.dependencies) add(kind, other);
   for (const other of files.requires) add("requires", other);
   for (const other of files.wants) add("wants", other);
+  if (unit.load === "masked") return;
   const triggered = triggeredBy(read.config);
   if (triggered !== null) {
     add("triggers", triggered);
@@ -143,7 +144,8 @@ function readUnit(
   name: UnitName,
   files: UnitFiles,
 ): { load: LoadState; config: UnitConfig } {
-  if (files.load !== "loaded") return { load: files.load, config: emptyConfig(name.name) };
+  const says = files.load === "loaded" || (files.load === "masked" && files.paths.length > 0);
+  if (!says) return { load: files.load, config: emptyConfig(name.name) };
   const assignments: Assignment[] = [];
   const ignored: { file: string; line: number; found: string }[] = [];
   for (const path of files.paths) {
@@ -156,8 +158,9 @@ function readUnit(
   }
   const timeouts = { start: state.timeoutStart, stop: state.timeoutStop };
   const config = readConfig(assignments, name, state, timeouts);
+  const sound = config.bad === "" ? "loaded" : "bad-setting";
   return {
-    load: config.bad === "" ? "loaded" : "bad-setting",
+    load: files.load === "masked" ? "masked" : sound,
     config: { ...config, ignored: [...ignored, ...config.ignored] },
   };
 }

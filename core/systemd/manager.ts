@@ -38,6 +38,7 @@ function create(config: SystemdConfig): SystemdState {
     timeoutStop: config.defaultTimeoutStop ?? 90_000_000,
     ...(config.serviceWatchdogs === true ? { serviceWatchdogs: true } : {}),
     ...(config.reloadForgetsLimits === true ? { reloadForgetsLimits: true } : {}),
+    ...(config.hashKey === undefined ? {} : { hashKey: config.hashKey }),
     files,
     links: new Map(),
     units: new Map(),

@@ -173,6 +173,7 @@ export interface SystemdState {
   readonly serviceWatchdogs?: true;
   /** A daemon-reload forgets the limits of units. */
   readonly reloadForgetsLimits?: true;
+  readonly hashKey?: number;
   /** Unit files and drop-ins by path, and other files that units refer to. */
   files: Map<string, string>;
   /** Symbolic links by path: masks, aliases, linked units, `.wants/` and `.requires/`. */

@@ -11,6 +11,7 @@ import {
 } from "./context.js";
 import type { Effect } from "./dependency.js";
 import { loadUnit } from "./graph.js";
+import { hashOrder } from "./hash-order.js";
 import {
   collapseType,
   compareJobs,
@@ -194,8 +195,9 @@ class Transaction {
     const anchor = this.#planned.get(this.anchor);
     if (anchor === undefined) return;
     const { state } = this.#dispatch;
-    for (const unit of [...state.units.values()]) {
-      if (!this.#isToStop(unit)) continue;
+    for (const name of hashOrder(state, state.units.keys())) {
+      const unit = state.units.get(name);
+      if (unit === undefined || !this.#isToStop(unit)) continue;
       // What a timer or a socket that stays may start, may stay.
       if (linked(state, unit, "triggeredBy").some((other) => !this.#stopsOnIsolate(other)))
         continue;
@@ -256,13 +258,28 @@ class Transaction {
     for (const [needed, link] of job.needs) if (link.matters) this.#markWhatMatters(needed);
   }
 
+  #unitsInOrder(): string[] {
+    return hashOrder(this.#dispatch.state, this.#byUnit.keys());
+  }
+
+  /** Ids of the jobs of each unit. */
+  #inOrder(): Iterable<number>[] {
+    return this.#unitsInOrder().map((unit) => [...(this.#byUnit.get(unit) ?? [])]);
+  }
+
+  #jobsInOrder(): Planned[] {
+    // Without a key, as they were planned.
+    if (this.#dispatch.state.hashKey === undefined) return [...this.#planned.values()];
+    return this.#inOrder().flatMap((ids) => this.#jobs(ids));
+  }
+
   #unit(job: Planned): Unit | undefined {
     return this.#dispatch.state.units.get(job.unit);
   }
 
   /** Mode `fail`: what does not matter neither stops what runs nor changes a queued job. */
   #minimizeImpact(): void {
-    for (const job of [...this.#planned.values()]) {
+    for (const job of this.#jobsInOrder()) {
       const unit = this.#unit(job);
       // One that was deleted takes along those that need it.
       if (job.matters || unit === undefined || !this.#planned.has(job.id)) continue;
@@ -275,7 +292,7 @@ class Transaction {
   }
 
   #dropRedundant(): void {
-    for (const ids of [...this.#byUnit.values()]) {
+    for (const ids of this.#inOrder()) {
       const jobs = this.#jobs(ids);
       if (jobs.length === 0 || jobs.some((job) => !this.#isDroppable(job))) continue;
       for (const job of jobs) this.#delete(job, false);
@@ -325,7 +342,7 @@ class Transaction {
   /** Looks for an ordering cycle and drops a unit on it that does not matter; false when there is none. */
   #breakOneCycle(): boolean {
     const cleared = new Set<string>();
-    for (const unit of [...this.#byUnit.keys()]) {
+    for (const unit of this.#unitsInOrder()) {
       const cycle = this.#findCycle(unit, [], new Set(), cleared);
       if (cycle === null) continue;
       const victim = cycle.findLast((name) => this.#canLose(name));
@@ -373,7 +390,7 @@ class Transaction {
     const job = this.#firstJob(name);
     if (unit === undefined || job === null) return;
     for (const kind of ["before", "after"] as const) {
-      for (const other of edges(unit, kind)) {
+      for (const other of hashOrder(this.#dispatch.state, edges(unit, kind))) {
         const theirs = this.#firstJob(other);
         if (theirs !== null && compareJobs(job, theirs, kind) < 0) yield other;
       }
@@ -386,13 +403,13 @@ class Transaction {
 
   /** Merges the jobs of each unit into one. False when one had to be dropped: garbage is left behind. */
   #merge(): boolean {
-    for (const ids of [...this.#byUnit.values()]) {
+    for (const ids of this.#inOrder()) {
       const jobs = this.#jobs(ids);
       if (jobs.length < 2 || this.#mergedType(jobs) !== null) continue;
       this.#dropUnmergeable(jobs);
       return false;
     }
-    for (const ids of [...this.#byUnit.values()]) this.#mergeInto(this.#jobs(ids));
+    for (const ids of this.#inOrder()) this.#mergeInto(this.#jobs(ids));
     return true;
   }
 
@@ -477,7 +494,7 @@ class Transaction {
       }
     }
     let anchor = 0;
-    for (const job of this.#planned.values()) {
+    for (const job of this.#jobsInOrder()) {
       const unit = this.#unit(job);
       if (unit === undefined) continue;
       const { ignoreOrder } = job;

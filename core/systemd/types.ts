@@ -37,6 +37,8 @@ export interface SystemdConfig {
    * in later ones (systemd pull request 30024).
    */
   readonly reloadForgetsLimits?: boolean;
+  /** The key of systemd's hash tables; see `hashOrder`. Absent: what was named first comes first. */
+  readonly hashKey?: number;
 }
 
 /**

@@ -1,10 +1,4 @@
-import {
-  createGenerator,
-  type Generator,
-  nextBetween,
-  permutation,
-  pick,
-} from "../../../core/kernel/index.js";
+import { createGenerator, type Generator, nextBetween, pick } from "../../../core/kernel/index.js";
 import { generateService } from "./generate-service.js";
 import { isAlone, percent, THEMES, type Theme } from "./themes.js";
 import {
@@ -320,28 +314,4 @@ function generateKill(g: Generator, unit: string) {
   const who = pick(g, ["all", "all", "main", "control"] as const);
   const signal = pick(g, ["SIGTERM", "SIGKILL", "SIGHUP", "SIGUSR1"] as const);
   return { kind: "kill", unit, who, signal } as const;
-}
-
-/** The same set with its dependencies and units written in another order, which must not matter to systemd. */
-export function shuffleSet(set: UnitSet, variant: number): UnitSet {
-  const g = createGenerator(variant, "shuffle");
-  const units = shuffled(g, set.units).map((unit) => ({
-    ...unit,
-    lines: shuffleLines(g, unit.lines),
-  }));
-  return { ...set, units };
-}
-
-function shuffled<T>(g: Generator, items: readonly T[]): T[] {
-  return permutation(g, items.length).flatMap((index) => {
-    const item = items[index];
-    return item === undefined ? [] : [item];
-  });
-}
-
-/** Shuffles the lines of [Unit]: none of those that are generated depends on another. */
-function shuffleLines(g: Generator, lines: readonly string[]): string[] {
-  const end = lines.findIndex((line, index) => index > 0 && line.startsWith("["));
-  const unit = lines.slice(1, end < 0 ? undefined : end);
-  return [...lines.slice(0, 1), ...shuffled(g, unit), ...(end < 0 ? [] : lines.slice(end))];
 }

@@ -2,6 +2,7 @@ import { createGenerator, nextBetween, stepInPlace } from "../../../core/kernel/
 import {
   type SystemdEffect,
   type SystemdRequest,
+  type SystemdState,
   type SystemdStimulus,
   systemd,
 } from "../../../core/systemd/index.js";
@@ -35,12 +36,22 @@ export interface ModelRun {
   readonly quiet: boolean;
 }
 
-/**
- * Runs a set on the model. `jitter` 0: everything takes the time it says; otherwise a seed by which
- * everything takes somewhat longer, as on a real machine.
- */
-export function runOnModel(set: UnitSet, jitter: number, stretched = 1): ModelRun {
-  return new Run(set, jitter, SET_MS_MAX * stretched).run();
+/** What a run of a set is subject to. */
+export interface Conditions {
+  /** 0: everything takes the time it says; otherwise a seed by which everything takes somewhat longer, as on a real machine. */
+  readonly jitter: number;
+  /** The key of systemd's hash tables, by which it visits units in one order or another. */
+  readonly hashKey?: number;
+  /** How many times as long as it was drawn the set is. */
+  readonly stretched?: number;
+}
+
+/** Runs a set on the model. */
+export function runOnModel(
+  set: UnitSet,
+  { jitter, hashKey = 0, stretched = 1 }: Conditions,
+): ModelRun {
+  return new Run(set, jitter, hashKey, SET_MS_MAX * stretched).run();
 }
 
 /** Pairs of units of which the first comes after the second, by either's file. */
@@ -67,12 +78,7 @@ const SLOWNESS = { begin: 45, end: 25, signal: 15, timer: 25, action: 8, fork: 1
 class Run {
   readonly #set: UnitSet;
   readonly #longest: number;
-  readonly #state = systemd.create({
-    hostname: "oracle",
-    machineId: "0".repeat(32),
-    serviceWatchdogs: true,
-    reloadForgetsLimits: true,
-  });
+  readonly #state: SystemdState;
   readonly #told: Told[] = [];
   readonly #replies: string[] = [];
   readonly #queue: { at: number; order: number; act: () => void }[] = [];
@@ -86,8 +92,15 @@ class Run {
   #last = 0;
   #turn = 0;
 
-  constructor(set: UnitSet, jitter: number, longest: number) {
+  constructor(set: UnitSet, jitter: number, hashKey: number, longest: number) {
     this.#set = set;
+    this.#state = systemd.create({
+      hostname: "oracle",
+      machineId: "0".repeat(32),
+      serviceWatchdogs: true,
+      reloadForgetsLimits: true,
+      hashKey,
+    });
     this.#longest = longest;
     const generator = createGenerator(jitter, "slowness");
     this.#slow = (kind) =>

@@ -59,7 +59,7 @@ const race: UnitSet = {
 };
 
 test("a set that hangs on milliseconds is seen to", () => {
-  const runs = Array.from({ length: 12 }, (_, jitter) => runOnModel(race, jitter).outcome);
+  const runs = Array.from({ length: 12 }, (_, jitter) => runOnModel(race, { jitter }).outcome);
   expect(common(runs)).toBeNull();
 });
 

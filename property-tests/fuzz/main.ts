@@ -101,7 +101,8 @@ function ask(job: Job): Promise<Result> {
       const problem = `no answer for ${SILENCE_MAX_MS / 1_000} s`;
       const [growth = 0, length = 0, ...numbers] = job.atWork;
       const lineage = numbers.slice(0, length);
-      end({ target: job.target, lineage, growth: growth === 1, problem, input: "" });
+      const input = new Run(targetOf(job), job.seed).textOf(lineage);
+      end({ target: job.target, lineage, growth: growth === 1, problem, input });
     }, 1_000);
     worker.on("message", (word: Word) => {
       heard = performance.now();
@@ -125,10 +126,14 @@ function startWorker(workerData: Job): Worker {
   return new Worker(code, { ...options, eval: true });
 }
 
-function answer(job: Job, tell: (word: Word) => void): void {
+function targetOf(job: Job): Target {
   const target = TARGETS.find((known) => known.name === job.target);
   if (target === undefined) throw new Error(`no target is called ${job.target}`);
-  const run = new Run(target, job.seed, (lineage, growth) => {
+  return target;
+}
+
+function answer(job: Job, tell: (word: Word) => void): void {
+  const run = new Run(targetOf(job), job.seed, (lineage, growth) => {
     job.atWork.set([growth ? 1 : 0, lineage.length, ...lineage]);
   });
   const failure = job.lineage === null ? range(run, job, tell) : one(run, job.lineage, job.growth);
@@ -164,7 +169,7 @@ function describe({ target, tally, seconds, failure }: Result, seed: number): st
   return [
     `${line}; FAILED`,
     problem,
-    `input, made small: ${JSON.stringify(input)}`,
+    `input: ${JSON.stringify(input)}`,
     `again: npm run fuzz -- ${again}`,
   ].join("\n");
 }

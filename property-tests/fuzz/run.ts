@@ -12,7 +12,7 @@ export interface Failure {
   /** It came up when texts that grow were timed. */
   readonly growth: boolean;
   readonly problem: string;
-  /** Made small. */
+  /** Made small, unless it hangs or takes too long. */
   readonly input: string;
 }
 

@@ -67,3 +67,12 @@ test("a path unit whose file is there starts its unit again if it comes back bef
   // The path was loaded first: it sees the service down, and the start finds it up.
   expect(host.jobs("a.service")).toEqual(["start done", "start done"]);
 });
+
+test("a masked unit cannot be started, but what its drop-ins say of it counts", () => {
+  const host = new TestHost({ "a.service": service("a") });
+  host.start("a.service");
+  host.call({ call: "mask", unit: "a.service", runtime: false });
+  change(host, "a.service", "[Unit]\nRefuseManualStop=yes\n");
+  const stopped = host.stop("a.service");
+  expect(stopped.ok ? "" : stopped.error).toBe("org.freedesktop.systemd1.OnlyByDependency");
+});

@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { stepInPlace } from "../kernel/index.js";
+import { systemd } from "./manager.js";
 import { service, TestHost } from "./testing/host.js";
 
 test("a booted host reaches its default target and what that wants", () => {
@@ -251,6 +253,28 @@ test("a unit stays up though what it is bound to never came up, until something 
   expect(host.is("c.service")).toBe("active/running");
   host.call({ call: "daemon-reload" });
   expect(host.is("c.service")).toBe("deactivating/stop-sigterm");
+});
+
+test("which of two jobs gives way hangs on the key of the hash tables, and on nothing else", () => {
+  // b wants c and d, which want each other stopped: the one that is looked at first loses its start.
+  const vendorUnits = ["c", "d"].map((name) => ({
+    name: `${name}.service`,
+    text: service(name, `Conflicts=${name === "c" ? "d" : "c"}.service`),
+  }));
+  vendorUnits.push({ name: "b.target", text: "[Unit]\nWants=c.service d.service\n" });
+  const startedWith = (hashKey: number): string => {
+    const state = systemd.create({ hostname: "h", machineId: "m", hashKey });
+    stepInPlace(
+      systemd,
+      state,
+      { kind: "boot", defaultTarget: "b.target", bootId: "b", vendorUnits },
+      0,
+    );
+    return [...state.processes.values()].map(({ unit }) => unit).join(" ");
+  };
+  const keys = Array.from({ length: 20 }, (_, key) => key);
+  expect(new Set(keys.map(startedWith))).toEqual(new Set(["c.service", "d.service"]));
+  expect(keys.map(startedWith)).toEqual(keys.map(startedWith));
 });
 
 test("a masked unit cannot be started and what only wants it does without", () => {

@@ -2,6 +2,7 @@ import { unreachable } from "../kernel/index.js";
 import type { SystemdReply, SystemdRequest, UnitStatus } from "./client.js";
 import { coldplug } from "./coldplug.js";
 import { activeState, announce, type Dispatch, subState } from "./context.js";
+import { addJob } from "./enqueue.js";
 import { canonicalName } from "./files.js";
 import { collectGarbage, loadUnit, reloadUnits } from "./graph.js";
 import {
@@ -21,7 +22,6 @@ import { parseUnitName } from "./names.js";
 import { kill } from "./process-table.js";
 import { serviceOf, setState } from "./service.js";
 import type { Unit } from "./state.js";
-import { addJob } from "./transaction.js";
 import { canReload } from "./unit-actions.js";
 
 const DONE: SystemdReply = { ok: true, call: "done" };

@@ -3,6 +3,7 @@ import { BASE_UNITS } from "./base-units.js";
 import { call } from "./calls.js";
 import { unitChanged } from "./change.js";
 import { createDispatch, type Dispatch, type DispatchHooks } from "./context.js";
+import { addJob, addReloads } from "./enqueue.js";
 import { loadUnit } from "./graph.js";
 import { enableUnit, USR } from "./install.js";
 import { checkLater, finishJob } from "./job.js";
@@ -18,7 +19,6 @@ import { processExited, processReady, serviceTimer } from "./service-events.js";
 import { socketsDrained, socketTraffic } from "./socket.js";
 import type { SystemdState, Unit } from "./state.js";
 import { elapseTimer } from "./timer.js";
-import { addJob, addReloads } from "./transaction.js";
 import type { Boot, SystemdConfig, SystemdEffect, SystemdFact, SystemdStimulus } from "./types.js";
 
 /** The first pid that is given out; the ones below are the kernel's. */

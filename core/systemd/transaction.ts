@@ -39,19 +39,10 @@ interface Planned {
   matters: boolean;
 }
 
-/** Why a transaction cannot be applied: a D-Bus error name and its text. */
-export interface TransactionError {
-  readonly error: string;
-  readonly message: string;
-}
-
-export type TransactionResult =
-  | { readonly ok: true; readonly job: number }
-  | ({ readonly ok: false } & TransactionError);
-
 const ERROR = "org.freedesktop.systemd1";
 
-class Refused extends Error {
+/** Why a transaction cannot be applied: a D-Bus error name and its text. */
+export class Refused extends Error {
   readonly error: string;
   /** The job type does not apply to the unit: whoever pulled it in goes on without it. */
   readonly soft: boolean;
@@ -63,7 +54,7 @@ class Refused extends Error {
 }
 
 /** A change to the job queue: the plan of one call, made consistent before any of it is applied. */
-class Transaction {
+export class Transaction {
   readonly #dispatch: Dispatch;
   readonly #planned = new Map<number, Planned>();
   readonly #byUnit = new Map<string, Set<number>>();
@@ -543,57 +534,4 @@ function checkApplicable(unit: Unit, type: JobType): void {
     `Job type ${type} is not applicable for unit ${unit.name}.`,
     true,
   );
-}
-
-/** Queues a job with everything it entails (manager_add_job). */
-export function addJob(
-  dispatch: Dispatch,
-  type: RequestedJobType,
-  unit: Unit,
-  mode: JobMode,
-): TransactionResult {
-  const refused = modeRefusal(type, unit, mode);
-  if (refused !== null) return refused;
-  const transaction = new Transaction(dispatch);
-  const ignoreOrder = mode === "ignore-dependencies";
-  const flags = { ignoreRequirements: ignoreOrder || mode === "ignore-requirements", ignoreOrder };
-  try {
-    const plain = collapseType(type, activeState(unit));
-    transaction.add(plain, unit, null, { matters: true, conflicts: false }, flags);
-    if (mode === "isolate") transaction.addIsolation();
-    if (mode === "triggering") transaction.addTriggering(unit);
-    return { ok: true, job: transaction.activate(mode, mode === "replace-irreversibly") };
-  } catch (refusal) {
-    if (!(refusal instanceof Refused)) throw refusal;
-    return { ok: false, error: refusal.error, message: refusal.message };
-  }
-}
-
-/**
- * Queues the reloads that a reload of the unit is passed on to, where nothing else is queued
- * (manager_propagate_reload). What cannot be queued is left out.
- */
-export function addReloads(dispatch: Dispatch, unit: Unit): void {
-  const transaction = new Transaction(dispatch);
-  try {
-    transaction.addReloads(unit);
-  } catch (refusal) {
-    if (!(refusal instanceof Refused)) throw refusal;
-  }
-}
-
-function modeRefusal(type: RequestedJobType, unit: Unit, mode: JobMode): TransactionResult | null {
-  const invalid = "org.freedesktop.DBus.Error.InvalidArgs";
-  if (mode === "isolate" && type !== "start") {
-    return { ok: false, error: invalid, message: "Isolate is only valid for start." };
-  }
-  if (mode === "isolate" && !unit.config.allowIsolate) {
-    const message = "Operation refused, unit may not be isolated.";
-    return { ok: false, error: `${ERROR}.NoIsolation`, message };
-  }
-  if (mode === "triggering" && type !== "stop") {
-    const message = "--job-mode=triggering is only valid for stop.";
-    return { ok: false, error: invalid, message };
-  }
-  return null;
 }

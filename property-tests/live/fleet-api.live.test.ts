@@ -1,70 +1,12 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { EtcdV2Client } from "../../adapters/etcd/index.js";
-import {
-  type FleetTransport,
-  httpTransport,
-  readFleetEndpoint,
-  Unreachable,
-} from "../../adapters/fleet/index.js";
 import type { V2Request } from "../../core/etcd/client.js";
 import type { FleetHttpRequest, FleetHttpResponse } from "../../core/fleet/index.js";
 import { PREFIX, Registry } from "../../core/fleet/testing/registry.js";
-import { SECOND } from "../../core/kernel/index.js";
 import { EtcdServer } from "./etcd-server.js";
-import { buildFleet, hasGo } from "./fleetctl.js";
+import { RealApi } from "./fleet-api.js";
+import { hasGo } from "./fleetctl.js";
 import { whyNot } from "./needs.js";
-
-/** The API server of fleet 1.0, built from its own packages, over a real etcd. */
-class RealApi {
-  readonly #etcd: EtcdServer;
-  readonly #client: EtcdV2Client;
-  readonly #child: ChildProcess;
-  readonly #transport: FleetTransport;
-
-  private constructor(etcd: EtcdServer, child: ChildProcess, address: string) {
-    this.#etcd = etcd;
-    this.#client = new EtcdV2Client({ endpoints: [etcd.url] });
-    this.#child = child;
-    const name = `http://${address}`;
-    const endpoint = readFleetEndpoint(name);
-    if (endpoint === null) throw new Error(name);
-    this.#transport = httpTransport(name, endpoint, { timeoutMs: 10_000 });
-  }
-
-  static async start(): Promise<RealApi> {
-    const program = buildFleet(".");
-    const etcd = await EtcdServer.create();
-    await etcd.start();
-    const child = spawn(program, [etcd.url], { stdio: ["pipe", "pipe", "ignore"] });
-    const [line]: unknown[] = await once(child.stdout, "data");
-    return new RealApi(etcd, child, String(line).trim());
-  }
-
-  async ask(request: FleetHttpRequest): Promise<FleetHttpResponse> {
-    try {
-      return await this.#transport.exchange(request);
-    } catch (error) {
-      if (error instanceof Unreachable && error.message.includes("closed")) {
-        return { kind: "dropped" };
-      }
-      throw error;
-    }
-  }
-
-  async etcd(request: V2Request): Promise<void> {
-    await this.#client.ask(request, 5 * SECOND);
-  }
-
-  async stop(): Promise<void> {
-    this.#child.stdin?.end();
-    await once(this.#child, "exit");
-    this.#client.close();
-    await this.#etcd.remove();
-  }
-}
 
 /** A request to the API, or what engines and agents write meanwhile. */
 type Action = { readonly http: FleetHttpRequest } | { readonly etcd: V2Request };
@@ -232,12 +174,17 @@ function comparable(response: FleetHttpResponse): string {
 const skipped = whyNot("etcd") ?? (hasGo() ? null : "no Go");
 
 describe.skipIf(skipped !== null)("the API server of fleet 1.0 itself", () => {
+  let store: EtcdServer;
   let real: RealApi;
 
   beforeAll(async () => {
-    real = await RealApi.start();
+    store = await EtcdServer.create();
+    real = await RealApi.start(store.url);
   });
-  afterAll(() => real?.stop());
+  afterAll(async () => {
+    await real?.stop();
+    await store?.remove();
+  });
 
   test("answers as the model does, whatever is asked and whatever the registry holds", async () => {
     let answers = 0;

@@ -77,7 +77,7 @@ export function runningContainers(state: ContainerState): string[] {
   return [...containers.map(({ name }) => name), ...pods.map(({ image }) => image)];
 }
 
-/** What power loss leaves: what is on the disk. Containers have ended; what was half fetched is gone. */
+/** What power loss leaves: what is on the disk. Containers have ended; a layer that was half fetched is gone. */
 export function afterPowerLoss(state: ContainerState): void {
   state.daemon = "down";
   state.clients.clear();
@@ -91,6 +91,7 @@ export function afterPowerLoss(state: ContainerState): void {
     container.status = "exited";
     container.ready = false;
     container.terminating = false;
+    container.restart = false;
     container.exitCode = 137;
   }
 }

@@ -22,6 +22,8 @@ export class UnitJournal {
   readonly #clockOf: (host: string) => Micros;
   readonly #entries = new Map<string, JournalEntry[]>();
   readonly #boots = new Map<string, number>();
+  /** Units that wait to be restarted. */
+  readonly #restarting = new Set<string>();
   #cursor = 0;
 
   /** @param clockOf - what a machine's clock shows now */
@@ -33,14 +35,19 @@ export class UnitJournal {
   note({ host, kind, data }: LogRecord): void {
     if (kind === "host.up") this.#boots.set(host, (this.#boots.get(host) ?? 0) + 1);
     const unit = text(data, "unit");
+    const key = `${host} ${unit}`;
+    const waited = this.#restarting.has(key);
+    if (kind === "systemd.unit") {
+      if (text(data, "sub") === "auto-restart") this.#restarting.add(key);
+      else this.#restarting.delete(key);
+    }
     const message =
       kind === "systemd.unit"
-        ? ofState(unit, text(data, "active"), text(data, "sub"), text(data, "result"))
+        ? ofState(unit, text(data, "active"), text(data, "sub"), text(data, "result"), waited)
         : kind === "systemd.job"
           ? ofJob(unit, text(data, "job"), text(data, "result"))
           : null;
     if (message === null || unit === "") return;
-    const key = `${host} ${unit}`;
     const entries = this.#entries.get(key) ?? [];
     this.#entries.set(key, entries);
     const boot = this.#boots.get(host) ?? 1;
@@ -60,12 +67,27 @@ export function clockOf(simulation: Simulation, host: string): Micros {
 }
 
 /** systemd's words, as of version 252, for what a state says beyond the end of a job. */
-function ofState(unit: string, active: string, sub: string, result: string): string | null {
-  if (active === "activating" && sub === "auto-restart") return `${unit}: Waits to be restarted.`;
-  if (active === "activating") return sub === "start-post" ? null : `Starting ${unit}...`;
-  if (active === "deactivating") return sub.startsWith("stop-") ? null : `Stopping ${unit}...`;
-  if (active === "failed") return `${unit}: Failed with result '${result}'.`;
-  return active === "inactive" ? `${unit}: Deactivated successfully.` : null;
+function ofState(
+  unit: string,
+  active: string,
+  sub: string,
+  result: string,
+  waited: boolean,
+): string | null {
+  switch (active) {
+    case "activating":
+      if (sub === "auto-restart") return `${unit}: Scheduled restart job.`;
+      return sub === "start-post" ? null : `Starting ${unit}...`;
+    case "deactivating":
+      return sub.startsWith("stop-") ? null : `Stopping ${unit}...`;
+    case "failed":
+      return `${unit}: Failed with result '${result}'.`;
+    case "inactive":
+      // The job that restarts a unit stops what is not running any more.
+      return waited ? `Stopped ${unit}.` : `${unit}: Deactivated successfully.`;
+    default:
+      return null;
+  }
 }
 
 function ofJob(unit: string, job: string, result: string): string | null {

@@ -7,7 +7,7 @@ my %do = map { /^(\w+)=(.*)$/ ? ($1, $2) : ($_, 1) } @ARGV;
 sub pause { select(undef, undef, undef, $_[0] / 1000) if $_[0] > 0 }
 
 if (defined $do{child} && !fork) {
-    $SIG{TERM} = 'IGNORE' if $do{deaf};
+    $SIG{$_} = 'IGNORE' for $do{deaf} ? qw(TERM INT HUP ABRT) : ();
     pause($do{child});
     exit 0;
 }

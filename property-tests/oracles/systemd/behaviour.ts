@@ -20,7 +20,7 @@ export interface Behaviour {
   /** `fork=`: it forks at once; the parent exits then, the child does the rest. */
   readonly fork: number | null;
   readonly forkexit: number;
-  /** `child=`: it starts a child at once that lives as long; with `deaf` the child ignores SIGTERM. */
+  /** `child=`: it starts a child at once that lives as long; with `deaf` the child ignores what `term=` is about. */
   readonly child: number | null;
   readonly deaf: boolean;
   /** `touch=` and `rm=`: files it makes and removes at once. */

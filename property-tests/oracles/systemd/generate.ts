@@ -278,7 +278,8 @@ function generateAction(g: Generator, theme: Theme, names: readonly string[]): A
   }
   const odd = percent(g, theme === "modes" ? 60 : 12);
   const call = pick(g, CALLS);
-  return { kind: "job", call, unit, mode: odd ? pick(g, MODES) : "replace" } as const;
+  const name = theme === "files" && percent(g, 15) ? aliasOf(unit, unit) : unit;
+  return { kind: "job", call, unit: name, mode: odd ? pick(g, MODES) : "replace" } as const;
 }
 
 const INSTALLS = ["enable", "enable", "enable", "disable", "mask", "unmask"] as const;

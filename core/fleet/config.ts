@@ -35,7 +35,7 @@ export interface FleetFixes {
   readonly patientBeats: boolean;
   /** Watches go on where they left off, without a pause. */
   readonly watchesMissNothing: boolean;
-  /** An agent reads the registry when its watch told of a change, and once a minute in any case, not every five seconds. */
+  /** An agent reads the registry when its watch told of a change, and once a minute in any case, not every five seconds; an engine that follows asks every third time. */
   readonly readsOnNews: boolean;
   /** A heartbeat is renewed by a write that etcd tells no watch of (`refresh`). */
   readonly quietHeartbeats: boolean;

@@ -27,7 +27,7 @@ import {
   unitFilesRead,
 } from "./server.js";
 import { createState, type FleetState, type TimerName } from "./state.js";
-import { fixesOf, type Step } from "./step.js";
+import { arm, fixesOf, type Step } from "./step.js";
 import { generate, generateReplied, publishReplied, unitChanged } from "./unit-states.js";
 import { watchPauseOver, watchReplied } from "./watch.js";
 
@@ -111,7 +111,7 @@ function timerFired(step: Step, { timer }: TimerFired): void {
       runAgent(step);
       return;
     case "engine":
-      runEngine(step);
+      engineTick(step);
       return;
     case "engine-steal":
       stealWaitOver(step);
@@ -131,6 +131,19 @@ function timerFired(step: Step, { timer }: TimerFired): void {
     default:
       unreachable(name);
   }
+}
+
+/**
+ * An engine looks every interval whether it may lead. With `readsOnNews` one that follows another does so
+ * only after half of the time that the lease it saw may last.
+ */
+function engineTick(step: Step): void {
+  const { engine, config } = step.state;
+  const follows = engine.lease !== null && !isLeading(step.state);
+  const patience = 2 * config.engineReconcileInterval;
+  if (fixesOf(step).readsOnNews && follows && step.now - engine.leasedAt <= patience) {
+    arm(step, "engine", config.engineReconcileInterval);
+  } else runEngine(step);
 }
 
 /** Agent and engine look again; with `readsOnNews` only the engine that leads, as no other has anything to do. */

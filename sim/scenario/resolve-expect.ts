@@ -17,6 +17,7 @@ const SUBJECTS = [
   "led",
   "outage",
   "errors",
+  "requests",
   "containers",
   "facts",
   "keys",
@@ -24,7 +25,7 @@ const SUBJECTS = [
 ] as const;
 
 /** What is measured over an interval. */
-const MEASURES = ["terms", "led", "outage", "errors"] as const;
+const MEASURES = ["terms", "led", "outage", "errors", "requests"] as const;
 
 /** What may be asked of `unit`: one of these. */
 const OF_UNITS = ["active", "copies", "spread"] as const;
@@ -42,6 +43,7 @@ const COMPANIONS: Readonly<Record<(typeof SUBJECTS)[number], readonly string[]>>
   led: [],
   outage: [],
   errors: [],
+  requests: [],
   containers: ["count", "on"],
   facts: ["count", "of"],
   keys: ["count", "value"],

@@ -485,6 +485,8 @@ export type MeasureKind =
   | { readonly kind: "outage"; readonly value: Span }
   /** Requests of users that failed. */
   | { readonly kind: "errors"; readonly value: Span }
+  /** Requests that came to members of etcd over the network, watches included. */
+  | { readonly kind: "requests"; readonly value: Span }
   /** Facts of this kind; `of`: only those about such a unit (glob). */
   | {
       readonly kind: "facts";

@@ -254,7 +254,7 @@ const expectation: z.ZodType<Expectation> = z.discriminatedUnion("kind", [
   z.strictObject({ ...seen, kind: z.literal("leads"), host: node }),
   z.strictObject({
     ...seen,
-    kind: z.enum(["terms", "led", "outage", "errors"]),
+    kind: z.enum(["terms", "led", "outage", "errors", "requests"]),
     value: positiveSpan,
   }),
   z.strictObject({

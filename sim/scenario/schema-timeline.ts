@@ -116,6 +116,7 @@ export const expectSchema = keys({
   value: z.string().max(4_096).optional(),
   containers: text.optional(),
   errors: countSpan.optional(),
+  requests: countSpan.optional(),
   facts: text.optional(),
   of: text.optional(),
   hosts_on: version.optional(),

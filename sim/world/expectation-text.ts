@@ -20,6 +20,7 @@ export function describe(expectation: Expectation, scenario: Scenario): string {
     case "led":
     case "outage":
     case "errors":
+    case "requests":
     case "facts": {
       const { low, high } = expectation.value;
       const show = (value: number) => showValue(expectation.kind, value);
@@ -72,6 +73,8 @@ function measureName(measure: MeasureKind): string {
       return "longest time without a write";
     case "errors":
       return "requests of users that failed";
+    case "requests":
+      return "requests to members";
     case "facts":
       return `facts ${measure.fact}${measure.of === null ? "" : ` of ${measure.of}`}`;
   }
@@ -82,6 +85,7 @@ export function showValue(kind: MeasureKind["kind"], value: number): string {
   switch (kind) {
     case "terms":
     case "errors":
+    case "requests":
     case "facts":
       return `${value}`;
     case "led":

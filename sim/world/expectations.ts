@@ -118,10 +118,10 @@ export class ExpectationMonitor {
     }
   }
 
-  /** Takes note of a user's request that failed. */
-  noteError(at: Micros): void {
+  /** Takes note of a user's request that failed, or of a request that came to a member. */
+  noteOne(kind: "errors" | "requests", at: Micros): void {
     for (const [expectation, measure] of this.#measures) {
-      if (expectation.kind === "errors") measure.count(at);
+      if (expectation.kind === kind) measure.count(at);
     }
   }
 
@@ -222,6 +222,7 @@ export class ExpectationMonitor {
       case "led":
       case "outage":
       case "errors":
+      case "requests":
       case "facts": {
         const { low, high } = expectation.value;
         const measured = this.#measured(expectation);
@@ -260,6 +261,7 @@ export class ExpectationMonitor {
       case "led":
       case "outage":
       case "errors":
+      case "requests":
       case "facts":
         return showValue(expectation.kind, this.#measured(expectation));
       default:

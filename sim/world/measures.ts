@@ -6,7 +6,7 @@ export interface Measurement {
   /** Line of the expectation in the scenario's file. */
   readonly line: number;
   readonly kind: MeasureKind["kind"];
-  /** Terms, parts per million, µs, errors or facts. */
+  /** Terms, parts per million, µs, errors, requests or facts. */
   readonly value: number;
 }
 
@@ -58,7 +58,7 @@ export class Measure {
     if (at >= this.#from && at <= this.#until) this.#counted++;
   }
 
-  /** What was measured so far: terms, parts per million of the interval, µs, errors or facts. */
+  /** What was measured so far: terms, parts per million of the interval, µs, errors, requests or facts. */
   value(): number {
     switch (this.#kind) {
       case "terms":
@@ -68,6 +68,7 @@ export class Measure {
       case "outage":
         return this.#outage;
       case "errors":
+      case "requests":
       case "facts":
         return this.#counted;
     }

@@ -149,7 +149,7 @@ export class Simulation implements World {
     this.#users =
       scenario.users === undefined
         ? null
-        : new Users(this, seats.users, scenario.users, (at) => this.expectations.noteError(at));
+        : new Users(this, seats.users, scenario.users, (at) => this.expectations.noteOne("errors", at));
     this.#faults = new FaultInjector(this);
     for (const fault of plan.faults) this.#scheduleFault(fault);
     for (const entry of scenario.timeline) {
@@ -456,6 +456,9 @@ export class Simulation implements World {
     const host = this.hosts[node];
     if (host !== undefined) {
       if (host.power !== "up") return;
+      if (host.member !== null && stimulus.packet.kind === "etcd-request") {
+        this.expectations.noteOne("requests", this.#at);
+      }
       if ((this.#paused[node] as number) === 0) this.#step(node, stimulus, cause);
       else this.#defer(node, stimulus, cause, () => true);
       return;

@@ -17,7 +17,7 @@ import { FOREVER } from "./value.js";
 export function coldplug(dispatch: Dispatch): void {
   const back = new Set<string>();
   const { state } = dispatch;
-  for (const name of hashOrder(state, state.units.keys())) {
+  for (const name of [...hashOrder(state, state.units.keys())]) {
     const unit = state.units.get(name);
     if (unit === undefined) continue;
     if (state.reloadForgetsLimits === true) forgetLimits(unit);

@@ -9,8 +9,8 @@ import type { SystemdState } from "./state.js";
 export function hashOrder<Name extends string>(
   { hashKey }: SystemdState,
   names: Iterable<Name>,
-): Name[] {
-  if (hashKey === undefined) return [...names];
+): Iterable<Name> {
+  if (hashKey === undefined) return names;
   const ranked = [...names].map((name) => ({ name, rank: rankOf(hashKey, name) }));
   ranked.sort((left, right) => (left.rank < right.rank ? -1 : 1));
   return ranked.map(({ name }) => name);

@@ -186,7 +186,7 @@ export class Transaction {
     const anchor = this.#planned.get(this.anchor);
     if (anchor === undefined) return;
     const { state } = this.#dispatch;
-    for (const name of hashOrder(state, state.units.keys())) {
+    for (const name of [...hashOrder(state, state.units.keys())]) {
       const unit = state.units.get(name);
       if (unit === undefined || !this.#isToStop(unit)) continue;
       // What a timer or a socket that stays may start, may stay.
@@ -250,7 +250,7 @@ export class Transaction {
   }
 
   #unitsInOrder(): string[] {
-    return hashOrder(this.#dispatch.state, this.#byUnit.keys());
+    return [...hashOrder(this.#dispatch.state, this.#byUnit.keys())];
   }
 
   /** Ids of the jobs of each unit. */

@@ -18,7 +18,8 @@ export const WITNESS_DIR = process.env.ORRERY_WITNESS_DIR ?? join(ROOT, "..", "s
 export function unitCorpus(): Corpus {
   return {
     seeds: [
-      ...repeat(5, [SERVICE, SOCKET, FLEET_UNIT, ...FLEET_LINES, ...directiveSeeds()]),
+      ...repeat(5, [SERVICE, SOCKET, FLEET_UNIT, ...FLEET_LINES]),
+      ...repeat(2, directiveSeeds()),
       ...filesOf("fleet-unit-files", ".service"),
       ...textsOf("fleet-units/unit-parse.jsonl"),
       ...textsOf("fleet-units/requirements.jsonl"),

@@ -37,6 +37,8 @@ const CHANGES: readonly Change[] = [
   replaceCharacter,
   insertFromSeed,
   crossWithSeed,
+  mergeSeeds,
+  mergeSeeds,
   (text, g) => onLines(text, g, (lines, one) => lines.splice(one, 1 + nextBelow(g, 3))),
   copyLines,
   copyLines,
@@ -98,6 +100,35 @@ function crossWithSeed(text: string, g: Generator, { seeds }: Corpus): string {
   ];
   return lines.join("\n");
 }
+
+/** What seeds that begin with a line of the text, such as a section's header, have below it. */
+function mergeSeeds(text: string, g: Generator, { seeds }: Corpus): string {
+  const kin = families(seeds);
+  const heads = text.split("\n").filter((line) => kin.has(line));
+  if (heads.length === 0) return text;
+  const head = pick(g, heads);
+  const bodies: string[] = [];
+  for (let i = times(g, 4, 12); i > 0; i--) bodies.push(pick(g, kin.get(head) ?? [""]));
+  return splice(text, text.indexOf(`${head}\n`) + head.length + 1, 0, bodies.join(""));
+}
+
+/** What follows the first line of each seed, by that line. */
+function families(seeds: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const known = FAMILIES.get(seeds);
+  if (known !== undefined) return known;
+  const kin = new Map<string, string[]>();
+  for (const seed of seeds) {
+    const end = seed.indexOf("\n");
+    if (end <= 0 || end === seed.length - 1) continue;
+    const of = kin.get(seed.slice(0, end)) ?? [];
+    of.push(seed.slice(end + 1));
+    kin.set(seed.slice(0, end), of);
+  }
+  FAMILIES.set(seeds, kin);
+  return kin;
+}
+
+const FAMILIES = new WeakMap<readonly string[], ReadonlyMap<string, readonly string[]>>();
 
 function copyLines(text: string, g: Generator): string {
   return onLines(text, g, (lines, one) => {

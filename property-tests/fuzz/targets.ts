@@ -51,22 +51,14 @@ export interface Target {
   readonly run: (text: string) => readonly string[];
 }
 
-const UNIT_NAMES = [
-  "a.service",
-  "web@.service",
-  "web@1.service",
-  "a.socket",
-  "a.timer",
-  "a.mount",
-  "a.path",
-  "a.target",
-];
+const SERVICES = ["a.service", "web@.service", "web@1.service"];
+const OTHERS = ["a.target", "a.mount", "a.path", "a.socket", "a.timer", "a.slice"];
 
 /** A name of the type that the text has a section for; else any. */
 function fileFor(text: string): string {
-  const type = /^\[(Socket|Timer|Mount|Path)\]/m.exec(text)?.[1]?.toLowerCase();
-  if (type !== undefined) return `a.${type}`;
-  return UNIT_NAMES[text.length % UNIT_NAMES.length] ?? "a.service";
+  const type = /^\[(Service|Socket|Timer|Mount|Path)\]/m.exec(text)?.[1]?.toLowerCase();
+  const names = type === "service" ? SERVICES : type === undefined ? OTHERS : [`a.${type}`];
+  return names[text.length % names.length] ?? "a.service";
 }
 
 const CONTEXT = { hostname: "h", machineId: "0", bootId: "0" };
@@ -108,7 +100,11 @@ function checkSettings(text: string, file: string, name: UnitName): string[] {
     promise(Object.hasOwn(DEPENDENCIES, kind), "a dependency is of a kind there is");
   }
   if (now(text, 16)) structuredClone(config);
+  const chosen = Object.entries(config.service ?? {}).flatMap(([key, value]) =>
+    typeof value === "boolean" || typeof value === "string" ? [`${key} ${value}`.slice(0, 40)] : [],
+  );
   return [
+    ...chosen,
     ...config.dependencies.map(({ kind }) => `dependency ${kind}`),
     size("ignored", config.ignored.length),
     size("unsupported", config.unsupported.length),

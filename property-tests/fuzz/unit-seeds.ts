@@ -33,12 +33,17 @@ const VALUES: Readonly<Partial<Record<ValueKind, readonly string[]>>> = {
 /** Directives that one seed holds. */
 const TOGETHER = 8;
 
-/** Unit files in which every directive that systemd knows has a value of its kind. */
+/** Unit files in which every directive that systemd knows has values of its kind. */
 export function directiveSeeds(): string[] {
+  return [0, 1, 2].flatMap(seedsWith);
+}
+
+/** @param turn - which of the values come first */
+function seedsWith(turn: number): string[] {
   return SECTIONS.flatMap((section) => {
     const lines = [...directivesOf(section)].flatMap(([key, kind], i) => {
       const values = VALUES[kind] ?? ["text %n"];
-      return kind === "other" ? [] : [`${key}=${values[i % values.length]}\n`];
+      return kind === "other" ? [] : [`${key}=${values[(i + turn) % values.length]}\n`];
     });
     const first = section === "Service" ? "ExecStart=/bin/a\n" : "";
     const seeds: string[] = [];

@@ -1,4 +1,4 @@
-import type { FleetClient } from "../../adapters/fleet/index.js";
+import type { FleetClient, HostUnitStatus } from "../../adapters/fleet/index.js";
 import { SshError, type SshTerminal } from "../../adapters/ssh/index.js";
 import type { ApiMachine, ApiUnit } from "../../core/fleet/index.js";
 import type { FleetContext } from "./fleet-flags.js";
@@ -38,25 +38,11 @@ export async function status(
     }
     for (const [nth, machine] of (await machinesOf(client, unit)).entries()) {
       if (flags.json !== true && (index > 0 || nth > 0)) voice.out("");
-      if (simulated) {
-        const found = await client.hostStatus(machine.id, name);
-        if (found === null) voice.err(`${machine.id} is down, or does not know ${name}.`);
-        else if (flags.json === true) seen.push({ machine: machine.id, ...found });
-        else voice.out(statusText(machine.id, found));
-        exit ||= exitOf(found);
-      } else if (flags.json === true) {
-        const shown = await captured(context, machine, [...SHOW, name], sshPort);
-        seen.push({ machine: machine.id, ...propertiesOf(shown.output) });
-        exit ||= shown.exit === 0 ? exitOf(propertiesOf(shown.output)) : shown.exit;
-      } else {
-        const code = await runCommand(
-          context,
-          machine,
-          ["systemctl", "status", "-l", name],
-          sshPort,
-        );
-        if (code !== 0) exit = code;
-      }
+      const { code, shown } = await (simulated
+        ? simulatedStatus(context, machine, name)
+        : realStatus(context, machine, name, sshPort));
+      if (shown !== null) seen.push({ machine: machine.id, ...shown });
+      if (code !== 0) exit = code;
     }
     // Like fleetctl: what comes after a unit that is not well is not shown.
     if (exit !== 0) break;
@@ -65,16 +51,40 @@ export async function status(
   return exit;
 }
 
-interface Shown {
-  readonly unit: string;
-  readonly description: string;
-  readonly loadState: string;
-  readonly activeState: string;
-  readonly subState: string;
-  readonly fragment: string;
+/** The exit code of systemctl, and what a machine's systemd has, where that is not printed already. */
+interface Status {
+  readonly code: number;
+  readonly shown: HostUnitStatus | null;
 }
 
-function statusText(machine: string, shown: Shown): string {
+async function simulatedStatus(
+  { client, voice, flags }: FleetContext,
+  { id }: ApiMachine,
+  name: string,
+): Promise<Status> {
+  const shown = await client.hostStatus(id, name);
+  if (shown === null) voice.err(`${id} is down, or does not know ${name}.`);
+  else if (flags.json !== true) voice.out(statusText(id, shown));
+  return { code: exitOf(shown), shown };
+}
+
+async function realStatus(
+  context: FleetContext,
+  machine: ApiMachine,
+  name: string,
+  sshPort: number,
+): Promise<Status> {
+  if (context.flags.json !== true) {
+    const words = ["systemctl", "status", "-l", name];
+    return { code: await runCommand(context, machine, words, sshPort), shown: null };
+  }
+  const { exit, output } = await captured(context, machine, [...SHOW, name], sshPort);
+  if (exit !== 0) return { code: exit, shown: null };
+  const shown = propertiesOf(output);
+  return { code: exitOf(shown), shown };
+}
+
+function statusText(machine: string, shown: HostUnitStatus): string {
   const { unit, description, loadState, activeState, subState, fragment } = shown;
   return [
     `● ${unit} - ${description || unit}`,
@@ -85,7 +95,7 @@ function statusText(machine: string, shown: Shown): string {
 }
 
 /** The exit code of `systemctl status` for a unit in such a state. */
-function exitOf(shown: Shown | null): number {
+function exitOf(shown: HostUnitStatus | null): number {
   if (shown === null) return 4;
   return shown.activeState === "active" || shown.activeState === "reloading" ? 0 : 3;
 }
@@ -97,7 +107,7 @@ const SHOW = [
 ] as const;
 
 /** The lines of `systemctl show` as the same object that a simulated machine gives. */
-function propertiesOf(output: string): Shown {
+function propertiesOf(output: string): HostUnitStatus {
   const properties = new Map(
     output.split("\n").map((line) => {
       const at = line.indexOf("=");
@@ -115,24 +125,18 @@ function propertiesOf(output: string): Shown {
   };
 }
 
-/** Runs `systemctl VERB UNIT` on every machine that has reported the global unit. */
-export async function onEveryMachine(
-  context: FleetContext,
-  unit: ApiUnit,
-  verb: "restart",
-): Promise<number> {
-  if (await context.client.isSimulated()) {
-    context.voice.err(
-      `Unit ${unit.name} is global: fleetctl restarts it by systemctl over SSH on each machine. ${NO_SHELL}`,
-    );
+/** Restarts a global unit by the systemd of every machine that has reported it. */
+export async function restartGlobal(context: FleetContext, unit: ApiUnit): Promise<number> {
+  const { client, voice } = context;
+  const { name } = unit;
+  if (await client.isSimulated()) {
+    voice.err(`Unit ${name} is global: it is restarted by systemctl over SSH. ${NO_SHELL}`);
     return 1;
   }
-  for (const machine of await machinesOf(context.client, unit)) {
-    const code = await runCommand(context, machine, ["systemctl", verb, unit.name], 22);
-    if (code === 0) continue;
-    const { name } = unit;
-    const why = `Error running systemctl ${verb}. machine id=${machine.id}, unit name=${name}`;
-    context.voice.err(`Error restarting global units [${name}] err:${why}`);
+  for (const machine of await machinesOf(client, unit)) {
+    if ((await runCommand(context, machine, ["systemctl", "restart", name], 22)) === 0) continue;
+    const why = `Error running systemctl restart. machine id=${machine.id}, unit name=${name}`;
+    voice.err(`Error restarting global units [${name}] err:${why}`);
     return 1;
   }
   return 0;

@@ -21,10 +21,7 @@ import { refuse } from "./live-flags.js";
 export class TunnelFailed extends Unreachable {}
 
 /** The connection that `--tunnel` asks for; null without it. @throws FlagError, TunnelFailed */
-export async function openTunnel(
-  flags: FleetFlags,
-  forwardAgent = true,
-): Promise<SshConnection | null> {
+export async function openTunnel(flags: FleetFlags): Promise<SshConnection | null> {
   const address = given(flags, "tunnel");
   if (address === undefined) return null;
   const target = targetOf(flags, address, 22);
@@ -38,7 +35,7 @@ export async function openTunnel(
     );
   }
   try {
-    return await SshConnection.open(target, sshOptions(flags, forwardAgent));
+    return await SshConnection.open(target, sshOptions(flags, true));
   } catch (error) {
     if (!(error instanceof SshError)) throw error;
     throw new TunnelFailed(`failed initializing SSH client: ${address}: ${error.message}`);

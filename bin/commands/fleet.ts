@@ -1,6 +1,5 @@
 import { Command, Option } from "commander";
 import { FleetApiError, FleetClient, Unreachable } from "../../adapters/fleet/index.js";
-import type { ApiUnit } from "../../core/fleet/index.js";
 import { fdForward } from "./fleet-fd-forward.js";
 import { type FleetContext, type FleetFlags, withFleetFlags } from "./fleet-flags.js";
 import { type JournalFlags, journal } from "./fleet-journal.js";
@@ -16,7 +15,7 @@ import {
 import { cat, explain } from "./fleet-look.js";
 import type { SshPortFlag } from "./fleet-machine.js";
 import { openFleet } from "./fleet-open.js";
-import { onEveryMachine, type SshFlags, ssh, status } from "./fleet-remote.js";
+import { restartGlobal, type SshFlags, ssh, status } from "./fleet-remote.js";
 import { TunnelFailed } from "./fleet-ssh.js";
 import {
   destroy,
@@ -77,10 +76,16 @@ Examples:
         if (all.sign === true) return Promise.resolve(signed(voice));
         const { replace = false } = all;
         const compat = flags.compat === true;
-        const restartGlobal = (unit: ApiUnit) =>
-          onEveryMachine({ client, voice, flags }, unit, "restart");
         const told = (to: Voice) =>
-          run({ client, voice: to, units, patient: patience(all), replace, compat, restartGlobal });
+          run({
+            client,
+            voice: to,
+            units,
+            patient: patience(all),
+            replace,
+            compat,
+            restartGlobal: restartGlobal.bind(null, { client, voice: to, flags }),
+          });
         return flags.json === true ? asJson(voice, told) : told(voice);
       }),
     );

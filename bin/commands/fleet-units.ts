@@ -1,6 +1,7 @@
 import type { FleetClient } from "../../adapters/fleet/index.js";
-import type { ApiUnit, JobState } from "../../core/fleet/index.js";
+import { type ApiUnit, explainUnit, type JobState, type Reason } from "../../core/fleet/index.js";
 import { CommandFailure, type CreatingCommand, createUnits } from "./fleet-create.js";
+import { explanationText, pictureThroughApi } from "./fleet-explain.js";
 import { isGlobalFile, unitName } from "./fleet-names.js";
 import { type Patience, type Voice, waitFor, waitForState } from "./fleet-wait.js";
 
@@ -196,14 +197,47 @@ async function trigger(
   return triggered;
 }
 
+/** Attempts after which a command that waits for as long as it takes asks whether it is of any use. */
+const ASKS_AFTER = 5;
+
+/**
+ * Waits for a state; the units that never had it are returned. fleetctl waits for ever for a unit that
+ * no machine can run. Without its faults the command says why, and gives up.
+ */
+async function awaitState(
+  { client, voice, patient, compat }: UnitCommand,
+  units: readonly string[],
+  state: JobState,
+): Promise<string[]> {
+  if (compat || patient !== "forever" || state === "inactive") {
+    return waitForState(client, voice, units, state, patient);
+  }
+  let left: string[] = [...units];
+  let hopeless = false;
+  while (left.length > 0 && !hopeless) {
+    left = await waitForState(client, voice, left, state, ASKS_AFTER);
+    for (const unit of left) {
+      const picture = await pictureThroughApi(client, unit).catch(() => null);
+      if (picture === null) continue;
+      const explanation = explainUnit(picture, unit);
+      const nowhere = ({ code }: Reason) => code === "unable" || code === "no-machines";
+      if (explanation.machine !== "" || !explanation.reasons.some(nowhere)) continue;
+      voice.err(explanationText(explanation).trimEnd());
+      hopeless = true;
+    }
+  }
+  return left;
+}
+
 async function settled(
-  { client, voice, patient }: UnitCommand,
+  command: UnitCommand,
   units: readonly string[],
   state: JobState,
   verb: string,
 ): Promise<boolean> {
+  const { voice, patient } = command;
   if (patient === "none") for (const unit of units) voice.out(`Triggered unit ${unit} ${verb}`);
-  const left = await waitForState(client, voice, units, state, patient);
+  const left = await awaitState(command, units, state);
   const [first] = left;
   if (first === undefined) return true;
   const why = `timed out waiting for unit ${first} to report state ${state}`;

@@ -4,6 +4,7 @@ import type { FleetContext } from "./fleet-flags.js";
 import { captured, machinesOf, runCommand, type SshPortFlag } from "./fleet-machine.js";
 import { isGlobalFile, unitName } from "./fleet-names.js";
 
+/** Flags of `journal`, as fleetctl's. */
 export interface JournalFlags extends SshPortFlag {
   readonly lines: number;
   readonly follow?: true;
@@ -47,14 +48,10 @@ export async function journal(
   ];
   if (flags.json !== true || follow === true) return runCommand(context, machine, words, sshPort);
   const taken = await captured(context, machine, words, sshPort);
-  const entries = taken.output.split("\n").filter((line) => line !== "");
-  voice.out(
-    JSON.stringify(
-      entries.map((line): unknown => JSON.parse(line)),
-      null,
-      2,
-    ),
-  );
+  // journalctl says in plain words that there is nothing.
+  const records = taken.output.split("\n").filter((line) => line.startsWith("{"));
+  const entries = records.map((line): unknown => JSON.parse(line));
+  voice.out(JSON.stringify(entries, null, 2));
   return taken.exit;
 }
 

@@ -55,12 +55,14 @@ async function runWith(
   }
 }
 
+/** What a command wrote, and its exit status. */
 export interface Captured {
   readonly exit: number;
   readonly output: string;
   readonly errors: string;
 }
 
+/** As `runCommand`, with nothing to read and what it writes kept; errors are told. */
 export async function captured(
   context: FleetContext,
   machine: ApiMachine,

@@ -6,6 +6,7 @@ import { capture, captured, machinesOf, runCommand, type SshPortFlag } from "./f
 import { isGlobalFile, unitName } from "./fleet-names.js";
 import { inTerminal, runOnMachine } from "./fleet-ssh.js";
 
+/** Flags of `ssh`, as fleetctl's. */
 export interface SshFlags extends SshPortFlag {
   readonly machine?: string;
   readonly unit?: string;

@@ -230,3 +230,12 @@ test("an image's name is read as docker reads it", () => {
   expect(imageReference("localhost:5000/app")).toBe("localhost:5000/app:latest");
   expect(imageReference("docker://quay.io/a/b:1")).toBe("quay.io/a/b:1");
 });
+
+test("an app that ends by itself ends its unit's process with its status, under docker and under rkt", () => {
+  const engine = new TestEngine().up().command(1, RUN).command(2, "rkt run app:1").run(1);
+  engine.tell({ kind: "app-exit", pid: 1, code: 3 }).tell({ kind: "app-exit", pid: 2, code: 4 });
+  expect([engine.exitOf(1), engine.exitOf(2)]).toEqual([3, 4]);
+  expect(runningContainers(engine.state)).toEqual([]);
+  engine.command(3, "docker pull app:1").tell({ kind: "app-exit", pid: 3, code: 5 });
+  expect(engine.exitOf(3)).toBe("SIGKILL");
+});

@@ -89,6 +89,14 @@ export function dockerSignal(step: ContainerStep, pid: number, signal: string): 
   step.out.effects.push({ kind: "client-exit", pid, code: null, signal });
 }
 
+/** The container that runs under a client; null when none does. */
+export function attachedTo({ state }: ContainerStep, pid: number): Container | null {
+  const client = state.clients.get(pid);
+  if (client?.waits !== "end" || client.command.command === "follow") return null;
+  const container = state.containers.get(client.container);
+  return container?.status === "running" ? container : null;
+}
+
 /** The image that a client waits for has come, or will not. */
 export function imageArrived(step: ContainerStep, pid: number, ok: boolean): void {
   const client = step.state.clients.get(pid);

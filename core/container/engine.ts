@@ -1,11 +1,18 @@
 import { createGenerator, type Machine } from "../kernel/index.js";
 import { daemonUp, endIfIdle, signalDaemon, startDaemon } from "./daemon.js";
-import { dockerClient, dockerRefused, dockerSignal, imageArrived, tellOfEnd } from "./docker.js";
+import {
+  attachedTo,
+  dockerClient,
+  dockerRefused,
+  dockerSignal,
+  imageArrived,
+  tellOfEnd,
+} from "./docker.js";
 import { parseDocker } from "./docker-command.js";
 import type { ContainerEffect, ContainerFact, ContainerStimulus } from "./events.js";
 import { containerEnded, portInUse, signalContainer, startContainer } from "./lifecycle.js";
 import { fetchBroke, layerCame, manifestCame, type PullEnd, tryAgain } from "./pull.js";
-import { podImageArrived, podTimer, rktProcess, signalPod } from "./rkt.js";
+import { endApp, podImageArrived, podTimer, rktProcess, signalPod } from "./rkt.js";
 import type {
   Container,
   ContainerConfig,
@@ -122,6 +129,9 @@ function receive(step: ContainerStep, stimulus: ContainerStimulus): void {
       if (step.state.pods.has(stimulus.pid)) signalPod(step, stimulus.pid, stimulus.signal);
       else dockerSignal(step, stimulus.pid, stimulus.signal);
       return;
+    case "app-exit":
+      appExits(step, stimulus.pid, stimulus.code);
+      return;
     case "no-socket":
       dockerRefused(step, stimulus.pid);
       return;
@@ -137,6 +147,13 @@ function receive(step: ContainerStep, stimulus: ContainerStimulus): void {
     case "timer":
       onTimer(step, stimulus.timer);
   }
+}
+
+/** A process that only waits, for the daemon or an image, has nothing under it: it is killed. */
+function appExits(step: ContainerStep, pid: number, code: number): void {
+  const container = attachedTo(step, pid);
+  if (container !== null) ended(step, container, code);
+  else if (!endApp(step, pid, code)) dockerSignal(step, pid, "SIGKILL");
 }
 
 function pullEnded(step: ContainerStep, end: PullEnd | null): void {

@@ -23,6 +23,8 @@ export type ContainerStimulus =
     }
   /** A process of `docker` or `rkt` gets a signal. */
   | { readonly kind: "signal"; readonly pid: number; readonly signal: string }
+  /** What runs under a process of `docker run`, `docker start -a` or `rkt run` ends by itself. */
+  | { readonly kind: "app-exit"; readonly pid: number; readonly code: number }
   /** Nobody listens on docker's socket. */
   | { readonly kind: "no-socket"; readonly pid: number }
   /** The registry's answer to `fetch-manifest`. */

@@ -113,6 +113,14 @@ export function podTimer(step: ContainerStep, what: string, pid: number): void {
   else endPod(step, pod, pod.process.exits?.code ?? 0, null);
 }
 
+/** The app of a pod ends by itself; false when no pod runs under this process. */
+export function endApp(step: ContainerStep, pid: number, code: number): boolean {
+  const pod = step.state.pods.get(pid);
+  if (pod === undefined) return false;
+  endPod(step, pod, pod.process === null ? FAILED : code, null);
+  return true;
+}
+
 function endPod(step: ContainerStep, pod: Pod, code: number | null, signal: string | null): void {
   const { state, out } = step;
   const { pid, unit, image } = pod;

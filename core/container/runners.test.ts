@@ -64,6 +64,7 @@ const stimulus: fc.Arbitrary<ContainerStimulus> = fc.oneof(
   }),
   fc.record({ kind: fc.constant("signal" as const), pid, signal }),
   fc.record({ kind: fc.constant("no-socket" as const), pid }),
+  fc.record({ kind: fc.constant("app-exit" as const), pid, code: id }),
   fc.record({ kind: fc.constant("manifest" as const), id, image: fc.constantFrom(null, APP) }),
   fc.record({ kind: fc.constantFrom("fetched" as const, "fetch-broken" as const), id }),
   fc.record({

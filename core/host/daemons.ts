@@ -30,7 +30,7 @@ import { callEtcd, cancelEtcd, clientGone } from "./etcdlink.js";
 import { startEtcd, stopEtcd } from "./etcdprocess.js";
 import { askQuorum } from "./health.js";
 import { type Packet, packetBytes } from "./packet.js";
-import { runProgram, signalProgram } from "./programs.js";
+import { exitProgram, runProgram, signalProgram } from "./programs.js";
 import type { Daemon, DaemonName, HostDefect } from "./state.js";
 import { startUpdateEngine, stopUpdateEngine } from "./updater.js";
 
@@ -396,7 +396,9 @@ function endProcess(step: HostStep, pid: number, code: number | null, signal: st
     endDaemon(step, daemon, code, signal);
     return;
   }
-  if (signalProgram(step, pid, "SIGKILL")) return;
+  const isProgram =
+    code === null ? signalProgram(step, pid, signal ?? "SIGKILL") : exitProgram(step, pid, code);
+  if (isProgram) return;
   step.out.effects.push({ kind: "kill", pid, signal: "SIGKILL" });
   reap(step, pid, code, signal);
 }

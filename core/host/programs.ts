@@ -173,6 +173,23 @@ export function signalProgram(step: HostStep, pid: number, signal: string): bool
   return true;
 }
 
+/** A program ends by itself, as a defect has it; false when there is none of this pid. */
+export function exitProgram(step: HostStep, pid: number, code: number): boolean {
+  const program = step.host.containers?.programs.get(pid);
+  if (program === undefined) return false;
+  const { does, child } = program;
+  if (does.kind === "docker" || does.kind === "rkt") {
+    step.inbox.push({ to: "containers", stimulus: { kind: "app-exit", pid, code } });
+    return true;
+  }
+  program.child = 0;
+  if (does.kind === "etcdctl") cancelEtcd(step, "program", { kind: "etcd-cancel", id: pid });
+  endProgram(step, pid, code, null);
+  // Nothing of the unit's control group is left when its main process is gone.
+  if (child !== 0) signalProgram(step, child, "SIGTERM");
+  return true;
+}
+
 /** A program has ended: systemd hears of it, or the shell that waits for it goes on. */
 export function endProgram(
   step: HostStep,

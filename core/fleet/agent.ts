@@ -87,7 +87,7 @@ export function agentReplied(step: Step, reply: EtcdReply | SystemdReply): void 
       return;
     case "jobs": {
       takeOrders(step, answer);
-      const next = takeJobs(step.state, agent.units, answer);
+      const next = takeJobs(step.state, agent.units, answer, null);
       if (!("unreachable" in answer)) watchOn(step, indexOf(answer));
       if (next === false) failPass(step);
       else if (next === null) readSchedule(step);
@@ -99,7 +99,7 @@ export function agentReplied(step: Step, reply: EtcdReply | SystemdReply): void 
     }
     case "unit-files": {
       const jobs = agent.units.entries.length;
-      const taken = takeUnitFiles(step.state, agent.units, answer);
+      const taken = takeUnitFiles(step.state, agent.units, answer, null);
       // A file may come later than its unit, and no watch tells of it.
       if (agent.units.entries.length < jobs) agent.upToDate = false;
       if (taken) readSchedule(step);
@@ -107,7 +107,7 @@ export function agentReplied(step: Step, reply: EtcdReply | SystemdReply): void 
       return;
     }
     case "schedule":
-      if (!takeSchedule(agent.units, answer)) failPass(step);
+      if (!takeSchedule(agent.units, answer, null)) failPass(step);
       else if (agent.machine !== null) reconcile(step, agent.machine);
       else {
         agent.step = "machine";

@@ -1,10 +1,10 @@
 import type { EtcdReply, Revision } from "../etcd/client.js";
 import { type Micros, SECOND } from "../kernel/index.js";
 import { passOrder } from "./engine.js";
-import { forgetRegistry, type RegistryView, registryView } from "./engine-memory.js";
+import { forgetRegistry, type RegistryView, readingMemory, registryView } from "./engine-memory.js";
 import type { EngineTask } from "./engine-task.js";
 import { countFailures, countTask, passFailures } from "./metrics.js";
-import { demandsOf, takeJobs, takeSchedule, takeUnitFiles } from "./reading.js";
+import { demandsOf, takeJobs, takeMachines, takeSchedule, takeUnitFiles } from "./reading.js";
 import {
   baseName,
   deleteUnitFile,
@@ -13,7 +13,6 @@ import {
   type Lease,
   parseBusyUnits,
   parseLease,
-  parseMachines,
   readEngineVersion,
   readJobs,
   readLease,
@@ -280,9 +279,10 @@ function readReplied(
   reply: EtcdReply,
 ): void {
   const { engine, config } = step.state;
+  const memory = readingMemory(step.state);
   switch (at) {
     case "jobs": {
-      const next = takeJobs(step.state, engine.units, reply);
+      const next = takeJobs(step.state, engine.units, reply, memory);
       if (next === false) endPass(step);
       else if (next === null) readSchedule(step);
       else {
@@ -292,11 +292,11 @@ function readReplied(
       return;
     }
     case "unit-files":
-      if (takeUnitFiles(step.state, engine.units, reply)) readSchedule(step);
+      if (takeUnitFiles(step.state, engine.units, reply, memory)) readSchedule(step);
       else endPass(step);
       return;
     case "schedule":
-      if (!takeSchedule(engine.units, reply)) {
+      if (!takeSchedule(engine.units, reply, memory)) {
         endPass(step);
         return;
       }
@@ -304,7 +304,7 @@ function readReplied(
       callEtcd(step, "engine", readMachines(config.keyPrefix, fixesOf(step).readsThroughLog));
       return;
     case "machines": {
-      const machines = reply.ok ? parseMachines(reply.node) : isNotFound(reply) ? [] : null;
+      const machines = takeMachines(reply, memory);
       if (machines === null) {
         endPass(step);
         return;

@@ -3,6 +3,7 @@ import { FLEET_FIXES, type FleetFixes } from "./config.js";
 import { type Engine, wholeEngine } from "./engine.js";
 import { IncrementalEngine } from "./engine-incremental.js";
 import type { EngineJob } from "./engine-task.js";
+import { emptyReadingMemory, type ReadingMemory } from "./reading-memory.js";
 import type { Requirements } from "./requirements.js";
 import type { FleetState, JobEntry } from "./state.js";
 
@@ -15,8 +16,9 @@ type Demands = (entry: JobEntry) => Requirements;
  * decisions are those from the reading alone. Without it the next pass only costs more.
  */
 class EngineMemory {
+  readonly reading = emptyReadingMemory();
   readonly #fixes: FleetFixes;
-  #engine: IncrementalEngine;
+  readonly #engine: IncrementalEngine;
   #entries: readonly JobEntry[] = [];
   #machines: readonly MachineState[] = [];
   /** How many units the registry has on each machine. */
@@ -57,7 +59,7 @@ class EngineMemory {
       }
       if (old?.name === name) {
         at++;
-        if (!isSame(old, entry)) this.#put(old, entry, demands);
+        if (old !== entry && !isSame(old, entry)) this.#put(old, entry, demands);
       } else {
         if (last !== null && name <= last) return false;
         this.#put(null, entry, demands);
@@ -121,6 +123,19 @@ class EngineMemory {
  */
 const memories = new WeakMap<object, EngineMemory>();
 
+function memoryOf({ engine, config }: Pick<FleetState, "engine" | "config">): EngineMemory {
+  const known = memories.get(engine);
+  if (known !== undefined) return known;
+  const memory = new EngineMemory(FLEET_FIXES[config.profile]);
+  memories.set(engine, memory);
+  return memory;
+}
+
+/** What the engine keeps of its last reading of the registry. */
+export function readingMemory(state: FleetState): ReadingMemory {
+  return memoryOf(state).reading;
+}
+
 /** What a pass needs for its decisions. */
 export interface RegistryView {
   readonly engine: Engine;
@@ -136,11 +151,8 @@ export interface RegistryView {
 export function registryView({ engine, config }: FleetState, demands: Demands): RegistryView {
   const fixes = FLEET_FIXES[config.profile];
   const { entries } = engine.units;
-  const memory = memories.get(engine) ?? new EngineMemory(fixes);
-  if (memory.take(entries, engine.machines, demands)) {
-    memories.set(engine, memory);
-    return memory;
-  }
+  const memory = memoryOf({ engine, config });
+  if (memory.take(entries, engine.machines, demands)) return memory;
   memories.delete(engine);
   const units = entries
     .map((entry) => engineUnit(entry, demands(entry)))

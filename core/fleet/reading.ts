@@ -1,11 +1,14 @@
 import type { EtcdReply, V2Node, V2Request } from "../etcd/client.js";
+import type { MachineState } from "./able-to-run.js";
 import { FLEET_FIXES } from "./config.js";
 import { forgetRegistry } from "./engine-memory.js";
+import { isSameList, isSameListing, type Placing, type ReadingMemory } from "./reading-memory.js";
 import {
   baseName,
   isNotFound,
   type JobDirectory,
   parseJobObject,
+  parseMachine,
   parseUnitValue,
   readJobDirectory,
   readTarget,
@@ -22,37 +25,47 @@ const TARGET_STATES = new Set(["", "inactive", "loaded", "launched"]);
  * target state. Returns the read of unit files that has to follow, null if there are no jobs at all;
  * false if the answer is an error. All unit files are read every time, and through the log: a member
  * that has no quorum fails a pass here.
+ *
+ * @param memory - of an engine; agents have none. With it entries are shared with later readings.
  */
 export function takeJobs(
   state: FleetState,
   read: UnitsRead,
   reply: EtcdReply,
+  memory: ReadingMemory | null,
 ): V2Request | null | false {
-  const { statesAreKnown } = FLEET_FIXES[state.config.profile];
   read.entries = [];
   if (!reply.ok) return isNotFound(reply) ? null : false;
-  const { cache, config } = state;
   const { entries } = read;
   const directory: JobDirectory = { object: null, targetState: "" };
+  const make = (node: V2Node): JobEntry | null => jobEntry(state, node, directory);
+  memory?.jobs.begin();
   for (const node of reply.node.nodes ?? []) {
-    readJobDirectory(node, directory);
-    const { object } = directory;
-    const known = TARGET_STATES.has(directory.targetState);
-    if (object === null || (!known && !statesAreKnown)) continue;
-    const targetState = known ? directory.targetState : "";
-    let model = cache.objects.get(object);
-    if (model === undefined) {
-      const parsed = parseJobObject(object);
-      if (parsed === null) continue;
-      model = parsed;
-      cache.objects.set(object, model);
-    }
-    entries.push({ name: model.name, hash: model.hash, targetState, machine: null });
+    const entry = memory === null ? make(node) : memory.jobs.of(node, make);
+    if (entry !== null) entries.push(entry);
   }
   // By name, whatever the answer's order: the second read relies on it.
   if (!isSorted(entries)) entries.sort((left, right) => (left.name < right.name ? -1 : 1));
   forgetUnused(state, entries);
-  return readUnitFiles(config.keyPrefix);
+  return readUnitFiles(state.config.keyPrefix);
+}
+
+/** @param directory - where to read it into: one for all jobs */
+function jobEntry(state: FleetState, node: V2Node, directory: JobDirectory): JobEntry | null {
+  const { config, cache } = state;
+  readJobDirectory(node, directory);
+  const { object } = directory;
+  const known = TARGET_STATES.has(directory.targetState);
+  if (object === null || (!known && !FLEET_FIXES[config.profile].statesAreKnown)) return null;
+  const targetState = known ? directory.targetState : "";
+  let model = cache.objects.get(object);
+  if (model === undefined) {
+    const parsed = parseJobObject(object);
+    if (parsed === null) return null;
+    model = parsed;
+    cache.objects.set(object, model);
+  }
+  return { name: model.name, hash: model.hash, targetState, machine: null };
 }
 
 function isSorted(entries: readonly JobEntry[]): boolean {
@@ -65,51 +78,109 @@ function isSorted(entries: readonly JobEntry[]): boolean {
 }
 
 /** The answer to reading unit files. Jobs whose file is not there are dropped; false on an error. */
-export function takeUnitFiles(state: FleetState, read: UnitsRead, reply: EtcdReply): boolean {
+export function takeUnitFiles(
+  state: FleetState,
+  read: UnitsRead,
+  reply: EtcdReply,
+  memory: ReadingMemory | null,
+): boolean {
   if (!reply.ok && !isNotFound(reply)) return false;
-  const wanted = new Set(read.entries.map(({ hash }) => hash));
-  const found = new Set<string>();
-  for (const node of (reply.ok ? reply.node.nodes : []) ?? []) {
-    found.add(baseName(node.key));
-    takeUnitFile(state, wanted, node);
-  }
+  const nodes = (reply.ok ? reply.node.nodes : []) ?? [];
   const { units } = state.cache;
+  const wanted = read.entries;
+  const before = memory?.files ?? null;
+  const same = before !== null && isSameListing(before.keys, nodes);
+  if (same && before.known === units.size && isSameList(before.wanted, wanted)) {
+    read.entries = before.entries;
+    return true;
+  }
+  if (wanted.some(({ hash }) => !units.has(hash))) takeFiles(state, wanted, nodes);
+  const found = same ? before.hashes : new Set(nodes.map(({ key }) => baseName(key)));
   const { keepsKnownFiles } = FLEET_FIXES[state.config.profile];
-  read.entries = read.entries.filter(
+  read.entries = wanted.filter(
     ({ hash }) => units.has(hash) && (keepsKnownFiles || found.has(hash)),
   );
+  if (memory !== null) {
+    const { entries } = read;
+    const keys = same ? before.keys : nodes.map(({ key }) => key);
+    memory.files = { keys, hashes: found, wanted, entries, known: units.size };
+  }
   return true;
 }
 
-function takeUnitFile(state: FleetState, wanted: ReadonlySet<string>, node: V2Node): void {
-  const hash = baseName(node.key);
-  if (!wanted.has(hash) || state.cache.units.has(hash)) return;
-  const text = parseUnitValue(node.value ?? "");
-  const parsed = text === null ? null : parseUnit(text);
-  // A file that does not have the hash it is stored under is not used.
-  if (!parsed?.ok || parsed.unit.hash !== hash) return;
-  const { unit } = parsed;
-  const install = hasSection(unit, "Install");
-  state.cache.units.set(hash, { text: unitText(unit), global: isGlobalUnit(unit), install });
+function takeFiles(
+  { cache: { units } }: FleetState,
+  entries: readonly JobEntry[],
+  nodes: readonly V2Node[],
+): void {
+  const wanted = new Set(entries.map(({ hash }) => hash));
+  for (const { key, value } of nodes) {
+    const hash = baseName(key);
+    if (!wanted.has(hash) || units.has(hash)) continue;
+    const text = parseUnitValue(value ?? "");
+    const parsed = text === null ? null : parseUnit(text);
+    // A file that does not have the hash it is stored under is not used.
+    if (!parsed?.ok || parsed.unit.hash !== hash) continue;
+    const { unit } = parsed;
+    const install = hasSection(unit, "Install");
+    units.set(hash, { text: unitText(unit), global: isGlobalUnit(unit), install });
+  }
 }
 
 /**
  * The second read of `/job`, for what fleet calls Schedule; false on an error. Both reads list the
  * directories by key, so that one walk along both is enough.
  */
-export function takeSchedule(read: UnitsRead, reply: EtcdReply): boolean {
+export function takeSchedule(
+  read: UnitsRead,
+  reply: EtcdReply,
+  memory: ReadingMemory | null,
+): boolean {
   if (!reply.ok) return isNotFound(reply);
-  const { entries } = read;
+  // Entries that are shared are not changed.
+  const entries = memory === null ? read.entries : [...read.entries];
+  read.entries = entries;
+  memory?.schedule.begin();
   let at = 0;
   for (const node of reply.node.nodes ?? []) {
-    const target = readTarget(node);
+    const placing = memory === null ? placingOf(node) : memory.schedule.of(node, placingOf);
+    const { name, target } = placing;
     if (target === null) continue;
-    const name = baseName(node.key);
     let entry = entries[at];
-    while (entry !== undefined && entry.name < name) entry = entries[++at];
-    if (entry?.name === name) entry.machine = target;
+    while (entry !== undefined && entry.name !== name && entry.name < name) entry = entries[++at];
+    if (entry === undefined || entry.name !== name) continue;
+    if (memory === null) entry.machine = target;
+    else entries[at] = placedEntry(placing, entry, target);
   }
   return true;
+}
+
+function placingOf(directory: V2Node): Placing {
+  const target = readTarget(directory);
+  return { name: baseName(directory.key), target, entry: null, placed: null };
+}
+
+function placedEntry(placing: Placing, entry: JobEntry, machine: string): JobEntry {
+  if (placing.placed === null || placing.entry !== entry) {
+    placing.entry = entry;
+    // One and the same string from now on, which the next reading compares at a glance.
+    placing.name = entry.name;
+    placing.placed = { ...entry, machine };
+  }
+  return placing.placed;
+}
+
+/** The live machines; null on an error, or if one of them is not JSON. */
+export function takeMachines(reply: EtcdReply, memory: ReadingMemory): MachineState[] | null {
+  if (!reply.ok) return isNotFound(reply) ? [] : null;
+  const machines: MachineState[] = [];
+  memory.machines.begin();
+  for (const directory of reply.node.nodes ?? []) {
+    const machine = memory.machines.of(directory, parseMachine);
+    if (machine === null) return null;
+    if (machine.id !== "") machines.push(machine);
+  }
+  return machines;
 }
 
 /** A unit file that a pass has found. */

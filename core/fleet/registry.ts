@@ -409,17 +409,6 @@ export function publicIpOf(directory: V2Node): string {
   return textOf(parseObject(object?.value ?? "")?.PublicIP);
 }
 
-/** The live machines below `/machines`; null when one of them is not JSON. */
-export function parseMachines(node: V2Node): MachineState[] | null {
-  const machines: MachineState[] = [];
-  for (const directory of node.nodes ?? []) {
-    const machine = parseMachine(directory);
-    if (machine === null) return null;
-    if (machine.id !== "") machines.push(machine);
-  }
-  return machines;
-}
-
 /** The part of a key behind its last slash. */
 export function baseName(key: string): string {
   return key.slice(key.lastIndexOf("/") + 1);

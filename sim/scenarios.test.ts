@@ -15,6 +15,14 @@ test.each(names)("%s parses without a word", (name) => {
   expect(loaded.ok ? loaded.warnings : loaded.diagnostics).toEqual([]);
 });
 
+// Would have caught a script that is waited for, that runs once, or whose failure is its host's.
+test("script-as-user-data.yaml shows what becomes of scripts, whatever the seed", () => {
+  for (let seed = 1; seed <= 3; seed++) {
+    const scenario = load("script-as-user-data.yaml");
+    expect(judge({ scenario, seed })).toMatchObject({ failed: false, broken: [], crash: null });
+  }
+});
+
 /** Incidents whose runs last seconds; first-light and the hunt for a bug have campaigns of their own. */
 const INCIDENTS = [
   ["coreos-1838-two-reboots.yaml", 1],

@@ -195,6 +195,7 @@ function crowded({ jobs, machines, globals }: ClusterState): ClusterState {
 }
 
 function milliseconds(seconds: number): string {
+  if (seconds < 0.001) return `${(seconds * 1_000_000).toFixed(0)} µs`;
   return `${(seconds * 1_000).toFixed(1)} ms`;
 }
 

@@ -26,8 +26,13 @@ interface Ended {
   readonly err: string;
 }
 
-function start(args: readonly string[]): { child: ChildProcess; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, [...program, ...args], {
+const start = (args: readonly string[]) => spawned(process.execPath, [...program, ...args]);
+
+function spawned(
+  command: string,
+  args: readonly string[],
+): { child: ChildProcess; ended: Promise<Ended> } {
+  const child = spawn(command, args, {
     cwd: root,
     env: { ...process.env, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"],
@@ -357,23 +362,40 @@ describe.concurrent("a log that is not what was written", () => {
 
 test("a full disk ends a run with 2 and leaves a log of whole records", async ({ skip }) => {
   const disk = at("disk");
-  const reason = mountSmall(disk);
+  const reason = whyNoSmallDisk(disk);
   if (process.env.ORRERY_WITNESS_REQUIRED !== "1") skip(reason !== null, reason ?? "");
   expect(reason).toBeNull();
-  try {
-    const out = join(disk, "x.orlog");
-    const endless = file("full.yaml", scenario("", ENDLESS));
-    const ended = await orrery("run", endless, "-q", "--out", out);
-    expect(ended.err).toContain("E_LOG_WRITE");
-    expect(ended.err).toContain("no space left");
-    expect(ended.code).toBe(2);
-    const verified = await orrery("verify", out);
-    expect(verified.err).toContain("E_LOG_TRUNCATED");
-    expect(verified.code).toBe(0);
-  } finally {
-    execFileSync("umount", [disk]);
-  }
+  const endless = file("full.yaml", scenario("", ENDLESS));
+  const words = [...program, "run", endless, "-q", "--out", join(disk, "x.orlog")];
+  const ended = await spawned("unshare", [...ON_SMALL_DISK, disk, process.execPath, ...words])
+    .ended;
+  expect(ended.err).toContain("E_LOG_WRITE");
+  expect(ended.err).toContain("no space left");
+  expect(ended.code).toBe(2);
+  const verified = await orrery("verify", at("disk.orlog"));
+  expect(verified.err).toContain("E_LOG_TRUNCATED");
+  expect(verified.code).toBe(0);
 });
+
+/**
+ * Runs a command that finds a disk of 256 KiB in the folder named first, and copies x.orlog from there to
+ * beside the folder. The mount is in a namespace of its own: it goes with the command, however that ends.
+ */
+const ON_SMALL_DISK = [
+  ...["--mount", "sh", "-c"],
+  'mount -t tmpfs -o size=256k tmpfs "$0" && "$@"; code=$?; cp "$0"/x.orlog "$0".orlog; exit $code',
+];
+
+/** Says in a line why no small disk can be had, or null. */
+function whyNoSmallDisk(path: string): string | null {
+  mkdirSync(path);
+  try {
+    execFileSync("unshare", ["--mount", "mount", "-t", "tmpfs", "tmpfs", path], { stdio: "pipe" });
+    return null;
+  } catch {
+    return "mounting a small disk is not permitted here";
+  }
+}
 
 function sha256(path: string): string {
   return createHash("sha256").update(readFileSync(path)).digest("hex");
@@ -384,17 +406,5 @@ async function grown(path: string): Promise<void> {
   const enough = 66_000;
   while (!existsSync(path) || statSync(path).size < enough) {
     await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-/** Mounts a disk of 256 KiB; says in a line why that cannot be done, or null. */
-function mountSmall(path: string): string | null {
-  if (process.getuid?.() !== 0) return "mounting a small disk needs root";
-  mkdirSync(path);
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", path], { stdio: "pipe" });
-    return null;
-  } catch {
-    return "mounting a small disk is not permitted here";
   }
 }

@@ -12,7 +12,7 @@ import { decodeStrong, type Strong } from "./decode.js";
 import { formatFloat } from "./scalar.js";
 import { CLOUD_CONFIG, type Schema, SERVICE_BLOCKS } from "./schema.js";
 import { type Entry, validateCloudConfig } from "./validate.js";
-import { readYaml, YamlError } from "./yaml.js";
+import { readYaml, YamlError, type YamlTree } from "./yaml.js";
 
 /** User-data beyond this is refused; the services that hand it out take far less. */
 export const CLOUD_CONFIG_MAX_CHARS = 1024 * 1024;
@@ -30,13 +30,22 @@ export function parseCloudConfig(text: string, file: string): Parsed<CloudConfig
   }
   try {
     const tree = readYaml(text);
-    const value = toCloudConfig(decodeStrong(tree, CLOUD_CONFIG));
+    const value = cloudConfigOf(tree);
     const warnings = validateCloudConfig(text, tree).entries.filter((entry) => !entry.syntax);
     return { ok: true, value, warnings: warnings.map((entry) => diagnostic(entry, file)) };
   } catch (error) {
     if (!(error instanceof YamlError)) throw error;
     return { ok: false, diagnostics: [syntaxError(error, file)] };
   }
+}
+
+/**
+ * What a text says that has been read.
+ *
+ * @throws YamlError for an unknown anchor or a tag that does not fit
+ */
+export function cloudConfigOf(tree: YamlTree): CloudConfig {
+  return toCloudConfig(decodeStrong(tree, CLOUD_CONFIG));
 }
 
 function tooLarge(text: string, file: string): Diagnostic {

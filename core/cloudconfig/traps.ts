@@ -1,7 +1,7 @@
 import { applySteps, isNetwork } from "./apply.js";
-import type { Unit } from "./config.js";
-import { child, type Node } from "./node.js";
-import { parseCloudConfig } from "./parse.js";
+import type { CloudConfig, Unit } from "./config.js";
+import { child, NOTHING, type Node } from "./node.js";
+import { CLOUD_CONFIG_MAX_CHARS, cloudConfigOf } from "./parse.js";
 import { VARIABLES } from "./substitute.js";
 import { classifyUserData, configNodes } from "./validate.js";
 import { readYaml, YamlError } from "./yaml.js";
@@ -51,18 +51,18 @@ export interface EmbeddedUnit {
  */
 export function findTraps(text: string): readonly TrapFinding[] {
   if (classifyUserData(text) === "script") return scriptTraps(text);
-  const root = readNodes(text);
-  if (root === null) return [];
+  const read = readOnce(text);
+  if (read === null) return [];
   const findings: TrapFinding[] = [];
   variableTraps(text, findings);
-  const config = parseCloudConfig(text, "cloud-config");
-  if (!config.ok) return findings;
+  const { root, config } = read;
+  if (config === null) return findings;
   const coreos = child(root, "coreos");
-  unitTraps(config.value.coreos.units, child(coreos, "units"), findings);
-  serviceTraps(config.value.coreos.units, coreos, findings);
+  unitTraps(config.coreos.units, child(coreos, "units"), findings);
+  serviceTraps(config.coreos.units, coreos, findings);
   discoveryTraps(child(coreos, "etcd2"), findings);
   discoveryTraps(child(coreos, "etcd"), findings);
-  for (const step of applySteps(config.value)) {
+  for (const step of applySteps(config)) {
     if (step.step !== "fail") continue;
     findings.push({
       trap: "apply-fails",
@@ -95,13 +95,11 @@ const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1)
 
 /** The unit files and drop-ins of a cloud-config, with the lines that they begin on. */
 export function embeddedUnits(text: string): readonly EmbeddedUnit[] {
-  const root = readNodes(text);
-  if (root === null) return [];
-  const config = parseCloudConfig(text, "cloud-config");
-  if (!config.ok) return [];
+  const { root, config } = readOnce(text) ?? NOTHING_READ;
+  if (config === null) return [];
   const lines = text.split("\n").map((line) => line.trim());
   const nodes = child(child(root, "coreos"), "units").children;
-  return config.value.coreos.units.flatMap((unit, index): EmbeddedUnit[] => {
+  return config.coreos.units.flatMap((unit, index): EmbeddedUnit[] => {
     if (unit.name === "" || isNetwork(unit.name)) return [];
     const node = nodes[index];
     const from = Math.max(1, node?.line ?? 1);
@@ -117,10 +115,28 @@ export function embeddedUnits(text: string): readonly EmbeddedUnit[] {
   });
 }
 
-function readNodes(text: string): Node | null {
+/** A cloud-config: its nodes, and what it says; null where that cannot be decoded. */
+interface Reading {
+  readonly root: Node;
+  readonly config: CloudConfig | null;
+}
+
+const NOTHING_READ: Reading = { root: NOTHING, config: null };
+
+/** Null for what is no cloud-config, or not YAML. */
+function readOnce(text: string): Reading | null {
   if (classifyUserData(text) !== "cloud-config") return null;
+  return orNull(() => {
+    const tree = readYaml(text);
+    const root = configNodes(text, tree);
+    const config = text.length > CLOUD_CONFIG_MAX_CHARS ? null : orNull(() => cloudConfigOf(tree));
+    return { root, config };
+  });
+}
+
+function orNull<T>(read: () => T): T | null {
   try {
-    return configNodes(text, readYaml(text));
+    return read();
   } catch (error) {
     if (error instanceof YamlError) return null;
     throw error;

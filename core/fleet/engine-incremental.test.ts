@@ -5,7 +5,7 @@ import { listedOrder, orderCounts, orderMatters, passOrder, reconcilePass } from
 import { type EngineChange, IncrementalEngine } from "./engine-incremental.js";
 import type { ClusterState, EngineJob, EngineTask } from "./engine-task.js";
 import { globMatches } from "./glob.js";
-import { GlobMemory } from "./glob-index.js";
+import { GlobMemory } from "./glob-memory.js";
 import type { Requirements } from "./requirements.js";
 
 const RUNS = 300;

@@ -1,6 +1,7 @@
 import { areContested, hasMetadata, type MachineState, type NamedUnit } from "./able-to-run.js";
+import { countJob, emptyRoom, isTouchy, type Room, RoomChanges } from "./engine-room.js";
 import type { ClusterState, EngineJob } from "./engine-task.js";
-import { GlobMemory } from "./glob-index.js";
+import { GlobMemory } from "./glob-memory.js";
 import { MachineIndex } from "./machine-index.js";
 import type { Placement } from "./placement.js";
 import { SortedList } from "./sorted-list.js";
@@ -26,19 +27,6 @@ export interface Turn {
 
 /** Less than one in so many are looked up one by one. */
 const FEW = 16;
-
-/** What is on a machine. */
-interface Room {
-  readonly jobs: Set<number>;
-  /** Whether `jobs` come by name, but for those that the pass has moved here, which come last. */
-  ordered: boolean;
-  /** How many of the jobs list conflicts, replace others, or demand anything of other units. */
-  repelling: number;
-  replacing: number;
-  touchy: number;
-  /** The globals that are here; null when that has to be worked out again. */
-  globals: readonly number[] | null;
-}
 
 /** A pass under way. */
 interface Trial {
@@ -78,9 +66,7 @@ export class EngineIndex implements Placement {
   readonly #suspectMachines = new Set<number>();
   /** Machines whose load may have changed. */
   readonly #stale = new Set<number>();
-  /** The machine of each change, from the `#forgotten`th on. */
-  #changes: number[] = [];
-  #forgotten = 0;
+  readonly #changes = new RoomChanges();
   #trial: Trial | null = null;
   #rollingBack = false;
   #onTouch: ((job: number) => void) | null = null;
@@ -91,8 +77,6 @@ export class EngineIndex implements Placement {
       return one < other ? -1 : one > other ? 1 : 0;
     });
   }
-
-  // What the registry says.
 
   /** A unit that appears, or is not as it was. */
   putUnit(unit: EngineJob): void {
@@ -134,7 +118,7 @@ export class EngineIndex implements Placement {
     const isNew = this.#machines.indexOf(state.id) === undefined;
     const machine = this.#machines.put(state);
     if (isNew) {
-      this.#rooms[machine] = newRoom();
+      this.#rooms[machine] = emptyRoom();
       for (const job of this.#byTarget.get(state.id) ?? []) this.#enter(job);
     }
     this.#touch(machine);
@@ -256,8 +240,6 @@ export class EngineIndex implements Placement {
     return turns;
   }
 
-  // What a pass has to look at.
-
   /** Scheduled jobs that may have to leave their machine. Every other job stays where it is. */
   suspects(): ReadonlySet<number> {
     for (const machine of this.#suspectMachines) {
@@ -308,8 +290,6 @@ export class EngineIndex implements Placement {
     }
     this.#rollingBack = false;
   }
-
-  // The placement.
 
   unit(number: number): NamedUnit {
     return this.#entry(number).unit;
@@ -394,10 +374,10 @@ export class EngineIndex implements Placement {
   leastLoadedFor(number: number, accept: Accept): number | null {
     this.#countLoads();
     const { unit, unfitSince } = this.#entry(number);
-    if (unfitSince !== null && unfitSince >= this.#forgotten) {
-      return this.#machines.firstOf(this.#changes.slice(unfitSince - this.#forgotten), accept);
-    }
-    return this.#machines.firstFor(unit.requirements, accept);
+    const changed = unfitSince === null ? null : this.#changes.since(unfitSince);
+    return changed === null
+      ? this.#machines.firstFor(unit.requirements, accept)
+      : this.#machines.firstOf(changed, accept);
   }
 
   mostLoaded(): number | null {
@@ -406,7 +386,7 @@ export class EngineIndex implements Placement {
   }
 
   fitsNowhere(job: number): void {
-    this.#entry(job).unfitSince = this.#forgotten + this.#changes.length;
+    this.#entry(job).unfitSince = this.#changes.count;
   }
 
   startGlobalsAt(): void {
@@ -438,7 +418,7 @@ export class EngineIndex implements Placement {
     room.jobs.add(job);
     entry.at = machine;
     entry.unfitSince = null;
-    this.#count(room, unit, 1);
+    countJob(room, unit, 1);
     this.#touch(machine);
   }
 
@@ -449,15 +429,8 @@ export class EngineIndex implements Placement {
     const room = this.#room(machine);
     room.jobs.delete(job);
     entry.at = null;
-    this.#count(room, unit, -1);
+    countJob(room, unit, -1);
     this.#touch(machine);
-  }
-
-  #count(room: Room, unit: NamedUnit, by: number): void {
-    const { conflicts, replaces } = unit.requirements;
-    if (conflicts.length > 0) room.repelling += by;
-    if (replaces.length > 0) room.replacing += by;
-    if (isTouchy(unit)) room.touchy += by;
   }
 
   /** Something about the machine has changed, or a job came or left. */
@@ -465,11 +438,7 @@ export class EngineIndex implements Placement {
     const room = this.#room(machine);
     room.globals = null;
     this.#stale.add(machine);
-    this.#changes.push(machine);
-    if (this.#changes.length > 2 * this.#machines.count + 1_024) {
-      this.#forgotten += this.#changes.length;
-      this.#changes = [];
-    }
+    this.#changes.add(machine, 2 * this.#machines.count + 1_024);
     if (this.#rollingBack) return;
     if (this.#trial === null) {
       this.#suspectMachines.add(machine);
@@ -541,15 +510,6 @@ export class EngineIndex implements Placement {
     if (room === undefined) throw new RangeError(`no machine ${machine}`);
     return room;
   }
-}
-
-function newRoom(): Room {
-  return { jobs: new Set(), ordered: true, repelling: 0, replacing: 0, touchy: 0, globals: null };
-}
-
-/** Whether what else is on its machine can matter to the unit, or it to others. */
-function isTouchy({ requirements: { peers, conflicts, replaces } }: NamedUnit): boolean {
-  return peers.length > 0 || conflicts.length > 0 || replaces.length > 0;
 }
 
 function globalRanks(

@@ -6,7 +6,7 @@ import {
   type NamedUnit,
 } from "./able-to-run.js";
 import type { ClusterState, EngineJob } from "./engine-task.js";
-import { GlobIndex } from "./glob-index.js";
+import { GlobMemory } from "./glob-memory.js";
 
 /**
  * What runs where, as a pass of the engine believes and changes it. Units and machines are numbers
@@ -80,7 +80,7 @@ export class FreshPlacement implements Placement {
   #byLoad: number[] | null = null;
   readonly #load: number[];
   readonly #rank: number[];
-  readonly #globs: GlobIndex;
+  readonly #globs = new GlobMemory();
   /** Every peer of a job; null until asked for. */
   #peers: Set<string> | null = null;
 
@@ -94,7 +94,6 @@ export class FreshPlacement implements Placement {
       const short = id.slice(0, 8);
       this.#shortIds.set(short, [...(this.#shortIds.get(short) ?? []), index]);
     });
-    this.#globs = new GlobIndex(this.#units);
     this.#targets = jobs.map(({ machine }) => machine);
     this.#at = jobs.map(() => NOWHERE);
     this.#jobs = machines.map(() => new Set());
@@ -175,8 +174,7 @@ export class FreshPlacement implements Placement {
   }
 
   #lists(globs: readonly string[], unit: number): boolean {
-    for (const glob of globs) if (this.#globs.matches(glob, unit)) return true;
-    return false;
+    return this.#globs.anyMatches(globs, this.unit(unit).name);
   }
 
   anyReplaces(machine: number): boolean {

@@ -20,10 +20,6 @@ export class SortedList {
     return this.#size;
   }
 
-  get first(): number | undefined {
-    return this.#parts[0]?.[0];
-  }
-
   get last(): number | undefined {
     return this.#parts.at(-1)?.at(-1);
   }

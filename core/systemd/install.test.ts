@@ -29,6 +29,29 @@ test("enabling makes the links of a unit and of those it names in Also=, each on
   expect(links(host)).toEqual([]);
 });
 
+test("enabling says whether there was anything to link besides the unit file itself", () => {
+  const host = new TestHost({
+    "a.service": `${service("a")}[Install]\nWantedBy=t.target\n`,
+    "b.service": `${service("b")}[Install]\nAlso=a.service\n`,
+    "c.service": `${service("c")}[Install]\nAlso=gone.service\n`,
+    "d.service": service("d"),
+  });
+  const carries = (unit: string): unknown => {
+    const reply = host.call({ call: "enable", unit });
+    return reply.ok && reply.call === "enabled" ? reply.carriesInstallInfo : reply;
+  };
+  expect(["a", "b", "c", "d"].map((name) => carries(`${name}.service`))).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ]);
+  const folder = "/run/fleet/units";
+  const text = service("e");
+  host.call({ call: "write-unit", unit: "e.service", text, directory: folder, link: true });
+  expect(carries("e.service")).toBe(false);
+});
+
 test("a template is enabled by its default instance, and without one only for other templates", () => {
   const host = new TestHost({
     "a@.service": `${service("a")}[Install]\nWantedBy=t.target\nDefaultInstance=one\n`,

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { runCommand } from "../command-line.js";
 import { type Outcome, runSuite, type Suite } from "./suite.js";
 import { SUITES } from "./suites.js";
 
@@ -48,15 +49,7 @@ function describe(outcome: Outcome): string {
   return lines.join("\n");
 }
 
-async function main(): Promise<number> {
-  let parsed: ReturnType<typeof parse>;
-  try {
-    parsed = parse();
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
-    return 2;
-  }
-  const { values, positionals } = parsed;
+async function run({ values, positionals }: ReturnType<typeof parse>): Promise<number> {
   if (values.list) {
     console.log(listing());
     return 0;
@@ -90,4 +83,4 @@ function parse() {
   });
 }
 
-process.exitCode = await main();
+process.exitCode = await runCommand(USAGE, parse, run);

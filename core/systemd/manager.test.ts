@@ -277,6 +277,20 @@ test("which of two jobs gives way hangs on the key of the hash tables, and on no
   expect(keys.map(startedWith)).toEqual(keys.map(startedWith));
 });
 
+test("a stop that nothing needs any more is forgotten only if it is the newest job of its unit", () => {
+  // d wants a up and verifies it; a's conflict with b would stop e, and that would stop a.
+  const host = new TestHost({
+    "a.service": service("a", "PartOf=e.service", "Conflicts=b.service"),
+    "b.service": service("b"),
+    "c.service": service("c", "BindsTo=a.service"),
+    "d.service": service("d", "BindsTo=a.service", "Requisite=a.service"),
+    "e.service": service("e", "BindsTo=b.service"),
+  });
+  const refused = host.start("d.service");
+  expect(refused.ok ? "" : refused.error).toMatch(/TransactionJobsConflicting$/);
+  expect(host.start("c.service").ok).toBe(true);
+});
+
 test("a masked unit cannot be started and what only wants it does without", () => {
   const host = new TestHost({
     "a.service": service("a"),

@@ -298,13 +298,20 @@ export class Transaction {
     return queued === null || !conflicting(job.type, queued.type);
   }
 
+  /**
+   * Drops what no other job needs any more. Of each unit systemd looks at the newest job alone: an older one
+   * behind it stays, though nothing needs it, and may yet be what the transaction fails by.
+   */
   #collectGarbage(): void {
-    const pending = [...this.#planned.values()];
-    for (let job = pending.pop(); job !== undefined; job = pending.pop()) {
-      if (job.id === this.anchor || job.neededBy.size > 0 || !this.#planned.has(job.id)) continue;
-      const needs = this.#jobs(job.needs.keys());
-      this.#delete(job, false);
-      pending.push(...needs);
+    for (let again = true; again; ) {
+      again = false;
+      for (const ids of this.#inOrder()) {
+        const [newest] = this.#jobs(ids);
+        if (newest === undefined || newest.id === this.anchor) continue;
+        if (newest.neededBy.size > 0) continue;
+        this.#delete(newest, true);
+        again = true;
+      }
     }
   }
 

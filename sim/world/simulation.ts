@@ -149,7 +149,9 @@ export class Simulation implements World {
     this.#users =
       scenario.users === undefined
         ? null
-        : new Users(this, seats.users, scenario.users, (at) => this.expectations.noteOne("errors", at));
+        : new Users(this, seats.users, scenario.users, (at) =>
+            this.expectations.noteOne("errors", at),
+          );
     this.#faults = new FaultInjector(this);
     for (const fault of plan.faults) this.#scheduleFault(fault);
     for (const entry of scenario.timeline) {

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { reservePorts } from "../adapters/serve/index.js";
 import { INVARIANTS } from "../core/cluster/index.js";
 import type { LogRecord } from "../core/kernel/index.js";
 import { NO_FAULTS, parseScenario } from "../sim/index.js";
-import { reservePorts, ServedCluster, withoutEnd } from "./commands/serve-cluster.js";
+import { ServedCluster, withoutEnd } from "./commands/serve-cluster.js";
 import { Control } from "./commands/serve-control.js";
 import { servedAgain } from "./testing/again.js";
 

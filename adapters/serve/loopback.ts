@@ -4,9 +4,7 @@ import {
   type RequestListener,
 } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
-
-/** The only address that any server here listens on. */
-const LOOPBACK = "127.0.0.1";
+import { LOOPBACK, listen } from "./ports.js";
 
 /** Which port to have. */
 export interface WantedPort {
@@ -38,7 +36,7 @@ export class LoopbackPort {
     return this.#port === null ? null : `${LOOPBACK}:${this.#port}`;
   }
 
-  /** Begins to listen. Rejects with what Node says when the port is taken. */
+  /** Begins to listen. Rejects with `PortTaken` when another has the port. */
   async open(): Promise<void> {
     if (this.#server !== null) return;
     const server = createServer((socket) => this.#take(socket));
@@ -71,17 +69,6 @@ export class LoopbackPort {
     socket.on("error", () => socket.destroy());
     this.#connected(socket);
   }
-}
-
-function listen(server: Server, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, LOOPBACK, () => {
-      server.off("error", reject);
-      const address = server.address();
-      resolve(address !== null && typeof address === "object" ? address.port : port);
-    });
-  });
 }
 
 /** A server of HTTP/1.1 as Go's is, for connections that a port takes; it does not listen itself. */

@@ -129,8 +129,8 @@ async function discovery(flags: DiscoveryFlags): Promise<number> {
           if (reply.ok && "token" in reply) console.log(reply.token);
         });
       },
-      (error: NodeJS.ErrnoException) => {
-        console.error(`127.0.0.1:${port}: ${error.message}`);
+      (error: Error) => {
+        console.error(`${error.message}; choose another --port, or --port 0`);
         resolve(2);
       },
     );

@@ -1,4 +1,3 @@
-import { createServer } from "node:net";
 import { DiscoveryFront, type Registry } from "../../adapters/discovery/index.js";
 import { FleetFront } from "../../adapters/fleet/index.js";
 import { MemberFront } from "../../adapters/serve/index.js";
@@ -174,37 +173,4 @@ class Door {
       .catch(this.#failed);
     return this.#turn;
   }
-}
-
-/** A port of loopback that cannot be had. */
-export class PortTaken extends Error {
-  constructor(
-    readonly port: number,
-    override readonly cause: NodeJS.ErrnoException,
-  ) {
-    super(`127.0.0.1:${port}: ${cause.message}`);
-  }
-}
-
-/**
- * Free ports on loopback, as wanted; 0 stands for any. Rejects with `PortTaken`. They are held all at
- * once, so that none is given twice, and let go again.
- */
-export async function reservePorts(wanted: readonly number[]): Promise<readonly number[]> {
-  const servers = wanted.map(() => createServer());
-  try {
-    return await Promise.all(servers.map((server, index) => listen(server, wanted[index] ?? 0)));
-  } finally {
-    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  }
-}
-
-function listen(server: ReturnType<typeof createServer>, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error) => reject(new PortTaken(port, error)));
-    server.listen(port, "127.0.0.1", () => {
-      const address = server.address();
-      resolve(address !== null && typeof address === "object" ? address.port : port);
-    });
-  });
 }

@@ -3,11 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { LogWriter } from "../../adapters/logfile/index.js";
+import { cannotBeHad, PortTaken, reservePorts } from "../../adapters/serve/index.js";
 import { formatDiagnostic, type LogHeader, type LogRecord } from "../../core/kernel/index.js";
 import type { FaultPlan, Scenario } from "../../sim/index.js";
 import { formatTime } from "../../viz/index.js";
 import { CONTROL_FOLDER, CONTROL_SOCKET, listenForControl } from "./control-socket.js";
-import { PORT_STEP, PortTaken, reservePorts, ServedCluster, withoutEnd } from "./serve-cluster.js";
+import { PORT_STEP, ServedCluster, withoutEnd } from "./serve-cluster.js";
 import { Control, SPEED_MAX } from "./serve-control.js";
 import {
   accept,
@@ -154,7 +155,8 @@ async function serve(path: string, flags: ServeFlags): Promise<void> {
     1 + Math.max(0, ...plan.faults.map(({ id }) => id)),
   );
   const server = await listenForControl(socket, (words) => control.run(words)).catch(
-    (error: NodeJS.ErrnoException) => badPlace(socket, error, "another --control"),
+    (error: NodeJS.ErrnoException) =>
+      badPlace(`${socket} ${cannotBeHad(error)}`, "another --control"),
   );
   chmodSync(socket, 0o600);
   process.on("SIGINT", () => void stop());
@@ -186,14 +188,12 @@ async function choosePorts(scenario: Scenario, base: number): Promise<readonly n
   }
   return reservePorts(wanted).catch((error: unknown) => {
     if (!(error instanceof PortTaken)) throw error;
-    badPlace(`127.0.0.1:${error.port}`, error.cause, "another --port, or --port 0");
+    badPlace(error.message, "another --port, or --port 0");
   });
 }
 
-function badPlace(place: string, { code, message }: NodeJS.ErrnoException, advice: string): never {
-  const why =
-    code === "EADDRINUSE" ? "is in use" : code === "EACCES" ? "cannot be opened" : message;
-  console.error(`${place} ${why}; choose ${advice}`);
+function badPlace(what: string, advice: string): never {
+  console.error(`${what}; choose ${advice}`);
   process.exit(EXIT.badInput);
 }
 

@@ -1,9 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { reservePorts } from "../../adapters/serve/index.js";
 
 /** How a member of a real cluster is started. */
 export interface EtcdServerOptions {
@@ -160,9 +160,7 @@ function memoryFolder(): string {
 
 /** Ports that nobody listened on a moment ago, all different. */
 export async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(servers.map(listen));
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const ports = await reservePorts(new Array<number>(count).fill(0));
   // Between being given and being used a port is free: nobody else here may be given it.
   if (ports.some((port) => given.has(port))) return freePorts(count);
   for (const port of ports) given.add(port);
@@ -171,14 +169,3 @@ export async function freePorts(count: number): Promise<readonly number[]> {
 
 /** Ports that this process has given away. */
 const given = new Set<number>();
-
-function listen(server: ReturnType<typeof createServer>): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      if (address !== null && typeof address === "object") resolve(address.port);
-      else reject(new Error("no port"));
-    });
-  });
-}

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { Diagnostic, Parsed } from "../../core/kernel/index.js";
 import type { Fault, FaultPlan } from "../faults/plan.js";
-import type { Action, Scenario } from "./scenario.js";
+import { type Action, type Scenario, serviceNodes } from "./scenario.js";
 import { faultPlanJson, scenarioJson } from "./schema-json.js";
 
 /**
@@ -31,10 +31,10 @@ export function faultPlanFromJson(
 }
 
 function incoherence(scenario: Scenario): string | null {
-  const { hosts, zones, discovery, update, clients, timeline, faults } = scenario;
+  const { hosts, zones, clients, timeline, faults } = scenario;
   const misplaced = hosts.find((host, i) => host.index !== i || host.zone >= zones.length);
   if (misplaced !== undefined) return `host ${misplaced.name} out of its place`;
-  const services = [discovery, update].flatMap((service) => service?.node ?? []);
+  const services = serviceNodes(scenario);
   if (services.some((node, i) => node !== hosts.length + i)) return "a service out of its place";
   const firstClient = hosts.length + services.length;
   if (clients.some(({ node }, i) => node !== firstClient + i)) return "a client out of its place";
@@ -56,9 +56,9 @@ function incoherence(scenario: Scenario): string | null {
 }
 
 function knows(scenario: Scenario, nodes: readonly number[]): boolean {
-  const services = [scenario.discovery, scenario.update].filter((each) => each !== null).length;
-  const others = services + scenario.clients.length;
-  return nodes.every((node) => node < scenario.hosts.length + others);
+  const { hosts, clients } = scenario;
+  const all = hosts.length + serviceNodes(scenario).length + clients.length;
+  return nodes.every((node) => node < all);
 }
 
 function nodesOf(fault: Fault): readonly number[] {

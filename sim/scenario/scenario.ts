@@ -510,6 +510,11 @@ export function linkBetween(scenario: Scenario, from: NodeIndex, to: NodeIndex):
   return named?.link ?? scenario.network.betweenZones;
 }
 
+/** The nodes of a scenario's services, which come behind its hosts and before its clients, in this order. */
+export function serviceNodes({ discovery, update, containers }: Scenario): readonly NodeIndex[] {
+  return [discovery, update, containers ?? null].flatMap((service) => service?.node ?? []);
+}
+
 /** The name of a node: a host's or client's, or `discovery`, `update` or `registry`. */
 export function nodeName(scenario: Scenario, node: NodeIndex): string {
   const host = scenario.hosts[node];

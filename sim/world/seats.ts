@@ -1,5 +1,5 @@
 import type { NodeIndex } from "../../core/kernel/index.js";
-import { nodeName, type Scenario } from "../scenario/scenario.js";
+import { nodeName, type Scenario, serviceNodes } from "../scenario/scenario.js";
 
 /** Who sits on which node: hosts, services and clients as the scenario numbers them, then the rest of the world. */
 export interface Seats {
@@ -13,9 +13,8 @@ export interface Seats {
 
 /** The nodes of a scenario's world. */
 export function seatNodes(scenario: Scenario): Seats {
-  const { hosts, clients, discovery, update, containers, probe, users } = scenario;
-  const services = [discovery, update, containers ?? null].filter((service) => service !== null);
-  const operator = hosts.length + services.length + clients.length;
+  const { hosts, clients, probe, users } = scenario;
+  const operator = hosts.length + serviceNodes(scenario).length + clients.length;
   const inside = Array.from({ length: operator }, (_, node) => nodeName(scenario, node));
   const outside = [
     "operator",

@@ -14,18 +14,41 @@ import {
 } from "../sim/index.js";
 import { figure, print } from "./report.js";
 
-const FIRST_LIGHT = fileURLToPath(new URL("../scenarios/first-light.yaml", import.meta.url));
+const root = fileURLToPath(new URL("..", import.meta.url));
 
-function firstLight(duration: number): Scenario {
-  const parsed = loadScenario(FIRST_LIGHT);
-  if (!parsed.ok) throw new Error("scenarios/first-light.yaml is not valid");
-  return { ...parsed.value, duration, expect: [] };
-}
+/** What runs in a process of its own, as it is built: neither what ran before nor a compiler weighs on it. */
+export const ALONE: Readonly<Record<string, (scenarioFile: string) => void>> = {
+  hours: simulateHours,
+  day: simulateDay,
+};
 
 /** Simulated seconds and events a second of `first-light`: five members, every heartbeat exchanged. */
 export function benchSimulation(): void {
   console.log("simulation: first-light, five members, every heartbeat, in place, invariants on");
-  const scenario = firstLight(2 * 60 * MINUTE);
+  runAlone("hours");
+}
+
+/** One simulated day with its log streamed to disk: its peak memory. */
+export function benchDay(): void {
+  console.log("memory: one simulated day of first-light, log streamed to disk");
+  runAlone("day");
+}
+
+function runAlone(name: string): void {
+  const words = [join(root, "dist/bench/alone.js"), name, join(root, "scenarios/first-light.yaml")];
+  const child = spawnSync(process.execPath, words, { encoding: "utf8" });
+  if (child.status !== 0) throw new Error(child.stderr);
+  process.stdout.write(child.stdout);
+}
+
+function firstLight(file: string, duration: number): Scenario {
+  const parsed = loadScenario(file);
+  if (!parsed.ok) throw new Error(`${file} is not valid`);
+  return { ...parsed.value, duration, expect: [] };
+}
+
+function simulateHours(file: string): void {
+  const scenario = firstLight(file, 2 * 60 * MINUTE);
   for (const run of ["first (cold)", "second", "third"]) {
     const simulation = createSimulation({ scenario, seed: 1, plan: NO_FAULTS });
     const start = process.hrtime.bigint();
@@ -39,21 +62,11 @@ export function benchSimulation(): void {
   }
 }
 
-/** One simulated day with its log streamed to disk, in a process of its own: its peak memory. */
-export function benchDay(): void {
-  console.log("memory: one simulated day of first-light, log streamed to disk");
-  const script = fileURLToPath(new URL("./day.ts", import.meta.url));
-  const child = spawnSync(process.execPath, ["--import", "tsx", script], { encoding: "utf8" });
-  if (child.status !== 0) throw new Error(child.stderr);
-  process.stdout.write(child.stdout);
-}
-
-/** The work of `benchDay`, in the process that measures itself. */
-export function simulateDay(): void {
+function simulateDay(file: string): void {
   const folder = mkdtempSync(join(tmpdir(), "orrery-day-"));
   try {
     const path = join(folder, "day.orlog");
-    const scenario = firstLight(DAY);
+    const scenario = firstLight(file, DAY);
     const origin = { scenario, seed: 1, plan: NO_FAULTS };
     const created = LogWriter.create(path, runHeader(origin), { sync: "close" });
     if (!created.ok) throw new Error("the log cannot be created");

@@ -1,3 +1,0 @@
-import { simulateDay } from "./simulation.js";
-
-simulateDay();

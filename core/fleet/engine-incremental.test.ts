@@ -7,6 +7,7 @@ import type { ClusterState, EngineJob, EngineTask } from "./engine-task.js";
 import { globMatches } from "./glob.js";
 import { GlobMemory } from "./glob-memory.js";
 import type { Requirements } from "./requirements.js";
+import { NOTHING } from "./testing/requirements.js";
 
 const RUNS = 300;
 
@@ -219,15 +220,6 @@ test.each<FleetProfile>(["faithful", "documented", "fixed"])(
   },
   120_000,
 );
-
-const NOTHING: Requirements = {
-  requiredTarget: null,
-  metadata: [],
-  peers: [],
-  conflicts: [],
-  replaces: [],
-  global: false,
-};
 
 function on(machine: string | null, name: string, own: Partial<Requirements> = {}): EngineChange {
   const unit = { name, machine, targetState: "launched", requirements: { ...NOTHING, ...own } };

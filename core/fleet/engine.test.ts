@@ -5,15 +5,7 @@ import { listedOrder, orderCounts, orderMatters, passOrder, reconcilePass } from
 import type { ClusterState, EngineJob, EngineTask } from "./engine-task.js";
 import { passOutcomes, reachableSchedules } from "./outcomes.js";
 import type { Requirements } from "./requirements.js";
-
-const NOTHING: Requirements = {
-  requiredTarget: null,
-  metadata: [],
-  peers: [],
-  conflicts: [],
-  replaces: [],
-  global: false,
-};
+import { NOTHING } from "./testing/requirements.js";
 
 function job(name: string, machine: string | null, demands: Partial<Requirements> = {}): EngineJob {
   return { name, machine, targetState: "launched", requirements: { ...NOTHING, ...demands } };

@@ -4,16 +4,8 @@ import { countJobs, listedOrder, reconcilePass } from "./engine.js";
 import type { ClusterState, EngineJob } from "./engine-task.js";
 import { metricsText, noCounts, passFailures } from "./metrics.js";
 import type { Requirements } from "./requirements.js";
+import { NOTHING } from "./testing/requirements.js";
 import { FleetWorld } from "./testing/world.js";
-
-const NOTHING: Requirements = {
-  requiredTarget: null,
-  metadata: [],
-  peers: [],
-  conflicts: [],
-  replaces: [],
-  global: false,
-};
 
 const job = (
   name: string,

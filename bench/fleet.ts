@@ -207,9 +207,9 @@ function milliseconds(seconds: number): string {
  * directories return: four of each job, twice, and one of each unit file.
  */
 function idleLoad(machines: number, units: number) {
-  const agents = (machines * 4) / 5;
-  const engines = (machines * 2) / 2 + 4 / 2;
-  const nodes = (machines / 5 + 1 / 2) * (2 * 4 * units + units) + machines / 2;
+  const agents = (machines * 5) / 5;
+  const engines = (machines * 2) / 2 + 5 / 2;
+  const nodes = (machines / 5 + 1 / 2) * (2 * 4 * units + 2 * units) + machines / 2;
   const writes = machines / 15 + (3 * units) / 24 + 1 / 2;
   return { reads: agents + engines, nodes, writes };
 }

@@ -12,7 +12,15 @@ import {
 } from "./agent-tasks.js";
 import { hasEnded, noteStart, takeOrders } from "./endings.js";
 import { cachedUnit, requirementsOf, takeJobs, takeSchedule, takeUnitFiles } from "./reading.js";
-import { clearHeartbeat, heartbeat, parseMachine, readJobs, readMachine } from "./registry.js";
+import {
+  clearHeartbeat,
+  heartbeat,
+  isNotFound,
+  parseMachine,
+  readJobs,
+  readMachine,
+  readUnitStates,
+} from "./registry.js";
 import type { JobEntry, TaskCall } from "./state.js";
 import { arm, callEtcd, callSystemd, fixesOf, type Step, ttlSeconds } from "./step.js";
 import { subscribe, templateBlinds, unsubscribe } from "./unit-states.js";
@@ -45,6 +53,11 @@ function readAll(step: Step): void {
   agent.upToDate = true;
   agent.readAt = step.now;
   callEtcd(step, "agent", readJobs(config.keyPrefix, fixesOf(step).readsThroughLog));
+}
+
+function readMachineState(step: Step): void {
+  step.state.agent.step = "machine";
+  callEtcd(step, "agent", readOwnMachine(step));
 }
 
 function readOwnMachine(step: Step): V2Request {
@@ -109,10 +122,14 @@ export function agentReplied(step: Step, reply: EtcdReply | SystemdReply): void 
     case "schedule":
       if (!takeSchedule(agent.units, answer, null)) failPass(step);
       else if (agent.machine !== null) reconcile(step, agent.machine);
-      else {
-        agent.step = "machine";
-        callEtcd(step, "agent", readOwnMachine(step));
-      }
+      else if (answer.ok && !fixesOf(step).skipsStates) {
+        agent.step = "unit-states";
+        callEtcd(step, "agent", readUnitStates(step.state.config.keyPrefix));
+      } else readMachineState(step);
+      return;
+    case "unit-states":
+      if (answer.ok || isNotFound(answer)) readMachineState(step);
+      else failPass(step);
       return;
     case "machine": {
       const machine = answer.ok ? parseMachine(answer.node) : null;

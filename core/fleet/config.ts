@@ -37,6 +37,8 @@ export interface FleetFixes {
   readonly watchesMissNothing: boolean;
   /** An agent reads the registry when its watch told of a change, and once a minute in any case, not every five seconds; an engine that follows asks every third time. */
   readonly readsOnNews: boolean;
+  /** With the schedule nobody reads the states of all units, of which no pass makes any use. */
+  readonly skipsStates: boolean;
   /** A heartbeat is renewed by a write that etcd tells no watch of (`refresh`). */
   readonly quietHeartbeats: boolean;
   /** A task that fails does not keep the tasks after it from being done, and templates are not placed. */
@@ -81,6 +83,7 @@ const FAITHFUL: FleetFixes = {
   patientBeats: false,
   watchesMissNothing: false,
   readsOnNews: false,
+  skipsStates: false,
   quietHeartbeats: false,
   tasksGoOn: false,
   clearsOnlyOwn: false,
@@ -105,6 +108,7 @@ const FIXED: FleetFixes = {
   patientBeats: true,
   watchesMissNothing: true,
   readsOnNews: true,
+  skipsStates: true,
   quietHeartbeats: true,
   tasksGoOn: true,
   clearsOnlyOwn: true,

@@ -76,6 +76,7 @@ function endsCounted(at: EngineLoop["step"], faithful: boolean): number {
     case "jobs":
     case "unit-files":
     case "schedule":
+    case "unit-states":
     case "machines":
       return faithful ? 1 : 0;
     case "states":
@@ -272,10 +273,13 @@ function beginReading(step: Step): void {
   callEtcd(step, "engine", readJobs(config.keyPrefix, fixesOf(step).readsThroughLog));
 }
 
-/** Units, schedule and machines are read one after the other; an error of any ends the pass. */
+/**
+ * Units, schedule and machines are read one after the other; an error of any ends the pass. With the
+ * schedule fleet reads the states of all units, to tell what each is doing, and then makes no use of it.
+ */
 function readReplied(
   step: Step,
-  at: "jobs" | "unit-files" | "schedule" | "machines",
+  at: "jobs" | "unit-files" | "schedule" | "unit-states" | "machines",
   reply: EtcdReply,
 ): void {
   const { engine, config } = step.state;
@@ -298,10 +302,14 @@ function readReplied(
     case "schedule":
       if (!takeSchedule(engine.units, reply, memory)) {
         endPass(step);
-        return;
-      }
-      engine.step = "machines";
-      callEtcd(step, "engine", readMachines(config.keyPrefix, fixesOf(step).readsThroughLog));
+      } else if (reply.ok && !fixesOf(step).skipsStates) {
+        engine.step = "unit-states";
+        callEtcd(step, "engine", readUnitStates(config.keyPrefix));
+      } else readLiveMachines(step);
+      return;
+    case "unit-states":
+      if (reply.ok || isNotFound(reply)) readLiveMachines(step);
+      else endPass(step);
       return;
     case "machines": {
       const machines = takeMachines(reply, memory);
@@ -319,6 +327,12 @@ function readSchedule(step: Step): void {
   step.state.engine.step = "schedule";
   const { readsThroughLog } = fixesOf(step);
   callEtcd(step, "engine", readJobs(step.state.config.keyPrefix, readsThroughLog));
+}
+
+function readLiveMachines(step: Step): void {
+  step.state.engine.step = "machines";
+  const { readsThroughLog } = fixesOf(step);
+  callEtcd(step, "engine", readMachines(step.state.config.keyPrefix, readsThroughLog));
 }
 
 function reconcile(step: Step): void {

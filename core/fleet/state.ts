@@ -134,7 +134,7 @@ export interface UnitsRead {
 }
 
 export interface AgentLoop {
-  step: "idle" | "look" | "jobs" | "unit-files" | "schedule" | "machine" | "task";
+  step: "idle" | "look" | "jobs" | "unit-files" | "schedule" | "unit-states" | "machine" | "task";
   /** A tick or a trigger came during a pass. */
   due: boolean;
   units: UnitsRead;
@@ -183,6 +183,7 @@ export interface EngineLoop {
     | "jobs"
     | "unit-files"
     | "schedule"
+    | "unit-states"
     | "machines"
     | "order"
     | "states"

@@ -3,8 +3,19 @@ import { type Micros, SECOND } from "../kernel/index.js";
 import { passOrder } from "./engine.js";
 import { forgetRegistry, type RegistryView, readingMemory, registryView } from "./engine-memory.js";
 import type { EngineTask } from "./engine-task.js";
+import { isRpcReply, type RegistryReply, type RpcReply } from "./grpc-calls.js";
+import { askStatus, callRegistry } from "./grpc-client.js";
+import { engineChanged, enginesIn } from "./grpc-mux.js";
 import { countFailures, countTask, passFailures } from "./metrics.js";
-import { demandsOf, takeJobs, takeMachines, takeSchedule, takeUnitFiles } from "./reading.js";
+import {
+  demandsOf,
+  takeJobs,
+  takeMachines,
+  takeRpcSchedule,
+  takeRpcUnits,
+  takeSchedule,
+  takeUnitFiles,
+} from "./reading.js";
 import {
   baseName,
   deleteUnitFile,
@@ -31,8 +42,11 @@ import type { UnitFile } from "./unit-file.js";
 /** The lease outlives this many intervals; a pass that takes as long is given up. */
 const LEASE_INTERVALS = 5;
 
-function leaseTtl(state: FleetState): Micros {
-  return LEASE_INTERVALS * state.config.engineReconcileInterval;
+/** With gRPC it is not to run out at all. */
+const GRPC_LEASE_INTERVALS = 500_000;
+
+function leaseTtl({ config, grpc }: FleetState): Micros {
+  return (grpc === null ? LEASE_INTERVALS : GRPC_LEASE_INTERVALS) * config.engineReconcileInterval;
 }
 
 function leaseSeconds(state: FleetState): number {
@@ -93,20 +107,35 @@ export function haltEngine(step: Step): void {
   const { engine } = step.state;
   engine.due = false;
   disarm(step, "engine-steal");
-  if (engine.step === "order" || engine.step === "steal-wait") engine.step = "idle";
+  if (engine.step === "order" || engine.step === "steal-wait" || engine.step === "blocked") {
+    engine.step = "idle";
+  }
 }
 
 /** The next answer of a pass. */
-export function engineReplied(step: Step, reply: EtcdReply): void {
+export function engineReplied(step: Step, reply: RegistryReply): void {
   const { engine } = step.state;
   if (step.state.phase !== "running") {
     endPass(step);
     return;
   }
+  if (engine.step === "task") taskReplied(step, reply);
+  else if (isRpcReply(reply)) rpcReplied(step, reply);
+  else etcdReplied(step, reply);
+}
+
+function etcdReplied(step: Step, reply: EtcdReply): void {
+  const { engine } = step.state;
   switch (engine.step) {
     case "idle":
     case "order":
     case "steal-wait":
+    case "blocked":
+    case "registry-ready":
+    case "task":
+      return;
+    case "engine-state":
+      engineStateRead(step, reply);
       return;
     case "version":
     case "version-swap":
@@ -119,9 +148,6 @@ export function engineReplied(step: Step, reply: EtcdReply): void {
     case "steal":
       leaseReplied(step, engine.step, reply);
       return;
-    case "task":
-      taskReplied(step, reply);
-      return;
     case "states":
       statesReplied(step, reply);
       return;
@@ -131,6 +157,19 @@ export function engineReplied(step: Step, reply: EtcdReply): void {
     default:
       readReplied(step, engine.step, reply);
   }
+}
+
+/** An answer of the engine that leads, this one or another: units, the schedule, or that it serves. */
+function rpcReplied(step: Step, reply: RpcReply): void {
+  const { engine } = step.state;
+  if (engine.step === "registry-ready") contend(step, !reply.ok);
+  else if (reply.rpc === "units") {
+    takeRpcUnits(step.state, engine.units, reply.units);
+    readSchedule(step);
+  } else if (reply.rpc === "schedule") {
+    takeRpcSchedule(engine.units, reply.units);
+    readLiveMachines(step);
+  } else endPass(step);
 }
 
 type VersionStep = "version" | "version-swap" | "version-create";
@@ -189,7 +228,7 @@ function leaseReplied(step: Step, at: LeaseStep, reply: EtcdReply): void {
   if (at === "steal" && engine.stolenSeconds > 0) {
     engine.step = "steal-wait";
     arm(step, "engine-steal", engine.stolenSeconds * SECOND);
-  } else beginReading(step);
+  } else leaseSettled(step);
 }
 
 /**
@@ -214,31 +253,79 @@ function renewalFailed(step: Step, at: LeaseStep, reply: EtcdReply & { readonly 
 
 /** No lease is taken, one of this version is followed, one of a lower version is stolen. */
 function leaseRead(step: Step, reply: EtcdReply): void {
-  const { engine, config } = step.state;
-  const { keyPrefix, machineId } = config;
-  if (!reply.ok) {
-    if (isNotFound(reply)) {
-      engine.step = "acquire";
-      callEtcd(step, "engine", writeLease(keyPrefix, machineId, leaseSeconds(step.state), null));
-    } else {
-      setLease(step, null);
-      endPass(step);
-    }
+  const { engine } = step.state;
+  if (!reply.ok && !isNotFound(reply)) {
+    setLease(step, null);
+    endPass(step);
     return;
   }
-  const existing = parseLease(reply.node);
-  if (existing.version >= ENGINE_VERSION) {
+  const existing = reply.ok ? parseLease(reply.node) : null;
+  if (existing !== null && existing.version >= ENGINE_VERSION) {
     setLease(step, existing);
     engine.leaseUnsure = false;
     engine.leasedAt = step.now;
-    if (isLeading(step.state)) beginReading(step);
-    else endPass(step);
+    leaseSettled(step);
     return;
   }
-  engine.stolenSeconds = reply.node.ttl ?? 0;
-  engine.step = "steal";
-  const ttl = leaseSeconds(step.state) + engine.stolenSeconds;
-  callEtcd(step, "engine", writeLease(keyPrefix, machineId, ttl, existing.index));
+  engine.found = existing;
+  engine.stolenSeconds = reply.ok ? (reply.node.ttl ?? 0) : 0;
+  askRegistry(step);
+}
+
+/** With gRPC nobody contends for the lease while the registry that it asks is ready. */
+function askRegistry(step: Step): void {
+  const { engine, grpc } = step.state;
+  if (grpc === null || (grpc.change === null && grpc.current === "etcd")) contend(step, true);
+  else if (grpc.change !== null) engine.step = "blocked";
+  else {
+    engine.step = "registry-ready";
+    askStatus(step, grpc, "engine");
+  }
+}
+
+/** The change of engines is over that kept this engine from the registry; asked after every step. */
+export function engineMayGoOn(step: Step): void {
+  const { engine, grpc } = step.state;
+  if (engine.step === "blocked" && grpc?.change === null) askRegistry(step);
+}
+
+function contend(step: Step, mayLead: boolean): void {
+  const { engine, config } = step.state;
+  const { keyPrefix, machineId } = config;
+  const { found, stolenSeconds } = engine;
+  if (!mayLead) {
+    // fleet takes the engine for busy.
+    setLease(step, found);
+    leaseSettled(step);
+    return;
+  }
+  engine.step = found === null ? "acquire" : "steal";
+  const ttl = leaseSeconds(step.state) + stolenSeconds;
+  callEtcd(step, "engine", writeLease(keyPrefix, machineId, ttl, found?.index ?? null));
+}
+
+/** Whose the lease is is known for this pass. With gRPC a new engine is looked up, and told to the registry. */
+function leaseSettled(step: Step): void {
+  const { engine, grpc, config } = step.state;
+  const leader = engine.lease?.machine ?? "";
+  const news = leader !== "" && leader !== engine.leader;
+  engine.leader = leader;
+  if (grpc !== null && news) {
+    engine.step = "engine-state";
+    callEtcd(step, "engine", readMachines(config.keyPrefix));
+  } else goOn(step);
+}
+
+/** Whoever cannot be looked up is not tried again: the registry stays what it was. */
+function engineStateRead(step: Step, reply: EtcdReply): void {
+  const leader = enginesIn(reply)?.find(({ id }) => id === step.state.engine.leader);
+  if (leader !== undefined) engineChanged(step, leader);
+  if (step.state.phase === "running") goOn(step);
+}
+
+function goOn(step: Step): void {
+  if (isLeading(step.state)) beginReading(step);
+  else endPass(step);
 }
 
 /** fleet adds the time of each to those before. */
@@ -263,14 +350,15 @@ function setLease(step: Step, lease: Lease | null): void {
 
 /** The stolen lease would have expired by now. */
 export function stealWaitOver(step: Step): void {
-  beginReading(step);
+  leaseSettled(step);
 }
 
 function beginReading(step: Step): void {
   const { engine, config } = step.state;
   engine.passStartedAt = step.now;
   engine.step = "jobs";
-  callEtcd(step, "engine", readJobs(config.keyPrefix, fixesOf(step).readsThroughLog));
+  const etcd = readJobs(config.keyPrefix, fixesOf(step).readsThroughLog);
+  callRegistry(step, "engine", { rpc: { rpc: "GetUnits" }, etcd });
 }
 
 /**
@@ -325,8 +413,8 @@ function readReplied(
 
 function readSchedule(step: Step): void {
   step.state.engine.step = "schedule";
-  const { readsThroughLog } = fixesOf(step);
-  callEtcd(step, "engine", readJobs(step.state.config.keyPrefix, readsThroughLog));
+  const etcd = readJobs(step.state.config.keyPrefix, fixesOf(step).readsThroughLog);
+  callRegistry(step, "engine", { rpc: { rpc: "GetScheduledUnits" }, etcd });
 }
 
 function readLiveMachines(step: Step): void {
@@ -461,12 +549,14 @@ function nextTask(step: Step): void {
     return;
   }
   const { type, unit, machine } = task;
-  const write = type === "UnscheduleUnit" ? unschedule : schedule;
-  callEtcd(step, "engine", write(config.keyPrefix, unit, machine));
+  const unschedules = type === "UnscheduleUnit";
+  const etcd = (unschedules ? unschedule : schedule)(config.keyPrefix, unit, machine);
+  const rpc = { rpc: unschedules ? "UnscheduleUnit" : "ScheduleUnit", unit, machine } as const;
+  callRegistry(step, "engine", { rpc, etcd });
 }
 
 /** A write that fails is logged and left; the next pass sees what became of it. */
-function taskReplied(step: Step, reply: EtcdReply): void {
+function taskReplied(step: Step, reply: RegistryReply): void {
   const { counts, tasks } = step.state.engine;
   const task = tasks.shift();
   if (task !== undefined) countTask(counts, task, reply.ok || isNotFound(reply));

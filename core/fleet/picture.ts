@@ -2,11 +2,10 @@ import type { MachineState } from "./able-to-run.js";
 import {
   type ApiMachine,
   type ApiUnit,
-  allStates,
   apiMachines,
   BROKEN,
+  etcdStates,
   isJobState,
-  type RegistryRead,
   unitFileOf,
 } from "./api-registry.js";
 import {
@@ -24,6 +23,7 @@ import {
   readTarget,
   readUnitFiles,
 } from "./registry.js";
+import type { RegistryRead } from "./registry-session.js";
 import type { UnitFile } from "./unit-file.js";
 
 /** What the registry says of a whole fleet, as far as whoever reads it can see. */
@@ -71,7 +71,7 @@ export interface PicturedUnit {
 export function* readPicture(prefix: string): RegistryRead<FleetPicture | typeof BROKEN> {
   const jobs = yield readJobs(prefix);
   const stored = yield readUnitFiles(prefix);
-  const states = yield* allStates(prefix);
+  const states = yield* etcdStates(prefix);
   const present = yield readMachines(prefix);
   const lease = yield readLease(prefix);
   for (const reply of [jobs, stored, present, lease]) {

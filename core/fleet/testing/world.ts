@@ -52,6 +52,8 @@ export class FleetWorld {
   readonly effects: string[] = [];
   /** Requests that reached etcd, by host. */
   readonly requests = new Map<string, V2Request[]>();
+  /** IDs of machines whose gRPC nobody hears. */
+  readonly cutOff = new Set<string>();
   readonly #store = createV2Store();
   readonly #queue: { readonly at: Micros; readonly seq: number; run(): void }[] = [];
   readonly #watchers = new Map<number, (reply: EtcdReply) => void>();
@@ -241,6 +243,32 @@ export class FleetWorld {
       case "http-response":
         if (effect.response.kind === "answer") this.#answers.set(host.id, effect.response.status);
         return;
+      case "rpc-call": {
+        const { id, address, request } = effect;
+        const from = this.hosts.indexOf(host);
+        const to = this.hosts.find(({ state }) => state.config.publicIp === address);
+        this.#later(LATENCY, () => {
+          if (to !== undefined && !this.cutOff.has(to.id)) {
+            this.#step(to, { kind: "rpc-request", client: { from, call: id }, request });
+          }
+        });
+        return;
+      }
+      case "rpc-response": {
+        const { client, reply } = effect;
+        if (this.cutOff.has(host.id)) return;
+        this.#later(LATENCY, () =>
+          this.#step(this.host(client.from), { kind: "rpc-reply", id: client.call, reply }),
+        );
+        return;
+      }
+      case "rpc-hangup": {
+        const { peer } = effect;
+        const address = host.state.config.publicIp;
+        if (this.cutOff.has(host.id)) return;
+        this.#later(LATENCY, () => this.#step(this.host(peer), { kind: "rpc-closed", address }));
+        return;
+      }
       case "exit":
         host.exits.push(effect.code);
     }

@@ -15,6 +15,7 @@ export type { ClusterState, EngineJob, EngineTask } from "./engine-task.js";
 export * from "./events.js";
 export * from "./explain.js";
 export * from "./fleetctl.js";
+export * from "./fleetctl-api.js";
 export * from "./fleetd.js";
 export { globMatches } from "./glob.js";
 export * from "./grpc-calls.js";

@@ -33,3 +33,5 @@ require (
 	google.golang.org/genproto v0.0.0-20181202183823-bd91e49a0898 // indirect
 	google.golang.org/grpc v1.17.0 // indirect
 )
+
+replace google.golang.org/grpc => google.golang.org/grpc v1.0.5

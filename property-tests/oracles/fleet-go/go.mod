@@ -31,7 +31,7 @@ require (
 	golang.org/x/sys v0.10.0 // indirect
 	golang.org/x/text v0.3.0 // indirect
 	google.golang.org/genproto v0.0.0-20181202183823-bd91e49a0898 // indirect
-	google.golang.org/grpc v1.17.0 // indirect
+	google.golang.org/grpc v1.17.0
 )
 
 replace google.golang.org/grpc => google.golang.org/grpc v1.0.5

@@ -1,0 +1,127 @@
+import type { EtcdReply, V2Request } from "../../core/etcd/client.js";
+import type { FleetFact } from "../../core/fleet/events.js";
+import type { RpcReply, RpcRequest } from "../../core/fleet/grpc-calls.js";
+import type { EnginePresence } from "../../core/fleet/grpc-client.js";
+import { engineChanged } from "../../core/fleet/grpc-mux.js";
+import {
+  FLEET_DEFAULTS,
+  type FleetEffect,
+  type FleetHttpRequest,
+  type FleetHttpResponse,
+  type FleetState,
+  type FleetStimulus,
+  fleetd,
+} from "../../core/fleet/index.js";
+import { Registry } from "../../core/fleet/testing/registry.js";
+import { type Outcome, stepInPlace } from "../../core/kernel/index.js";
+
+/** Who calls, for the model: its own client, or the test. */
+const SELF = 0;
+const TEST = 1;
+
+/** A fleetd of the model that nobody but the test tells who leads, over a v2 store that answers at once. */
+export class ModelMux {
+  readonly registry = new Registry("faithful");
+  readonly state: FleetState;
+  readonly facts: FleetFact[] = [];
+  readonly exits: number[] = [];
+  /** Whether etcd answers a request; one that it does not is not made either. */
+  answers: (request: V2Request) => boolean = () => true;
+  readonly #effects: FleetEffect[] = [];
+  #performing = false;
+  #now = 0;
+  #replies: RpcReply[] = [];
+  #responses: FleetHttpResponse[] = [];
+
+  constructor(machineId: string, publicIp: string) {
+    this.state = fleetd.create({ ...FLEET_DEFAULTS, machineId, publicIp, enableGrpc: true });
+    this.state.phase = "running";
+  }
+
+  engineChanged(engine: EnginePresence): void {
+    const out: Outcome<FleetFact, FleetEffect> = { facts: [], effects: [] };
+    engineChanged({ state: this.state, now: this.#now, out }, engine);
+    this.#take(out);
+  }
+
+  /** Says that this one leads. */
+  lead(): void {
+    const { machineId, publicIp } = this.state.config;
+    this.engineChanged({ id: machineId, publicIp, grpc: true });
+  }
+
+  /** A call of the server. */
+  call(request: RpcRequest): RpcReply {
+    this.#step({ kind: "rpc-request", client: { from: TEST, call: 0 }, request });
+    const [reply] = this.#replies.splice(0);
+    if (reply === undefined) throw new Error(`no answer to ${request.rpc}`);
+    return reply;
+  }
+
+  ask(request: FleetHttpRequest): FleetHttpResponse {
+    this.#step({ kind: "http-request", client: { from: TEST, call: 0 }, request });
+    const [response] = this.#responses.splice(0);
+    if (response === undefined) throw new Error(`no answer to ${request.method} ${request.target}`);
+    return response;
+  }
+
+  etcd(request: V2Request): EtcdReply {
+    return this.registry.etcd(request);
+  }
+
+  #step(stimulus: FleetStimulus): void {
+    this.#take(stepInPlace(fleetd, this.state, stimulus, ++this.#now));
+  }
+
+  #take({ facts, effects }: Outcome<FleetFact, FleetEffect>): void {
+    this.facts.push(...facts);
+    this.#effects.push(...effects);
+    if (this.#performing) return;
+    this.#performing = true;
+    for (let next = this.#effects.shift(); next !== undefined; next = this.#effects.shift()) {
+      this.#perform(next);
+    }
+    this.#performing = false;
+  }
+
+  #perform(effect: FleetEffect): void {
+    switch (effect.kind) {
+      case "etcd-call": {
+        const { id, request } = effect;
+        const reply: EtcdReply = this.answers(request)
+          ? this.registry.etcd(request)
+          : { ok: false, unreachable: "timeout" };
+        this.#step({ kind: "etcd-reply", id, reply });
+        return;
+      }
+      case "rpc-call": {
+        const { id, address, request } = effect;
+        if (address === this.state.config.publicIp) {
+          this.#step({ kind: "rpc-request", client: { from: SELF, call: id }, request });
+        } else this.#heard(id, { ok: false, rpc: "error", error: "refused" });
+        return;
+      }
+      case "rpc-response":
+        if (effect.client.from === SELF) this.#heard(effect.client.call, effect.reply);
+        else this.#replies.push(effect.reply);
+        return;
+      case "rpc-hangup":
+        if (effect.peer === SELF) {
+          this.#step({ kind: "rpc-closed", address: this.state.config.publicIp });
+        }
+        return;
+      case "http-response":
+        this.#responses.push(effect.response);
+        return;
+      case "exit":
+        this.exits.push(effect.code);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #heard(id: number, reply: RpcReply): void {
+    this.#step({ kind: "rpc-reply", id, reply });
+  }
+}

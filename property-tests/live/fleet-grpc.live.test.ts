@@ -1,0 +1,286 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { EtcdV2Client } from "../../adapters/etcd/index.js";
+import type { EtcdReply, V2Node, V2Request } from "../../core/etcd/client.js";
+import { createUnit } from "../../core/fleet/fleetctl.js";
+import type { RpcReply, RpcRequest, RpcUnit, RpcUnitState } from "../../core/fleet/grpc-calls.js";
+import { PREFIX } from "../../core/fleet/testing/registry.js";
+import { type UnitFile, unitFromOptions } from "../../core/fleet/unit-file.js";
+import { fromBytes, toBytes } from "../../core/go/index.js";
+import { SECOND } from "../../core/kernel/index.js";
+import { EtcdServer } from "./etcd-server.js";
+import { type MuxAnswer, type MuxCommand, RealMux } from "./fleet-grpc.js";
+import { ModelMux } from "./fleet-grpc-model.js";
+import { hasGo } from "./fleetctl.js";
+import { whyNot } from "./needs.js";
+import "../testing/seed.js";
+
+/** A call of the registry, a new server, or what is written to etcd behind its back. */
+type Action =
+  | { readonly kind: "call"; readonly request: RpcRequest }
+  | { readonly kind: "restart" }
+  | { readonly kind: "etcd"; readonly requests: readonly V2Request[] };
+
+const SELF = "m1";
+const UNITS = ["a.service", "b.service", "g.service", "t@.service", "t@1.service"];
+const unit = fc.constantFrom(...UNITS);
+const machine = fc.constantFrom(SELF, "m2");
+const jobState = fc.constantFrom("inactive" as const, "loaded" as const, "launched" as const);
+
+const option = fc.constantFrom(
+  { section: "Service", name: "ExecStart", value: "/bin/true" },
+  { section: "Service", name: "ExecStart", value: toBytes("/bin/sh -c 'a && b > \"c\" é'") },
+  { section: "X-Fleet", name: "Global", value: "true" },
+  { section: "X-Fleet", name: "Conflicts", value: "b*" },
+  { section: "X-Fleet", name: "MachineID", value: "m1" },
+  { section: "Unit", name: "Description", value: "" },
+);
+
+const file: fc.Arbitrary<UnitFile> = fc.array(option, { maxLength: 3 }).map(unitFromOptions);
+
+const rpcUnit: fc.Arbitrary<RpcUnit> = fc.record({ name: unit, file, state: jobState });
+
+const rpcState: fc.Arbitrary<RpcUnitState> = fc.record({
+  name: unit,
+  machine,
+  load: fc.constantFrom("loaded", "not-found"),
+  active: fc.constantFrom("active", "failed", ""),
+  sub: fc.constantFrom("running", "dead"),
+  hash: fc.constantFrom("1".repeat(40), "abc"),
+});
+
+const placed = (
+  rpc: "ScheduleUnit" | "UnscheduleUnit" | "UnitHeartbeat",
+): fc.Arbitrary<RpcRequest> => fc.record({ unit, machine }).map((request) => ({ rpc, ...request }));
+
+const named = (
+  rpc:
+    | "GetUnit"
+    | "GetScheduledUnit"
+    | "GetUnitState"
+    | "DestroyUnit"
+    | "ClearUnitHeartbeat"
+    | "RemoveUnitState",
+): fc.Arbitrary<RpcRequest> => unit.map((name) => ({ rpc, unit: name }));
+
+const request: fc.Arbitrary<RpcRequest> = fc.oneof(
+  fc.constantFrom<RpcRequest>(
+    { rpc: "GetUnits" },
+    { rpc: "GetScheduledUnits" },
+    { rpc: "GetUnitStates" },
+  ),
+  { weight: 3, arbitrary: rpcUnit.map((of): RpcRequest => ({ rpc: "CreateUnit", unit: of })) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .record({ unit, state: jobState })
+      .map((of): RpcRequest => ({ rpc: "SetUnitTargetState", ...of })),
+  },
+  {
+    weight: 3,
+    arbitrary: rpcState.map((state): RpcRequest => ({ rpc: "SaveUnitState", state, ttl: 600 })),
+  },
+  ...(["ScheduleUnit", "UnscheduleUnit", "UnitHeartbeat"] as const).map((rpc) => ({
+    weight: 2,
+    arbitrary: placed(rpc),
+  })),
+  named("DestroyUnit"),
+  named("ClearUnitHeartbeat"),
+  named("RemoveUnitState"),
+  named("GetUnit"),
+  named("GetScheduledUnit"),
+  named("GetUnitState"),
+);
+
+const put = (key: string, value: string): V2Request => ({
+  op: "put",
+  key: `${PREFIX}/${key}`,
+  value,
+});
+
+/** What other fleetds, operators and accidents write. */
+const behind: fc.Arbitrary<readonly V2Request[]> = fc
+  .tuple(
+    fc.constantFrom(
+      ...["target", "no-target", "job-state", "target-state", "states", "forget", "create"],
+      ...["half-create", "with-grpc", "without-grpc", "no-machine", "junk"],
+    ),
+    rpcUnit,
+    machine,
+    fc.constantFrom("inactive", "loaded", "launched", "", "running"),
+  )
+  .map(([what, of, at, state]): readonly V2Request[] => {
+    const { name } = of;
+    const present = (capabilities: string): V2Request =>
+      put(`machines/${at}/object`, `{"ID":"${at}","PublicIP":"127.0.0.1"${capabilities}}`);
+    switch (what) {
+      case "target":
+        return [put(`job/${name}/target`, at)];
+      case "no-target":
+        return [{ op: "delete", key: `${PREFIX}/job/${name}/target` }];
+      case "job-state":
+        return [put(`job/${name}/job-state`, at)];
+      case "target-state":
+        return [put(`job/${name}/target-state`, state)];
+      case "states":
+        return [
+          put(
+            `states/${name}/${at}`,
+            `{"loadState":"loaded","activeState":"active","subState":"exited","machineState":{"ID":"${at}"},"unitHash":"def"}`,
+          ),
+        ];
+      case "forget":
+        return [{ op: "delete", key: `${PREFIX}/job/${name}`, recursive: true }];
+      case "create":
+        return createUnit(PREFIX, name, of.file, of.state);
+      case "half-create":
+        return createUnit(PREFIX, name, of.file, of.state).slice(0, 2);
+      case "with-grpc":
+        return [present(',"Capabilities":{"GRPC":true}')];
+      case "without-grpc":
+        return [present("")];
+      case "no-machine":
+        return [{ op: "delete", key: `${PREFIX}/machines/${at}`, recursive: true }];
+      default:
+        return [put(`states/${name}/${at}`, "no json")];
+    }
+  });
+
+const actions: fc.Arbitrary<readonly Action[]> = fc.array(
+  fc.oneof(
+    { weight: 12, arbitrary: request.map((of): Action => ({ kind: "call", request: of })) },
+    { weight: 3, arbitrary: behind.map((requests): Action => ({ kind: "etcd", requests })) },
+    { weight: 1, arbitrary: fc.constant<Action>({ kind: "restart" }) },
+  ),
+  { minLength: 10, maxLength: 60 },
+);
+
+/** The same call in the words of the Go program. */
+function commandOf(request: RpcRequest): MuxCommand {
+  const { rpc: call } = request;
+  switch (request.rpc) {
+    case "CreateUnit": {
+      const { name, file, state } = request.unit;
+      return { call, unit: name, state, options: optionsOf(file) };
+    }
+    case "SaveUnitState":
+      return { call, unit: request.state.name, report: request.state, ttl: request.ttl };
+    default:
+      return { call, ...request };
+  }
+}
+
+function optionsOf({ options }: UnitFile): unknown[] {
+  return options.map(({ section, name, value }) => ({ section, name, value: fromBytes(value) }));
+}
+
+/** What fleet's client makes of an answer. */
+function valueOf(request: RpcRequest, reply: RpcReply): unknown {
+  switch (reply.rpc) {
+    case "error":
+      return "error";
+    case "done":
+      return null;
+    case "units":
+      return reply.units.map(stored);
+    case "unit":
+      return reply.unit && stored(reply.unit);
+    case "schedule":
+      return request.rpc === "GetScheduledUnit" ? (reply.units[0] ?? null) : byName(reply.units);
+    case "states":
+      return request.rpc === "GetUnitState" ? (reply.states[0] ?? NO_STATE) : reply.states;
+  }
+}
+
+const NO_STATE = { name: "", machine: "", load: "", active: "", sub: "", hash: "" };
+
+function stored({ name, file, state }: RpcUnit): unknown {
+  return { name, state, options: optionsOf(file) };
+}
+
+/** The schedule has no order in fleet. */
+function byName<Named extends { readonly name: string }>(all: readonly Named[]): Named[] {
+  return [...all].sort((left, right) => (left.name < right.name ? -1 : 1));
+}
+
+function theirs(request: RpcRequest, { error, value }: MuxAnswer): unknown {
+  if (error !== "") return "error";
+  if (request.rpc !== "GetScheduledUnits") return value;
+  return byName(value as { readonly name: string }[]);
+}
+
+/** Keys and values, and whether they expire. */
+function contents(reply: EtcdReply): string[] {
+  const lines: string[] = [];
+  const visit = ({ key, value, nodes, dir, ttl }: V2Node): void => {
+    if (dir !== true) lines.push(`${key} ${value} ${ttl === undefined ? "" : "ttl"}`);
+    for (const node of nodes ?? []) visit(node);
+  };
+  if (reply.ok) visit(reply.node);
+  return lines.sort();
+}
+
+const ALL: V2Request = { op: "get", key: PREFIX, recursive: true };
+const skipped = whyNot("etcd") ?? (hasGo() ? null : "no Go");
+
+describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself", () => {
+  let store: EtcdServer;
+  let client: EtcdV2Client;
+  let real: RealMux;
+  const etcd = (request: V2Request): Promise<EtcdReply> => client.ask(request, 5 * SECOND);
+
+  beforeAll(async () => {
+    store = await EtcdServer.create();
+    client = new EtcdV2Client({ endpoints: [store.url] });
+    real = await RealMux.start(store.url, SELF);
+  });
+  afterAll(async () => {
+    await real?.stop();
+    client?.close();
+    await store?.remove();
+  });
+
+  /** Another engine leads for a moment, so that the server is a new one. */
+  async function restart(model: ModelMux): Promise<void> {
+    model.engineChanged({ id: "other", publicIp: "", grpc: false });
+    await real.engineChanged("other", "", false);
+    model.lead();
+    const { error } = await real.lead();
+    expect([error, model.exits, model.state.grpc?.current]).toEqual(["", [], "rpc"]);
+  }
+
+  test("answers as the model does and leaves the same in etcd, whatever is called and written", async () => {
+    const counts = new Map<string, number>();
+    await fc.assert(
+      fc.asyncProperty(fc.array(behind, { maxLength: 6 }), actions, async (before, all) => {
+        const model = new ModelMux(SELF, real.address);
+        await etcd({ op: "delete", key: PREFIX, recursive: true });
+        const write = async (requests: readonly V2Request[]): Promise<void> => {
+          for (const request of requests) {
+            model.etcd(request);
+            await etcd(request);
+          }
+        };
+        for (const requests of before) await write(requests);
+        await restart(model);
+        for (const action of all) {
+          if (action.kind === "etcd") await write(action.requests);
+          else if (action.kind === "restart") await restart(model);
+          else {
+            const { request } = action;
+            const ours = valueOf(request, model.call(request));
+            const answer = theirs(request, await real.call(commandOf(request)));
+            const name = `${request.rpc}${answer === "error" ? " error" : ""}`;
+            counts.set(name, (counts.get(name) ?? 0) + 1);
+            expect([request, ours]).toEqual([request, answer]);
+          }
+        }
+        expect(contents(model.etcd(ALL))).toEqual(contents(await etcd(ALL)));
+      }),
+      { numRuns: Number(process.env.ORRERY_FLEET_GRPC_RUNS ?? "60") },
+    );
+    const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+    console.log(`${total} answers compared: ${JSON.stringify(Object.fromEntries(counts))}`);
+    expect(total).toBeGreaterThan(500);
+  });
+});

@@ -1,0 +1,134 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import type { FleetTransport } from "../../adapters/fleet/index.js";
+import type { FleetHttpRequest, FleetHttpResponse } from "../../core/fleet/index.js";
+import { exchange, transportTo } from "./fleet-api.js";
+import { buildFleet } from "./fleetctl.js";
+
+/** A call of the real registry, in the words of the Go program. */
+export interface MuxCommand {
+  readonly call: string;
+  readonly unit?: string;
+  readonly machine?: string;
+  readonly address?: string;
+  readonly grpc?: boolean;
+  readonly state?: string;
+  readonly options?: readonly unknown[];
+  readonly report?: unknown;
+  readonly ttl?: number;
+}
+
+/** What a call came to, and how long it took. */
+export interface MuxAnswer {
+  /** "" if there was none. */
+  readonly error: string;
+  readonly value: unknown;
+  readonly ms: number;
+}
+
+/** A fleetd with `enable_grpc` as far as its unit registry goes, built from fleet's own packages. */
+export class RealMux {
+  readonly machine: string;
+  /** Where its server listens while it leads, on a port that fleet does not let anyone choose. */
+  readonly address: string;
+  readonly #child: ChildProcess;
+  readonly #transport: FleetTransport;
+  readonly #waiting = new Map<number, { readonly at: number; done(answer: MuxAnswer): void }>();
+  readonly #exit: Promise<number | null>;
+  #log = "";
+  #nextId = 1;
+
+  private constructor(child: ChildProcess, machine: string, address: string, api: string) {
+    this.#child = child;
+    this.machine = machine;
+    this.address = address;
+    this.#transport = transportTo(api);
+    this.#exit = new Promise((resolve) => child.once("close", resolve));
+    child.stderr?.on("data", (part: Buffer) => {
+      this.#log += part.toString();
+    });
+  }
+
+  /**
+   * @param etcd - URL of the etcd that it is over
+   * @param address - of this host: another one than anybody else's
+   */
+  static async start(etcd: string, machine: string, address = freeAddress()): Promise<RealMux> {
+    const child = spawn(buildFleet("./mux"), [etcd, machine, address], { stdio: "pipe" });
+    const lines = createInterface(child.stdout);
+    const [api]: unknown[] = await once(lines, "line");
+    const mux = new RealMux(child, machine, address, String(api));
+    lines.on("line", (line) => mux.#hear(line));
+    return mux;
+  }
+
+  /** Makes a call; calls do not wait for each other. One that the end of the process cuts off is an error. */
+  call(command: MuxCommand): Promise<MuxAnswer> {
+    const id = this.#nextId++;
+    return new Promise((done) => {
+      this.#waiting.set(id, { at: performance.now(), done });
+      this.#child.stdin?.write(`${JSON.stringify({ id, ...command })}\n`);
+      void this.#exit.then(() => this.#answered(id, "the process has ended", null));
+    });
+  }
+
+  /** Says who leads. */
+  async engineChanged(machine: string, address: string, grpc: boolean): Promise<MuxAnswer> {
+    return this.call({ call: "EngineChanged", machine, address, grpc });
+  }
+
+  /** Says that this one leads. */
+  lead(): Promise<MuxAnswer> {
+    return this.engineChanged(this.machine, this.address, true);
+  }
+
+  ask(request: FleetHttpRequest): Promise<FleetHttpResponse> {
+    return exchange(this.#transport, request);
+  }
+
+  /** What fleet has written to its log. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Its exit code, once it has ended; null if a signal ended it. */
+  exit(): Promise<number | null> {
+    return this.#exit;
+  }
+
+  /** SIGKILL: its connections break at once. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#exit;
+  }
+
+  /** Stops (SIGSTOP) or lets go on: alive for TCP, silent for others. */
+  freeze(frozen: boolean): void {
+    this.#child.kill(frozen ? "SIGSTOP" : "SIGCONT");
+  }
+
+  async stop(): Promise<void> {
+    this.#child.stdin?.end();
+    await this.#exit;
+  }
+
+  #hear(line: string): void {
+    const { id, error, value }: { id: number; error: string; value: unknown } = JSON.parse(line);
+    this.#answered(id, error, value);
+  }
+
+  #answered(id: number, error: string, value: unknown): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    waiting?.done({ error, value, ms: performance.now() - waiting.at });
+  }
+}
+
+let given = 0;
+
+/** A loopback address that no other test has: the port is always the same. */
+export function freeAddress(): string {
+  const byte = (from: number): number => 1 + (from % 254);
+  return `127.${byte(process.pid >> 8)}.${byte(process.pid)}.${byte(given++)}`;
+}

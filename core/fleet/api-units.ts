@@ -8,6 +8,7 @@ import {
   etcdUnit,
   etcdUnits,
   isJobState,
+  type JobState,
   NOWHERE,
   type Schedule,
   type StoredUnit,
@@ -122,19 +123,19 @@ export function* etcdCreate(
   return true;
 }
 
-/**
- * Sets a unit's target state; false if that did not work out.
- *
- * @param state - over gRPC one that is none is `inactive`
- */
+/** A target state as it is sent over gRPC: what is none is `loaded`. Source: job/job_protobuf.go. */
+export function rpcJobState(state: string): JobState {
+  return isJobState(state) ? state : "loaded";
+}
+
+/** Sets a unit's target state; false if that did not work out. */
 export function setTargetState(
   { keyPrefix }: UnitsConfig,
   unit: string,
   state: string,
 ): RegistrySession<boolean> {
-  const sent = isJobState(state) ? state : "inactive";
   return inEither(
-    { rpc: "SetUnitTargetState", unit, state: sent },
+    { rpc: "SetUnitTargetState", unit, state: rpcJobState(state) },
     etcdWrite(writeTargetState(keyPrefix, unit, state)),
     ({ ok }) => ok,
   );

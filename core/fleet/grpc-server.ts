@@ -1,7 +1,7 @@
 import type { EtcdReply } from "../etcd/client.js";
 import { SECOND, unreachable } from "../kernel/index.js";
-import { BROKEN, etcdStates, etcdUnits, isJobState, type StoredUnit } from "./api-registry.js";
-import { etcdCreate } from "./api-units.js";
+import { BROKEN, etcdStates, etcdUnits, type StoredUnit } from "./api-registry.js";
+import { etcdCreate, rpcJobState } from "./api-units.js";
 import type { FleetHttpClient } from "./events.js";
 import { type RpcReply, type RpcRequest, type RpcUnit, rpcError } from "./grpc-calls.js";
 import {
@@ -184,7 +184,7 @@ function* handle(step: Step, server: RpcServer, request: RpcRequest): RegistryRe
   }
 }
 
-/** A unit of etcd's as it is sent. One without a target state is inactive here. */
+/** A unit of etcd's as it is sent. */
 export function rpcUnit({ name, file, desiredState }: StoredUnit): RpcUnit {
-  return { name, file, state: isJobState(desiredState) ? desiredState : "inactive" };
+  return { name, file, state: rpcJobState(desiredState) };
 }

@@ -1,3 +1,4 @@
+import type { EtcdReply } from "../etcd/client.js";
 import type { MachineState } from "./able-to-run.js";
 import {
   type ApiMachine,
@@ -10,6 +11,7 @@ import {
 } from "./api-registry.js";
 import {
   baseName,
+  hasGrpc,
   isNotFound,
   type JobDirectory,
   parseJobObject,
@@ -38,7 +40,12 @@ export interface FleetPicture {
 export type PicturedEngine =
   | { readonly known: false }
   /** Null: nobody does. */
-  | { readonly known: true; readonly machine: string | null };
+  | {
+      readonly known: true;
+      readonly machine: string | null;
+      /** With `enable_grpc` the engine has the registry in its memory, of which etcd tells a part. */
+      readonly grpc: boolean;
+    };
 
 export interface PicturedMachine extends MachineState {
   readonly publicIp: string;
@@ -103,11 +110,19 @@ export function* readPicture(prefix: string): RegistryRead<FleetPicture | typeof
       reports: states.filter(({ unit }) => unit === name),
     });
   }
-  const engine = {
-    known: true,
-    machine: lease.ok ? parseLease(lease.node).machine : null,
-  } as const;
+  const machine = lease.ok ? parseLease(lease.node).machine : null;
+  const engine = { known: true, machine, grpc: isGrpc(present, machine) } as const;
   return { units, machines, engine };
+}
+
+/** Whether the engine takes part in gRPC; if its machine is gone, whether any does. */
+function isGrpc(present: EtcdReply, leader: string | null): boolean {
+  if (!present.ok || leader === null) return false;
+  const directories = present.node.nodes ?? [];
+  const own = directories.find(({ key, nodes }) => {
+    return baseName(key) === leader && nodes?.some((node) => node.key.endsWith("/object"));
+  });
+  return own === undefined ? directories.some(hasGrpc) : hasGrpc(own);
 }
 
 function defectOf(

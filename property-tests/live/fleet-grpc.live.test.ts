@@ -64,11 +64,14 @@ const named = (
 ): fc.Arbitrary<RpcRequest> => unit.map((name) => ({ rpc, unit: name }));
 
 const request: fc.Arbitrary<RpcRequest> = fc.oneof(
-  fc.constantFrom<RpcRequest>(
-    { rpc: "GetUnits" },
-    { rpc: "GetScheduledUnits" },
-    { rpc: "GetUnitStates" },
-  ),
+  {
+    weight: 5,
+    arbitrary: fc.constantFrom<RpcRequest>(
+      { rpc: "GetUnits" },
+      { rpc: "GetScheduledUnits" },
+      { rpc: "GetUnitStates" },
+    ),
+  },
   { weight: 3, arbitrary: rpcUnit.map((of): RpcRequest => ({ rpc: "CreateUnit", unit: of })) },
   {
     weight: 2,
@@ -152,7 +155,7 @@ const actions: fc.Arbitrary<readonly Action[]> = fc.array(
     { weight: 3, arbitrary: behind.map((requests): Action => ({ kind: "etcd", requests })) },
     { weight: 1, arbitrary: fc.constant<Action>({ kind: "restart" }) },
   ),
-  { minLength: 10, maxLength: 60 },
+  { minLength: 10, maxLength: 60, size: "large" },
 );
 
 /** The same call in the words of the Go program. */
@@ -175,7 +178,7 @@ function optionsOf({ options }: UnitFile): unknown[] {
 }
 
 /** What fleet's client makes of an answer. */
-function valueOf(request: RpcRequest, reply: RpcReply): unknown {
+function clientValue(request: RpcRequest, reply: RpcReply): unknown {
   switch (reply.rpc) {
     case "error":
       return "error";
@@ -268,7 +271,7 @@ describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself", () =>
           else if (action.kind === "restart") await restart(model);
           else {
             const { request } = action;
-            const ours = valueOf(request, model.call(request));
+            const ours = clientValue(request, model.call(request));
             const answer = theirs(request, await real.call(commandOf(request)));
             const name = `${request.rpc}${answer === "error" ? " error" : ""}`;
             counts.set(name, (counts.get(name) ?? 0) + 1);

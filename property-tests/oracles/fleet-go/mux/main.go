@@ -95,7 +95,7 @@ type command struct {
 	GRPC    bool
 	// A target state.
 	State   string
-	Options []*sdunit.UnitOption
+	Options []option
 	Report  state
 	// Seconds.
 	TTL int
@@ -109,9 +109,15 @@ type answer struct {
 
 // A unit as the registry has it.
 type stored struct {
-	Name    string               `json:"name"`
-	State   job.JobState         `json:"state"`
-	Options []*sdunit.UnitOption `json:"options"`
+	Name    string       `json:"name"`
+	State   job.JobState `json:"state"`
+	Options []option     `json:"options"`
+}
+
+type option struct {
+	Section string `json:"section"`
+	Name    string `json:"name"`
+	Value   string `json:"value"`
 }
 
 // A unit as it is scheduled.
@@ -184,8 +190,7 @@ func (c command) do(mux *rpc.RegistryMux) (interface{}, error) {
 		}
 		return stateOf(s), err
 	case "CreateUnit":
-		file := unit.NewUnitFromOptions(c.Options)
-		return nil, mux.CreateUnit(&job.Unit{Name: c.Unit, Unit: *file, TargetState: job.JobState(c.State)})
+		return nil, mux.CreateUnit(&job.Unit{Name: c.Unit, Unit: *c.file(), TargetState: job.JobState(c.State)})
 	case "DestroyUnit":
 		return nil, mux.DestroyUnit(c.Unit)
 	case "SetUnitTargetState":
@@ -212,7 +217,21 @@ func (c command) do(mux *rpc.RegistryMux) (interface{}, error) {
 	return nil, nil
 }
 
-func storedOf(u *job.Unit) stored { return stored{u.Name, u.TargetState, u.Unit.Options} }
+func (c command) file() *unit.UnitFile {
+	options := make([]*sdunit.UnitOption, len(c.Options))
+	for i, o := range c.Options {
+		options[i] = sdunit.NewUnitOption(o.Section, o.Name, o.Value)
+	}
+	return unit.NewUnitFromOptions(options)
+}
+
+func storedOf(u *job.Unit) stored {
+	options := make([]option, len(u.Unit.Options))
+	for i, o := range u.Unit.Options {
+		options[i] = option{o.Section, o.Name, o.Value}
+	}
+	return stored{u.Name, u.TargetState, options}
+}
 
 func stateOf(s *unit.UnitState) state {
 	return state{s.UnitName, s.MachineID, s.LoadState, s.ActiveState, s.SubState, s.UnitHash}

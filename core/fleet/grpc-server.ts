@@ -117,9 +117,10 @@ function* handle(step: Step, server: RpcServer, request: RpcRequest): RegistryRe
       if (!hasOthers) return { ok: true, rpc: "states", states };
       const stored = yield* etcdStates(keyPrefix);
       if (stored === BROKEN) return rpcError("failed");
-      const told = new Set(states.map(({ name, machine }) => `${name} ${machine}`));
+      // Only the last of the machines is known by then: states of others come twice.
+      const told = new Map(states.map(({ name, machine }) => [name, machine]));
       const others = stored
-        .filter(({ unit, machine }) => !told.has(`${unit} ${machine}`))
+        .filter(({ unit, machine }) => told.get(unit) !== machine)
         .map(({ unit, reporter: _, ...state }) => ({ name: unit, ...state }));
       return { ok: true, rpc: "states", states: [...states, ...others] };
     }

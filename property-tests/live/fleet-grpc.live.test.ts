@@ -7,10 +7,10 @@ import { createUnit } from "../../core/fleet/fleetctl.js";
 import type { RpcReply, RpcRequest, RpcUnit, RpcUnitState } from "../../core/fleet/grpc-calls.js";
 import { PREFIX } from "../../core/fleet/testing/registry.js";
 import { type UnitFile, unitFromOptions } from "../../core/fleet/unit-file.js";
-import { fromBytes, toBytes } from "../../core/go/index.js";
+import { toBytes } from "../../core/go/index.js";
 import { SECOND } from "../../core/kernel/index.js";
 import { EtcdServer } from "./etcd-server.js";
-import { type MuxAnswer, type MuxCommand, RealMux } from "./fleet-grpc.js";
+import { commandOf, type MuxAnswer, optionsOf, RealMux } from "./fleet-grpc.js";
 import { ModelMux } from "./fleet-grpc-model.js";
 import { hasGo } from "./fleetctl.js";
 import { whyNot } from "./needs.js";
@@ -167,25 +167,6 @@ const actions: fc.Arbitrary<readonly Action[]> = fc.array(
   ),
   { minLength: 10, maxLength: 60, size: "large" },
 );
-
-/** The same call in the words of the Go program. */
-function commandOf(request: RpcRequest): MuxCommand {
-  const { rpc: call } = request;
-  switch (request.rpc) {
-    case "CreateUnit": {
-      const { name, file, state } = request.unit;
-      return { call, unit: name, state, options: optionsOf(file) };
-    }
-    case "SaveUnitState":
-      return { call, unit: request.state.name, report: request.state, ttl: request.ttl };
-    default:
-      return { call, ...request };
-  }
-}
-
-function optionsOf({ options }: UnitFile): unknown[] {
-  return options.map(({ section, name, value }) => ({ section, name, value: fromBytes(value) }));
-}
 
 /** What fleet's client makes of an answer. */
 function clientValue(request: RpcRequest, reply: RpcReply): unknown {

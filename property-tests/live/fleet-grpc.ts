@@ -2,7 +2,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { FleetTransport } from "../../adapters/fleet/index.js";
+import type { RpcRequest } from "../../core/fleet/grpc-calls.js";
 import type { FleetHttpRequest, FleetHttpResponse } from "../../core/fleet/index.js";
+import type { UnitFile } from "../../core/fleet/unit-file.js";
+import { fromBytes } from "../../core/go/index.js";
 import { exchange, transportTo } from "./fleet-api.js";
 import { buildFleet } from "./fleetctl.js";
 
@@ -17,6 +20,26 @@ export interface MuxCommand {
   readonly options?: readonly unknown[];
   readonly report?: unknown;
   readonly ttl?: number;
+}
+
+/** The same call in the words of the Go program. */
+export function commandOf(request: RpcRequest): MuxCommand {
+  const { rpc: call } = request;
+  switch (request.rpc) {
+    case "CreateUnit": {
+      const { name, file, state } = request.unit;
+      return { call, unit: name, state, options: optionsOf(file) };
+    }
+    case "SaveUnitState":
+      return { call, unit: request.state.name, report: request.state, ttl: request.ttl };
+    default:
+      return { call, ...request };
+  }
+}
+
+/** A file's options as the Go program takes and prints them. */
+export function optionsOf({ options }: UnitFile): unknown[] {
+  return options.map(({ section, name, value }) => ({ section, name, value: fromBytes(value) }));
 }
 
 /** What a call came to, and how long it took. */

@@ -1,6 +1,6 @@
 import type { EtcdReply, V2Request } from "../../core/etcd/client.js";
 import type { FleetFact } from "../../core/fleet/events.js";
-import type { RpcReply, RpcRequest } from "../../core/fleet/grpc-calls.js";
+import type { RpcReply, RpcRequest, RpcUnit } from "../../core/fleet/grpc-calls.js";
 import type { EnginePresence } from "../../core/fleet/grpc-client.js";
 import { engineChanged } from "../../core/fleet/grpc-mux.js";
 import {
@@ -14,10 +14,14 @@ import {
 } from "../../core/fleet/index.js";
 import { Registry } from "../../core/fleet/testing/registry.js";
 import { type Outcome, stepInPlace } from "../../core/kernel/index.js";
+import type { Fates } from "./etcd-proxy.js";
+import { inOrder, optionsOf } from "./fleet-grpc.js";
 
 /** Who calls, for the model: its own client, or the test. */
 const SELF = 0;
 const TEST = 1;
+
+const METHODS = { get: "GET", put: "PUT", post: "POST", delete: "DELETE", watch: "GET" };
 
 /** A fleetd of the model that nobody but the test tells who leads, over a v2 store that answers at once. */
 export class ModelMux {
@@ -25,8 +29,8 @@ export class ModelMux {
   readonly state: FleetState;
   readonly facts: FleetFact[] = [];
   readonly exits: number[] = [];
-  /** Whether etcd answers a request; one that it does not is not made either. */
-  answers: (request: V2Request) => boolean = () => true;
+  /** What becomes of its requests to etcd. */
+  fate: Fates = () => "answered";
   readonly #effects: FleetEffect[] = [];
   #performing = false;
   #now = 0;
@@ -88,9 +92,10 @@ export class ModelMux {
     switch (effect.kind) {
       case "etcd-call": {
         const { id, request } = effect;
-        const reply: EtcdReply = this.answers(request)
-          ? this.registry.etcd(request)
-          : { ok: false, unreachable: "timeout" };
+        const fate = this.fate(METHODS[request.op], request.key);
+        const made = fate === "unheard" ? null : this.registry.etcd(request);
+        const reply: EtcdReply =
+          made === null || fate === "unanswered" ? { ok: false, unreachable: "timeout" } : made;
         this.#step({ kind: "etcd-reply", id, reply });
         return;
       }
@@ -124,4 +129,28 @@ export class ModelMux {
   #heard(id: number, reply: RpcReply): void {
     this.#step({ kind: "rpc-reply", id, reply });
   }
+}
+
+/** What fleet's client makes of an answer, in the words of the Go program. */
+export function modelAnswer(request: RpcRequest, reply: RpcReply): unknown {
+  switch (reply.rpc) {
+    case "error":
+      return "error";
+    case "done":
+      return null;
+    case "units":
+      return reply.units.map(stored);
+    case "unit":
+      return reply.unit && stored(reply.unit);
+    case "schedule":
+      return request.rpc === "GetScheduledUnit" ? (reply.units[0] ?? null) : inOrder(reply.units);
+    case "states":
+      return request.rpc === "GetUnitState" ? (reply.states[0] ?? NO_STATE) : reply.states;
+  }
+}
+
+const NO_STATE = { name: "", machine: "", load: "", active: "", sub: "", hash: "" };
+
+function stored({ name, file, state }: RpcUnit): unknown {
+  return { name, state, options: optionsOf(file) };
 }

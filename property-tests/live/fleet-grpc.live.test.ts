@@ -4,14 +4,14 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EtcdV2Client } from "../../adapters/etcd/index.js";
 import type { EtcdReply, V2Node, V2Request } from "../../core/etcd/client.js";
 import { createUnit } from "../../core/fleet/fleetctl.js";
-import type { RpcReply, RpcRequest, RpcUnit, RpcUnitState } from "../../core/fleet/grpc-calls.js";
+import type { RpcRequest, RpcUnit, RpcUnitState } from "../../core/fleet/grpc-calls.js";
 import { PREFIX } from "../../core/fleet/testing/registry.js";
 import { type UnitFile, unitFromOptions } from "../../core/fleet/unit-file.js";
 import { toBytes } from "../../core/go/index.js";
 import { SECOND } from "../../core/kernel/index.js";
 import { EtcdServer } from "./etcd-server.js";
-import { commandOf, type MuxAnswer, optionsOf, RealMux } from "./fleet-grpc.js";
-import { ModelMux } from "./fleet-grpc-model.js";
+import { answered, commandOf, RealMux } from "./fleet-grpc.js";
+import { ModelMux, modelAnswer } from "./fleet-grpc-model.js";
 import { hasGo } from "./fleetctl.js";
 import { whyNot } from "./needs.js";
 import "../testing/seed.js";
@@ -168,41 +168,6 @@ const actions: fc.Arbitrary<readonly Action[]> = fc.array(
   { minLength: 10, maxLength: 60, size: "large" },
 );
 
-/** What fleet's client makes of an answer. */
-function clientValue(request: RpcRequest, reply: RpcReply): unknown {
-  switch (reply.rpc) {
-    case "error":
-      return "error";
-    case "done":
-      return null;
-    case "units":
-      return reply.units.map(stored);
-    case "unit":
-      return reply.unit && stored(reply.unit);
-    case "schedule":
-      return request.rpc === "GetScheduledUnit" ? (reply.units[0] ?? null) : byName(reply.units);
-    case "states":
-      return request.rpc === "GetUnitState" ? (reply.states[0] ?? NO_STATE) : reply.states;
-  }
-}
-
-const NO_STATE = { name: "", machine: "", load: "", active: "", sub: "", hash: "" };
-
-function stored({ name, file, state }: RpcUnit): unknown {
-  return { name, state, options: optionsOf(file) };
-}
-
-/** The schedule has no order in fleet. */
-function byName<Named extends { readonly name: string }>(all: readonly Named[]): Named[] {
-  return [...all].sort((left, right) => (left.name < right.name ? -1 : 1));
-}
-
-function theirs(request: RpcRequest, { error, value }: MuxAnswer): unknown {
-  if (error !== "") return "error";
-  if (request.rpc !== "GetScheduledUnits") return value;
-  return byName(value as { readonly name: string }[]);
-}
-
 /** Of several states of a unit fleet gives any: if it is one of them, the model may have meant it. */
 function choose(request: RpcRequest, ours: unknown, theirs: unknown, model: ModelMux): unknown {
   if (request.rpc !== "GetUnitState") return ours;
@@ -270,8 +235,8 @@ describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself", () =>
           else if (action.kind === "restart") await restart(model);
           else {
             const { request } = action;
-            const answer = theirs(request, await real.call(commandOf(request)));
-            const ours = choose(request, clientValue(request, model.call(request)), answer, model);
+            const answer = answered(request, await real.call(commandOf(request)));
+            const ours = choose(request, modelAnswer(request, model.call(request)), answer, model);
             const name = `${request.rpc}${answer === "error" ? " error" : ""}`;
             counts.set(name, (counts.get(name) ?? 0) + 1);
             expect([request, ours]).toEqual([request, answer]);

@@ -155,3 +155,16 @@ export function freeAddress(): string {
   const byte = (from: number): number => 1 + (from % 254);
   return `127.${byte(process.pid >> 8)}.${byte(process.pid)}.${byte(given++)}`;
 }
+
+/** The schedule has no order in fleet: here it has that of the names. */
+export function inOrder(units: unknown): unknown {
+  const text = (unit: unknown): string => JSON.stringify(unit);
+  if (!Array.isArray(units)) return units;
+  return [...units].sort((left, right) => (text(left) < text(right) ? -1 : 1));
+}
+
+/** What the real registry answered, as far as it can be compared. */
+export function answered({ rpc }: RpcRequest, { error, value }: MuxAnswer): unknown {
+  if (error !== "") return "error";
+  return rpc === "GetScheduledUnits" ? inOrder(value) : value;
+}

@@ -1,11 +1,20 @@
 import type { EtcdReply, Revision } from "../etcd/client.js";
 import { type Micros, SECOND } from "../kernel/index.js";
 import { passOrder } from "./engine.js";
-import { forgetRegistry, type RegistryView, readingMemory, registryView } from "./engine-memory.js";
+import {
+  askRegistry,
+  contend,
+  engineStateRead,
+  type Leadership,
+  leaseReplied,
+  leaseSettled,
+  leaseTtl,
+  versionReplied,
+} from "./engine-lease.js";
+import { type RegistryView, readingMemory, registryView } from "./engine-memory.js";
 import type { EngineTask } from "./engine-task.js";
 import { isRpcReply, type RegistryReply, type RpcReply } from "./grpc-calls.js";
-import { askStatus, callRegistry } from "./grpc-client.js";
-import { engineChanged, enginesIn } from "./grpc-mux.js";
+import { callRegistry } from "./grpc-client.js";
 import { countFailures, countTask, passFailures } from "./metrics.js";
 import {
   demandsOf,
@@ -19,44 +28,19 @@ import {
 import {
   baseName,
   deleteUnitFile,
-  ENGINE_VERSION,
   isNotFound,
-  type Lease,
   parseBusyUnits,
-  parseLease,
   readEngineVersion,
   readJobs,
-  readLease,
   readMachines,
   readUnitFiles,
   readUnitStates,
   schedule,
   unschedule,
-  writeEngineVersion,
-  writeLease,
 } from "./registry.js";
 import type { EngineLoop, FleetState } from "./state.js";
-import { arm, callEtcd, disarm, fixesOf, type Step } from "./step.js";
+import { arm, callEtcd, disarm, fixesOf, isFaithful, type Step } from "./step.js";
 import type { UnitFile } from "./unit-file.js";
-
-/** The lease outlives this many intervals; a pass that takes as long is given up. */
-const LEASE_INTERVALS = 5;
-
-/** With gRPC it is not to run out at all. */
-const GRPC_LEASE_INTERVALS = 500_000;
-
-function leaseTtl({ config, grpc }: FleetState): Micros {
-  return (grpc === null ? LEASE_INTERVALS : GRPC_LEASE_INTERVALS) * config.engineReconcileInterval;
-}
-
-function leaseSeconds(state: FleetState): number {
-  return Math.max(1, Math.floor(leaseTtl(state) / SECOND));
-}
-
-/** Whether this engine holds the lease, as far as it knows. By machine ID only, as in fleet. */
-export function isLeading(state: FleetState): boolean {
-  return state.engine.lease?.machine === state.config.machineId;
-}
 
 /** A tick or a trigger: a pass begins, or follows the one under way. */
 export function runEngine(step: Step): void {
@@ -135,18 +119,18 @@ function etcdReplied(step: Step, reply: EtcdReply): void {
     case "task":
       return;
     case "engine-state":
-      engineStateRead(step, reply);
+      settle(step, engineStateRead(step, reply));
       return;
     case "version":
     case "version-swap":
     case "version-create":
-      versionReplied(step, engine.step, reply);
+      settle(step, versionReplied(step, engine.step, reply));
       return;
     case "renew":
     case "lease":
     case "acquire":
     case "steal":
-      leaseReplied(step, engine.step, reply);
+      settle(step, leaseReplied(step, engine.step, reply));
       return;
     case "states":
       statesReplied(step, reply);
@@ -162,7 +146,7 @@ function etcdReplied(step: Step, reply: EtcdReply): void {
 /** An answer of the engine that leads, this one or another: units, the schedule, or that it serves. */
 function rpcReplied(step: Step, reply: RpcReply): void {
   const { engine } = step.state;
-  if (engine.step === "registry-ready") contend(step, !reply.ok);
+  if (engine.step === "registry-ready") settle(step, contend(step, !reply.ok));
   else if (reply.rpc === "units") {
     takeRpcUnits(step.state, engine.units, reply.units);
     readSchedule(step);
@@ -172,185 +156,20 @@ function rpcReplied(step: Step, reply: RpcReply): void {
   } else endPass(step);
 }
 
-type VersionStep = "version" | "version-swap" | "version-create";
-
-/** An engine of a lower version writes its own; of a higher one, this engine stays out. */
-function versionReplied(step: Step, at: VersionStep, reply: EtcdReply): void {
-  const { engine, config } = step.state;
-  if (at !== "version") {
-    if (reply.ok) lead(step);
-    else if (at === "version-swap" && isNotFound(reply)) {
-      engine.step = "version-create";
-      callEtcd(step, "engine", writeEngineVersion(config.keyPrefix, null));
-    } else endPass(step);
-    return;
-  }
-  const text = reply.ok ? (reply.node.value ?? "") : isNotFound(reply) ? "0" : "";
-  const version = /^[+-]?[0-9]+$/.test(text) ? Number(text) : null;
-  if (version === null || version > ENGINE_VERSION) endPass(step);
-  else if (version === ENGINE_VERSION) lead(step);
-  else {
-    engine.step = "version-swap";
-    callEtcd(step, "engine", writeEngineVersion(config.keyPrefix, version));
-  }
-}
-
-/** Renews the lease if this engine holds it, else looks whose it is. */
-function lead(step: Step): void {
-  const { engine, config } = step.state;
-  const { keyPrefix, machineId } = config;
-  if (engine.lease !== null && isLeading(step.state) && !engine.leaseUnsure) {
-    engine.step = "renew";
-    const { index } = engine.lease;
-    callEtcd(step, "engine", writeLease(keyPrefix, machineId, leaseSeconds(step.state), index));
-  } else {
-    engine.step = "lease";
-    callEtcd(step, "engine", readLease(keyPrefix));
-  }
-}
-
-type LeaseStep = "renew" | "lease" | "acquire" | "steal";
-
-function leaseReplied(step: Step, at: LeaseStep, reply: EtcdReply): void {
-  if (at === "lease") {
-    leaseRead(step, reply);
-    return;
-  }
-  const { engine, config } = step.state;
-  if (!reply.ok) {
-    renewalFailed(step, at, reply);
-    return;
-  }
-  engine.leasedAt = step.now;
-  if (at !== "renew") countLeader(step);
-  const index = reply.node.modifiedIndex;
-  setLease(step, { machine: config.machineId, version: ENGINE_VERSION, index });
-  if (at === "steal" && engine.stolenSeconds > 0) {
-    engine.step = "steal-wait";
-    arm(step, "engine-steal", engine.stolenSeconds * SECOND);
-  } else leaseSettled(step);
-}
-
-/**
- * In fleet any error ends leadership at once, a timeout too. With `leaseLasts` a write that was not
- * answered is looked after in the next pass, and one that found another index in this one: it may
- * be this engine's own write.
- */
-function renewalFailed(step: Step, at: LeaseStep, reply: EtcdReply & { readonly ok: false }): void {
-  const { engine, config } = step.state;
-  const over = step.now - engine.leasedAt >= leaseTtl(step.state);
-  if (at !== "renew" || !fixesOf(step).leaseLasts || over) {
-    setLease(step, null);
-    endPass(step);
-  } else if ("unreachable" in reply) {
-    engine.leaseUnsure = true;
-    endPass(step);
-  } else {
-    engine.step = "lease";
-    callEtcd(step, "engine", readLease(config.keyPrefix));
-  }
-}
-
-/** No lease is taken, one of this version is followed, one of a lower version is stolen. */
-function leaseRead(step: Step, reply: EtcdReply): void {
-  const { engine } = step.state;
-  if (!reply.ok && !isNotFound(reply)) {
-    setLease(step, null);
-    endPass(step);
-    return;
-  }
-  const existing = reply.ok ? parseLease(reply.node) : null;
-  if (existing !== null && existing.version >= ENGINE_VERSION) {
-    setLease(step, existing);
-    engine.leaseUnsure = false;
-    engine.leasedAt = step.now;
-    leaseSettled(step);
-    return;
-  }
-  engine.found = existing;
-  engine.stolenSeconds = reply.ok ? (reply.node.ttl ?? 0) : 0;
-  askRegistry(step);
-}
-
-/** With gRPC nobody contends for the lease while the registry that it asks is ready. */
-function askRegistry(step: Step): void {
-  const { engine, grpc } = step.state;
-  if (grpc === null || (grpc.change === null && grpc.current === "etcd")) contend(step, true);
-  else if (grpc.change !== null) engine.step = "blocked";
-  else {
-    engine.step = "registry-ready";
-    askStatus(step, grpc, "engine");
-  }
+/** The stolen lease would have expired by now. */
+export function stealOver(step: Step): void {
+  settle(step, leaseSettled(step));
 }
 
 /** The change of engines is over that kept this engine from the registry; asked after every step. */
 export function engineMayGoOn(step: Step): void {
   const { engine, grpc } = step.state;
-  if (engine.step === "blocked" && grpc?.change === null) askRegistry(step);
+  if (engine.step === "blocked" && grpc?.change === null) settle(step, askRegistry(step));
 }
 
-function contend(step: Step, mayLead: boolean): void {
-  const { engine, config } = step.state;
-  const { keyPrefix, machineId } = config;
-  const { found, stolenSeconds } = engine;
-  if (!mayLead) {
-    // fleet takes the engine for busy.
-    setLease(step, found);
-    leaseSettled(step);
-    return;
-  }
-  engine.step = found === null ? "acquire" : "steal";
-  const ttl = leaseSeconds(step.state) + stolenSeconds;
-  callEtcd(step, "engine", writeLease(keyPrefix, machineId, ttl, found?.index ?? null));
-}
-
-/** Whose the lease is is known for this pass. With gRPC a new engine is looked up, and told to the registry. */
-function leaseSettled(step: Step): void {
-  const { engine, grpc, config } = step.state;
-  const leader = engine.lease?.machine ?? "";
-  const news = leader !== "" && leader !== engine.leader;
-  engine.leader = leader;
-  if (grpc !== null && news) {
-    engine.step = "engine-state";
-    callEtcd(step, "engine", readMachines(config.keyPrefix));
-  } else goOn(step);
-}
-
-/** Whoever cannot be looked up is not tried again: the registry stays what it was. */
-function engineStateRead(step: Step, reply: EtcdReply): void {
-  const leader = enginesIn(reply)?.find(({ id }) => id === step.state.engine.leader);
-  if (leader !== undefined) engineChanged(step, leader);
-  if (step.state.phase === "running") goOn(step);
-}
-
-function goOn(step: Step): void {
-  if (isLeading(step.state)) beginReading(step);
-  else endPass(step);
-}
-
-/** fleet adds the time of each to those before. */
-function countLeader(step: Step): void {
-  const { counts } = step.state.engine;
-  const seconds = Math.floor(step.now / SECOND);
-  counts.leaderStart = isFaithful(step) ? counts.leaderStart + seconds : seconds;
-}
-
-const isFaithful = ({ state }: Step): boolean => state.config.profile === "faithful";
-
-function setLease(step: Step, lease: Lease | null): void {
-  const { state, out } = step;
-  const led = isLeading(state);
-  state.engine.lease = lease;
-  const leads = isLeading(state);
-  if (led === leads) return;
-  if (!leads) forgetRegistry(state);
-  const { machineId } = state.config;
-  out.facts.push({ kind: leads ? "fleet.engine-leader" : "fleet.engine-lost", machine: machineId });
-}
-
-/** The stolen lease would have expired by now. */
-export function stealWaitOver(step: Step): void {
-  leaseSettled(step);
+function settle(step: Step, leadership: Leadership): void {
+  if (leadership === "leads") beginReading(step);
+  else if (leadership === "over") endPass(step);
 }
 
 function beginReading(step: Step): void {

@@ -5,14 +5,8 @@ import { agentReplied, runAgent } from "./agent.js";
 import { apiReplied, hearRequest } from "./api-server.js";
 import type { FleetConfig } from "./config.js";
 import { noteStatus } from "./endings.js";
-import {
-  engineMayGoOn,
-  engineReplied,
-  isLeading,
-  ordered,
-  runEngine,
-  stealWaitOver,
-} from "./engine-loop.js";
+import { isLeading } from "./engine-lease.js";
+import { engineMayGoOn, engineReplied, ordered, runEngine, stealOver } from "./engine-loop.js";
 import type {
   FleetEffect,
   FleetFact,
@@ -22,7 +16,8 @@ import type {
 } from "./events.js";
 import type { RegistryReply } from "./grpc-calls.js";
 import { callAnswered, callsDue, type FinishedCall, hungUp } from "./grpc-client.js";
-import { changeReplied, connectorReplied, lookForEngine } from "./grpc-mux.js";
+import { connectorReplied, lookForEngine } from "./grpc-connector.js";
+import { changeReplied } from "./grpc-mux.js";
 import { hearCall, serverReplied } from "./grpc-server.js";
 import { askToEnd, hangUp, registerSecond, secondReplied } from "./reload.js";
 import {
@@ -139,7 +134,7 @@ function timerFired(step: Step, { timer }: TimerFired): void {
       engineTick(step);
       return;
     case "engine-steal":
-      stealWaitOver(step);
+      stealOver(step);
       return;
     case "generate":
       generate(step);

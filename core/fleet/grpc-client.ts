@@ -63,6 +63,8 @@ export interface EngineChange {
 export interface Connector {
   step: "idle" | "lease" | "machines" | "status" | "connect" | "find-lease" | "find-machines";
   leader: string;
+  /** It has closed its connection because the engine that led took no part in gRPC. */
+  closed: boolean;
 }
 
 interface WaitingCall {
@@ -95,7 +97,7 @@ export function createGrpc(): GrpcState {
     server: null,
     change: null,
     changes: [],
-    connector: { step: "idle", leader: "" },
+    connector: { step: "idle", leader: "", closed: false },
     timerAt: null,
   };
 }

@@ -13,20 +13,12 @@ import {
 import { emptyMemory, type RpcMemory } from "./grpc-memory.js";
 import { rpcUnit, stopServer } from "./grpc-server.js";
 import { exit } from "./process.js";
-import {
-  hasGrpc,
-  isNotFound,
-  parseLease,
-  parseMachine,
-  publicIpOf,
-  readLease,
-  readMachines,
-} from "./registry.js";
+import { hasGrpc, isNotFound, parseMachine, publicIpOf, readMachines } from "./registry.js";
 import { afterReplies, type RegistryRead } from "./registry-session.js";
-import { arm, callEtcd, disarm, type Step } from "./step.js";
+import { callEtcd, type Step } from "./step.js";
 
 /** fleetd gives up, and ends, when a connection takes longer. */
-const CONNECT_PATIENCE = 12 * SECOND;
+export const CONNECT_PATIENCE = 12 * SECOND;
 
 /**
  * Another engine leads, or this one has learnt who does. While the change is under way nobody gets at
@@ -161,7 +153,8 @@ function conclude(step: Step, grpc: GrpcState, registry: "etcd" | "rpc"): void {
   if (next !== undefined) begin(step, grpc, next);
 }
 
-function goTo(step: Step, grpc: GrpcState, registry: "etcd" | "rpc"): void {
+/** From now on calls of the registry go there. */
+export function goTo(step: Step, grpc: GrpcState, registry: "etcd" | "rpc"): void {
   const { machineId: machine } = step.state.config;
   if (grpc.current !== registry) {
     const kind = registry === "rpc" ? "fleet.registry-engine" : "fleet.registry-etcd";
@@ -181,103 +174,4 @@ export function enginesIn(reply: EtcdReply): EnginePresence[] | null {
     if (id !== "") engines.push({ id, publicIp: publicIpOf(directory), grpc: hasGrpc(directory) });
   }
   return engines;
-}
-
-/** How often a fleetd without an engine looks who leads, and how long it dials before it looks again. */
-const LOOK_INTERVAL = 5 * SECOND;
-/** The same while nobody leads. */
-const FIND_INTERVAL = 2 * SECOND;
-
-/**
- * A fleetd with `disable_engine` has no engine to tell it who leads, and looks every five seconds.
- * If the machine that leads is not in the registry, it reads through a null pointer.
- * Source: registry/rpc/registrymux.go ConnectToRegistry, rpcDialerNoEngine.
- */
-export function lookForEngine(step: Step): void {
-  const { grpc, config } = step.state;
-  if (grpc === null || !config.disableEngine) return;
-  const { connector } = grpc;
-  const finds = connector.step === "connect";
-  connector.step = finds ? "find-lease" : "lease";
-  callEtcd(step, "connector", readLease(config.keyPrefix));
-}
-
-/** An answer that it waits for. */
-export function connectorReplied(step: Step, reply: RegistryReply): void {
-  const { grpc, config } = step.state;
-  if (grpc === null) return;
-  const { connector } = grpc;
-  if (isRpcReply(reply)) {
-    if (reply.ok) connected(step, grpc);
-    else if (connector.step !== "status") exit(step, 1);
-    else {
-      connector.step = "connect";
-      connect(step, grpc, "connector", CONNECT_PATIENCE);
-      arm(step, "connector", LOOK_INTERVAL);
-    }
-    return;
-  }
-  switch (connector.step) {
-    case "lease":
-    case "find-lease": {
-      if (!reply.ok) {
-        lookLater(step, grpc);
-        return;
-      }
-      connector.leader = parseLease(reply.node).machine;
-      connector.step = connector.step === "lease" ? "machines" : "find-machines";
-      callEtcd(step, "connector", readMachines(config.keyPrefix));
-      return;
-    }
-    case "machines":
-    case "find-machines": {
-      const leader = enginesIn(reply)?.find(({ id }) => id === connector.leader);
-      if (connector.step === "find-machines") {
-        if (leader?.grpc === true) grpc.engine = leader;
-        lookLater(step, grpc);
-      } else if (leader !== undefined) engineFound(step, grpc, leader);
-      else if (reply.ok || isNotFound(reply)) exit(step, 2);
-      else lookLater(step, grpc);
-      return;
-    }
-    case "idle":
-    case "status":
-    case "connect":
-      return;
-    default:
-      unreachable(connector.step);
-  }
-}
-
-/** The address of the engine is not looked at: connections go to the one found last, until they fail for a while. */
-function engineFound(step: Step, grpc: GrpcState, leader: EnginePresence): void {
-  const { connector } = grpc;
-  if (!leader.grpc) {
-    grpc.client = null;
-    goTo(step, grpc, "etcd");
-    lookLater(step, grpc);
-  } else if (grpc.client === null) {
-    connector.step = "connect";
-    connect(step, grpc, "connector", CONNECT_PATIENCE);
-    arm(step, "connector", LOOK_INTERVAL);
-  } else {
-    connector.step = "status";
-    askStatus(step, grpc, "connector");
-  }
-}
-
-function connected(step: Step, grpc: GrpcState): void {
-  goTo(step, grpc, "rpc");
-  grpc.connector.step = "idle";
-  disarm(step, "connector");
-  arm(step, "connector", LOOK_INTERVAL);
-}
-
-/** While it dials it goes on dialling; else it rests. */
-function lookLater(step: Step, grpc: GrpcState): void {
-  const { connector } = grpc;
-  const finds = connector.step === "find-lease" || connector.step === "find-machines";
-  const failed = connector.step === "find-lease";
-  connector.step = finds ? "connect" : "idle";
-  arm(step, "connector", failed ? FIND_INTERVAL : LOOK_INTERVAL);
 }

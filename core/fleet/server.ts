@@ -3,10 +3,11 @@ import { MINUTE, SECOND } from "../kernel/index.js";
 import type { SystemdReply } from "../systemd/client.js";
 import { runAgent } from "./agent.js";
 import { presenceOf } from "./config.js";
-import { haltEngine, isLeading, runEngine } from "./engine-loop.js";
+import { isLeading } from "./engine-lease.js";
+import { haltEngine, runEngine } from "./engine-loop.js";
 import type { RegistryReply } from "./grpc-calls.js";
 import { beatCall, callRegistry } from "./grpc-client.js";
-import { lookForEngine } from "./grpc-mux.js";
+import { lookForEngine } from "./grpc-connector.js";
 import { exit, takeBackEverything } from "./process.js";
 import {
   clearHeartbeat,

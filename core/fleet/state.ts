@@ -217,7 +217,7 @@ export interface EngineLoop {
   stolenSeconds: number;
   /** With gRPC: the lease that was found before it was asked whether the registry is ready; null: none was. */
   found: Lease | null;
-  /** With gRPC: the machine of the engine that the last pass knew to lead, "" if none. */
+  /** The machine of the engine that was known to lead when the pass began, "" if none. */
   leader: string;
   passStartedAt: Micros;
   units: UnitsRead;

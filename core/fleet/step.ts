@@ -81,3 +81,8 @@ export function republishInterval(state: FleetState): Micros {
   const { agentTtl } = state.config;
   return agentTtl > 10 * SECOND ? Math.floor((agentTtl * 4) / 5) : Math.floor(agentTtl / 2);
 }
+
+/** Whether every bug of fleet 1.0 is in it, those of its counters too. */
+export function isFaithful({ state }: Step): boolean {
+  return state.config.profile === "faithful";
+}

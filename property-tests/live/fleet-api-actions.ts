@@ -165,3 +165,26 @@ export function comparable(response: FleetHttpResponse): string {
   const text = response.body.replace(/\[\d+\]/g, "[INDEX]");
   return `${response.status} ${type} ${text}`;
 }
+
+/** A unit's state is asked for: of several states fleet answers any, as etcd and Go have no order for them. */
+const ONE_STATE = /^\/(fleet\/v1|v1-alpha)\/state\/([^/?]+)$/;
+
+/**
+ * Our answer, or theirs if it could as well be ours.
+ *
+ * @param ask - asks the model, which must not be changed by it
+ */
+export function ourAnswer(
+  request: FleetHttpRequest,
+  ours: string,
+  theirs: string,
+  ask: (request: FleetHttpRequest) => FleetHttpResponse,
+): string {
+  const [, , unit] = ONE_STATE.exec(request.target) ?? [];
+  if (ours === theirs || request.method !== "GET" || unit === undefined) return ours;
+  const all = ask({ ...request, target: `/fleet/v1/state?unitName=${unit}` });
+  if (all.kind !== "answer" || all.status !== 200) return ours;
+  const { states = [] }: { states?: readonly unknown[] } = JSON.parse(all.body);
+  const others = states.map((state) => `200 application/json ${JSON.stringify(state)}`);
+  return others.includes(theirs) ? theirs : ours;
+}

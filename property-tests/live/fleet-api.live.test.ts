@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PREFIX, Registry } from "../../core/fleet/testing/registry.js";
 import { EtcdServer } from "./etcd-server.js";
 import { RealApi } from "./fleet-api.js";
-import { comparable, etcd, http } from "./fleet-api-actions.js";
+import { comparable, etcd, http, ourAnswer } from "./fleet-api-actions.js";
 import { hasGo } from "./fleetctl.js";
 import { whyNot } from "./needs.js";
 
@@ -40,8 +40,9 @@ describe.skipIf(skipped !== null)("the API server of fleet 1.0 itself", () => {
             await real.etcd(action.etcd);
             continue;
           }
-          const ours = comparable(model.ask(action.http));
+          const modelled = comparable(model.ask(action.http));
           const theirs = comparable(await real.ask(action.http));
+          const ours = ourAnswer(action.http, modelled, theirs, (of) => model.ask(of));
           answers++;
           const status = theirs.slice(0, 3);
           statuses.set(status, (statuses.get(status) ?? 0) + 1);

@@ -19,6 +19,7 @@ import (
 
 	"github.com/coreos/etcd/client"
 	"github.com/coreos/fleet/api"
+	"github.com/coreos/fleet/engine"
 	"github.com/coreos/fleet/job"
 	"github.com/coreos/fleet/machine"
 	"github.com/coreos/fleet/pkg/lease"
@@ -53,7 +54,11 @@ func main() {
 		Capabilities: machine.Capabilities{machine.CapGRPC: true},
 	}}
 	leases := lease.NewEtcdLeaseManager(keys, root)
-	mux := rpc.NewRegistryMux(registry.NewEtcdRegistry(keys, root), here, leases)
+	etcdRegistry := registry.NewEtcdRegistry(keys, root)
+	mux := rpc.NewRegistryMux(etcdRegistry, here, leases)
+	events := registry.NewEtcdEventStream(keys, root)
+	// An engine that never runs, as where `disable_engine` is set.
+	disabled := engine.New(etcdRegistry, leases, events, here, nil)
 	fmt.Println(listener.Addr())
 	server := http.Server{Handler: api.NewServeMux(mux, 100), ErrorLog: quiet}
 	go server.Serve(listener)
@@ -68,7 +73,7 @@ func main() {
 			stdlog.Fatal(err)
 		}
 		go func() {
-			value, err := c.do(mux)
+			value, err := c.do(mux, disabled)
 			a := answer{ID: c.ID, Value: value}
 			if err != nil {
 				a.Error = err.Error()
@@ -137,7 +142,7 @@ type state struct {
 	Hash    string `json:"hash"`
 }
 
-func (c command) do(mux *rpc.RegistryMux) (interface{}, error) {
+func (c command) do(mux *rpc.RegistryMux, disabled *engine.Engine) (interface{}, error) {
 	ttl := time.Duration(c.TTL) * time.Second
 	switch c.Call {
 	case "EngineChanged":
@@ -146,6 +151,9 @@ func (c command) do(mux *rpc.RegistryMux) (interface{}, error) {
 			PublicIP:     c.Address,
 			Capabilities: machine.Capabilities{machine.CapGRPC: c.GRPC},
 		})
+	case "ConnectToRegistry":
+		// Never comes back.
+		mux.ConnectToRegistry(disabled)
 	case "IsRegistryReady":
 		return mux.IsRegistryReady(), nil
 	case "UseEtcdRegistry":

@@ -1,0 +1,231 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { EtcdV2Client } from "../../adapters/etcd/index.js";
+import type { V2Request } from "../../core/etcd/client.js";
+import { createUnit } from "../../core/fleet/fleetctl.js";
+import type { RpcRequest } from "../../core/fleet/grpc-calls.js";
+import { schedule, writeMachine } from "../../core/fleet/registry.js";
+import { PREFIX } from "../../core/fleet/testing/registry.js";
+import { parseUnit } from "../../core/fleet/unit-file.js";
+import { SECOND } from "../../core/kernel/index.js";
+import { EtcdProxy, type Fate, type Fates } from "./etcd-proxy.js";
+import { EtcdServer } from "./etcd-server.js";
+import { answered, commandOf, freeAddress, RealMux } from "./fleet-grpc.js";
+import { ModelMux, modelAnswer } from "./fleet-grpc-model.js";
+import { hasGo } from "./fleetctl.js";
+import { whyNot } from "./needs.js";
+import { until } from "./program.js";
+
+const SELF = "m1";
+const UNIT = "a.service";
+
+/** A scheduled unit, and a machine that takes part in gRPC. */
+function contents(): V2Request[] {
+  const parsed = parseUnit("[Service]\nExecStart=/bin/true\n");
+  if (!parsed.ok) throw new Error(parsed.error);
+  const capabilities = { disableEngine: false, grpc: true };
+  return [
+    ...createUnit(PREFIX, UNIT, parsed.unit, "launched"),
+    schedule(PREFIX, UNIT, SELF),
+    writeMachine(PREFIX, { id: SELF, publicIp: "", metadata: {}, capabilities }, 600, false),
+  ];
+}
+
+/** The nth request that a method makes for a key has another fate than the rest. */
+function nth(n: number, method: string, key: string, fate: Fate): Fates {
+  let seen = 0;
+  return (asked, of) =>
+    asked === method && of === `${PREFIX}/${key}` && ++seen === n ? fate : "answered";
+}
+
+const READS: readonly RpcRequest[] = [
+  { rpc: "GetUnits" },
+  { rpc: "GetScheduledUnits" },
+  { rpc: "GetUnitStates" },
+];
+
+const skipped = whyNot("etcd") ?? (hasGo() ? null : "no Go");
+
+describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself, when things fail", () => {
+  let store: EtcdServer;
+  let client: EtcdV2Client;
+  let proxy: EtcdProxy;
+  let model: ModelMux;
+  let leader: RealMux;
+
+  beforeAll(async () => {
+    store = await EtcdServer.create();
+    client = new EtcdV2Client({ endpoints: [store.url] });
+    proxy = await EtcdProxy.start(store.url);
+  });
+  afterAll(async () => {
+    await proxy?.stop();
+    client?.close();
+    await store?.remove();
+  });
+
+  beforeEach(async () => {
+    proxy.fate = () => "answered";
+    await client.ask({ op: "delete", key: PREFIX, recursive: true }, 5 * SECOND);
+    leader = await RealMux.start(proxy.url, SELF);
+    model = new ModelMux(SELF, leader.address);
+    for (const request of contents()) {
+      model.etcd(request);
+      await client.ask(request, 5 * SECOND);
+    }
+  });
+  afterEach(() => leader.kill());
+
+  async function compare(request: RpcRequest): Promise<unknown> {
+    const theirs = answered(request, await leader.call(commandOf(request)));
+    expect([request, modelAnswer(request, model.call(request))]).toEqual([request, theirs]);
+    return theirs;
+  }
+
+  /** Both lead, while one request to etcd fares badly. */
+  async function lead(fates: () => Fates): Promise<void> {
+    model.fate = fates();
+    model.lead();
+    model.fate = () => "answered";
+    proxy.fate = fates();
+    await leader.lead();
+    proxy.fate = () => "answered";
+  }
+
+  test.each([
+    ["the units", 1, "job", [0, 0]],
+    ["the unit files", 1, "unit", [0, 0]],
+    ["the schedule", 2, "job", [1, 0]],
+    ["the states", 1, "states", [1, 0]],
+    ["a third list", 3, "job", [1, 1]],
+  ] as const)(
+    "an engine that begins to serve and does not hear of %s serves what it has",
+    async (_, n, key, counts) => {
+      await lead(() => nth(n, "GET", key, "unheard"));
+      for (const request of READS) await compare(request);
+      const [units, scheduled] = [
+        await compare({ rpc: "GetUnits" }),
+        await compare({ rpc: "GetScheduledUnits" }),
+      ];
+      expect([units, scheduled].map((all) => (Array.isArray(all) ? all.length : all))).toEqual(
+        counts,
+      );
+      expect(model.exits).toEqual([]);
+    },
+  );
+
+  test("an engine that begins to serve and does not hear of the machines ends", async () => {
+    await lead(() => nth(1, "GET", "machines", "unheard"));
+    expect(await leader.exit()).toBe(1);
+    expect(model.exits).toEqual([1]);
+  });
+
+  test("an engine that begins to serve while etcd is silent ends", async () => {
+    store.freeze(true);
+    await leader.lead();
+    store.freeze(false);
+    expect(await leader.exit()).toBe(1);
+    model.fate = () => "unheard";
+    model.lead();
+    expect(model.exits).toEqual([1]);
+  });
+
+  test.each<RpcRequest>([
+    { rpc: "SetUnitTargetState", unit: UNIT, state: "inactive" },
+    { rpc: "UnscheduleUnit", unit: UNIT, machine: SELF },
+    { rpc: "DestroyUnit", unit: UNIT },
+  ])("what etcd did and did not answer the engine never hears of: $rpc", async (request) => {
+    await lead(() => () => "answered");
+    const fates: Fates = (method) => (method === "GET" ? "answered" : "unanswered");
+    model.fate = fates;
+    proxy.fate = fates;
+    expect(await compare(request)).toBe("error");
+    model.fate = proxy.fate = () => "answered";
+    for (const read of READS) await compare(read);
+    expect(await compare({ rpc: "GetUnit", unit: UNIT })).toMatchObject({ state: "launched" });
+    const again = request.rpc === "SetUnitTargetState" ? null : "error";
+    expect(await compare(request)).toBe(request.rpc === "UnscheduleUnit" ? null : again);
+  });
+
+  describe("between a fleetd and the engine that leads", () => {
+    let follower: RealMux;
+    const GET = { call: "GetUnits" };
+    const CLOSING = "rpc error: code = 13 desc = transport is closing";
+    const DEADLINE = "rpc error: code = 4 desc = context deadline exceeded";
+
+    beforeEach(async () => {
+      follower = await RealMux.start(store.url, "m2");
+    });
+    afterEach(() => follower.kill());
+
+    const connect = async (): Promise<void> => {
+      await leader.lead();
+      expect((await follower.engineChanged(SELF, leader.address, true)).error).toBe("");
+    };
+    const resign = () => leader.engineChanged("other", "", false);
+
+    test("a connection is made once somebody listens", async () => {
+      const connecting = follower.engineChanged(SELF, leader.address, true);
+      await sleep(2_000);
+      await leader.lead();
+      expect((await connecting).error).toBe("");
+      expect((await follower.call({ call: "IsRegistryReady" })).value).toBe(true);
+    });
+
+    test("a fleetd that finds nobody for twelve seconds ends", async () => {
+      await follower.engineChanged(SELF, freeAddress(), true);
+      expect(await follower.exit()).toBe(1);
+      expect(follower.log).toContain("Unable to dial to registry: grpc: timed out when dialing");
+    });
+
+    test.each([
+      ["the server stops", () => resign()],
+      ["its process ends", () => leader.kill()],
+    ])("a call under way fails when %s", async (_, end) => {
+      await connect();
+      const asked = new Promise<void>((resolve) => {
+        proxy.fate = (method) => {
+          if (method === "PUT") resolve();
+          return method === "PUT" ? "unheard" : "answered";
+        };
+      });
+      const under = follower.call({ call: "SetUnitTargetState", unit: UNIT, state: "inactive" });
+      await asked;
+      await end();
+      expect((await under).error).toBe(CLOSING);
+    });
+
+    test("a call after the server has stopped waits for the next one, five seconds at most", async () => {
+      await connect();
+      await resign();
+      expect((await follower.call(GET)).error).toBe(DEADLINE);
+      const waiting = follower.call(GET);
+      await sleep(2_000);
+      await leader.lead();
+      expect((await waiting).error).toBe("");
+    });
+
+    test("a call that a silent server takes is carried out when it wakes, after its caller gave up", async () => {
+      await connect();
+      leader.freeze(true);
+      const call = { call: "SetUnitTargetState", unit: UNIT, state: "inactive" };
+      expect((await follower.call(call)).error).toBe(DEADLINE);
+      leader.freeze(false);
+      await until(10, "the late write", async () => {
+        const { value } = await follower.call({ call: "GetUnit", unit: UNIT });
+        return JSON.stringify(value).includes('"state":"inactive"');
+      });
+    });
+
+    test("a target state that is none arrives as loaded, and a unit without one is", async () => {
+      await client.ask({ op: "delete", key: `${PREFIX}/job/${UNIT}/target-state` }, 5 * SECOND);
+      await connect();
+      const state = async () => (await follower.call({ call: "GetUnit", unit: UNIT })).value;
+      expect(await state()).toMatchObject({ state: "loaded" });
+      await follower.call({ call: "SetUnitTargetState", unit: UNIT, state: "inactive" });
+      expect(await state()).toMatchObject({ state: "inactive" });
+      await follower.call({ call: "SetUnitTargetState", unit: UNIT, state: "running" });
+      expect(await state()).toMatchObject({ state: "loaded" });
+    });
+  });
+});

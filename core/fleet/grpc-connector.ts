@@ -73,13 +73,20 @@ export function connectorReplied(step: Step, reply: RegistryReply): void {
   }
 }
 
-/** The address of the engine is not looked at: connections go to the one found last, until they fail for a while. */
+/**
+ * The address of the engine is not looked at: connections go to the one found last, until they fail
+ * for a while. A connection that was closed because somebody without gRPC led is waited for when
+ * somebody with gRPC leads again: fleet never looks again, and stays with etcd.
+ */
 function engineFound(step: Step, grpc: GrpcState, leader: EnginePresence): void {
   const { connector } = grpc;
   if (!leader.grpc) {
+    connector.closed ||= grpc.client !== null;
     grpc.client = null;
     goTo(step, grpc, "etcd");
     lookLater(step, grpc);
+  } else if (connector.closed) {
+    connector.step = "idle";
   } else if (grpc.client === null) {
     connector.step = "connect";
     connect(step, grpc, "connector", CONNECT_PATIENCE);

@@ -213,6 +213,27 @@ test("a fleetd without an engine looks for the one that leads, and fails where i
   expect(world.host(1).exits).toEqual([1, 2]);
 });
 
+test("a fleetd without an engine that was led without gRPC stays with etcd, whoever leads then", () => {
+  const world = cluster([{}, { disableEngine: true }]);
+  world.run(10);
+  const [leader, blind] = world.hosts;
+  const leads = (machine: string): void => {
+    const lease = JSON.stringify({ MachineID: machine, Version: 1 });
+    world.etcd({ op: "put", key: "/_coreos.com/fleet/lease/engine-leader", value: lease });
+    world.run(12);
+  };
+  const presence = { ID: "e".repeat(32), PublicIP: "10.0.0.9" };
+  const key = `/_coreos.com/fleet/machines/${presence.ID}/object`;
+  world.etcd({ op: "put", key, value: JSON.stringify(presence) });
+  expect(blind?.state.grpc?.current).toBe("rpc");
+  leads(presence.ID);
+  expect(blind?.state.grpc?.current).toBe("etcd");
+  leads(leader?.id ?? "");
+  world.run(60);
+  expect(blind?.state.grpc?.current).toBe("etcd");
+  expect(blind?.exits).toEqual([]);
+});
+
 test("a fleetd that cannot reach the engine that leads ends after twelve seconds", () => {
   const world = new FleetWorld([grpcHost(0), grpcHost(1)]);
   world.start(0);

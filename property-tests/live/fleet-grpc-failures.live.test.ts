@@ -4,7 +4,7 @@ import { EtcdV2Client } from "../../adapters/etcd/index.js";
 import type { V2Request } from "../../core/etcd/client.js";
 import { createUnit } from "../../core/fleet/fleetctl.js";
 import type { RpcRequest } from "../../core/fleet/grpc-calls.js";
-import { schedule, writeMachine } from "../../core/fleet/registry.js";
+import { deleteMachine, schedule, writeMachine } from "../../core/fleet/registry.js";
 import { PREFIX } from "../../core/fleet/testing/registry.js";
 import { parseUnit } from "../../core/fleet/unit-file.js";
 import { SECOND } from "../../core/kernel/index.js";
@@ -226,6 +226,50 @@ describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself, when t
       expect(await state()).toMatchObject({ state: "inactive" });
       await follower.call({ call: "SetUnitTargetState", unit: UNIT, state: "running" });
       expect(await state()).toMatchObject({ state: "loaded" });
+    });
+
+    const write = (request: V2Request) => client.ask(request, 5 * SECOND);
+
+    async function present(id: string, publicIp: string, grpc: boolean): Promise<void> {
+      const capabilities = { disableEngine: false, grpc };
+      await write(deleteMachine(PREFIX, id));
+      await write(writeMachine(PREFIX, { id, publicIp, metadata: {}, capabilities }, 600, false));
+    }
+
+    /** The lease says that the machine leads. */
+    const elect = (machine: string) =>
+      write({
+        op: "put",
+        key: `${PREFIX}/lease/engine-leader`,
+        value: JSON.stringify({ MachineID: machine, Version: 1 }),
+      });
+
+    const usesEtcd = async () => (await follower.call({ call: "UseEtcdRegistry" })).value;
+
+    test("a fleetd without an engine finds the one that leads, and once led without gRPC stays with etcd", async () => {
+      await leader.lead();
+      await present(SELF, leader.address, true);
+      await present("m3", "", false);
+      await elect(SELF);
+      void follower.call({ call: "ConnectToRegistry" });
+      expect(await usesEtcd()).toBe(true);
+      await until(30, "the engine that leads", async () => (await usesEtcd()) === false);
+      await elect("m3");
+      await until(30, "the registry of etcd", async () => (await usesEtcd()) === true);
+      await elect(SELF);
+      await sleep(12_000);
+      expect(await usesEtcd()).toBe(true);
+      // It does not even look any more: where the machine of the engine is missing it would end.
+      await elect("ghost");
+      await sleep(6_000);
+      expect(await usesEtcd()).toBe(true);
+    });
+
+    test("a fleetd without an engine ends where the machine of the one that leads is missing", async () => {
+      await elect("ghost");
+      void follower.call({ call: "ConnectToRegistry" });
+      expect(await follower.exit()).toBe(2);
+      expect(follower.log).toContain("nil pointer dereference");
     });
   });
 });

@@ -57,8 +57,7 @@ func main() {
 	etcdRegistry := registry.NewEtcdRegistry(keys, root)
 	mux := rpc.NewRegistryMux(etcdRegistry, here, leases)
 	events := registry.NewEtcdEventStream(keys, root)
-	// An engine that never runs, as where `disable_engine` is set.
-	disabled := engine.New(etcdRegistry, leases, events, here, nil)
+	own := engine.New(mux, leases, events, here, mux.EngineChanged)
 	fmt.Println(listener.Addr())
 	server := http.Server{Handler: api.NewServeMux(mux, 100), ErrorLog: quiet}
 	go server.Serve(listener)
@@ -73,7 +72,7 @@ func main() {
 			stdlog.Fatal(err)
 		}
 		go func() {
-			value, err := c.do(mux, disabled)
+			value, err := c.do(mux, own)
 			a := answer{ID: c.ID, Value: value}
 			if err != nil {
 				a.Error = err.Error()
@@ -142,7 +141,7 @@ type state struct {
 	Hash    string `json:"hash"`
 }
 
-func (c command) do(mux *rpc.RegistryMux, disabled *engine.Engine) (interface{}, error) {
+func (c command) do(mux *rpc.RegistryMux, own *engine.Engine) (interface{}, error) {
 	ttl := time.Duration(c.TTL) * time.Second
 	switch c.Call {
 	case "EngineChanged":
@@ -152,8 +151,10 @@ func (c command) do(mux *rpc.RegistryMux, disabled *engine.Engine) (interface{},
 			Capabilities: machine.Capabilities{machine.CapGRPC: c.GRPC},
 		})
 	case "ConnectToRegistry":
-		// Never comes back.
-		mux.ConnectToRegistry(disabled)
+		// As where `disable_engine` is set. It never comes back.
+		mux.ConnectToRegistry(own)
+	case "RunEngine":
+		own.Run(time.Second, make(chan struct{}))
 	case "IsRegistryReady":
 		return mux.IsRegistryReady(), nil
 	case "UseEtcdRegistry":

@@ -147,6 +147,25 @@ describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself, when t
     expect(await compare(request)).toBe(request.rpc === "UnscheduleUnit" ? null : again);
   });
 
+  test("states are told until their time is over, and with heartbeats count for good", async () => {
+    await lead(() => () => "answered");
+    const report = { load: "loaded", active: "active", sub: "running", hash: "1".repeat(40) };
+    const state = { name: UNIT, machine: SELF, ...report };
+    const calls: readonly RpcRequest[] = [
+      { rpc: "SaveUnitState", state, ttl: 2 },
+      { rpc: "GetUnitStates" },
+      { rpc: "GetScheduledUnit", unit: UNIT },
+      { rpc: "UnitHeartbeat", unit: UNIT, machine: SELF },
+    ];
+    for (const call of calls) await compare(call);
+    await sleep(2_500);
+    model.pass(2.5);
+    expect(await compare({ rpc: "GetUnitStates" })).toEqual([]);
+    expect(await compare({ rpc: "GetUnitState", unit: UNIT })).toMatchObject({ name: "" });
+    const scheduled = await compare({ rpc: "GetScheduledUnit", unit: UNIT });
+    expect(scheduled).toMatchObject({ state: "launched" });
+  });
+
   describe("between a fleetd and the engine that leads", () => {
     let follower: RealMux;
     const GET = { call: "GetUnits" };
@@ -164,11 +183,17 @@ describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself, when t
     };
     const resign = () => leader.engineChanged("other", "", false);
 
-    test("a connection is made once somebody listens", async () => {
+    test("a connection is made once somebody listens, and calls wait until then", async () => {
       const connecting = follower.engineChanged(SELF, leader.address, true);
+      await sleep(200);
+      const over: string[] = [];
+      const held = follower.call(GET).then(({ error }) => over.push(`called ${error}`));
       await sleep(2_000);
+      expect(over).toEqual([]);
       await leader.lead();
       expect((await connecting).error).toBe("");
+      await held;
+      expect(over).toEqual(["called "]);
       expect((await follower.call({ call: "IsRegistryReady" })).value).toBe(true);
     });
 
@@ -270,6 +295,28 @@ describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself, when t
       void follower.call({ call: "ConnectToRegistry" });
       expect(await follower.exit()).toBe(2);
       expect(follower.log).toContain("nil pointer dereference");
+    });
+
+    test("without its lease an engine that others still reach keeps every one of them from leading", async () => {
+      const lease: V2Request = { op: "get", key: `${PREFIX}/lease/engine-leader` };
+      const leads = async (): Promise<string | undefined> => {
+        const reply = await write(lease);
+        return reply.ok ? reply.node.value : undefined;
+      };
+      await present(SELF, leader.address, true);
+      await present("m2", follower.address, true);
+      void leader.call({ call: "RunEngine" });
+      await until(30, "an engine that leads", async () => (await leads())?.includes(SELF) === true);
+      // A machine that dies takes the lease with it: it is good for 500,000 intervals, of a second here.
+      const held = await write(lease);
+      expect(held.ok && (held.node.ttl ?? 0) > 400_000).toBe(true);
+      void follower.call({ call: "RunEngine" });
+      await until(30, "its registry", async () => (await usesEtcd()) === false);
+      await write({ op: "delete", key: lease.key });
+      await sleep(10_000);
+      expect(await leads()).toBeUndefined();
+      await leader.kill();
+      await until(60, "the other", async () => (await leads())?.includes("m2") === true);
     });
   });
 });

@@ -13,7 +13,7 @@ import {
   fleetd,
 } from "../../core/fleet/index.js";
 import { Registry } from "../../core/fleet/testing/registry.js";
-import { type Outcome, stepInPlace } from "../../core/kernel/index.js";
+import { type Outcome, SECOND, stepInPlace } from "../../core/kernel/index.js";
 import type { Fates } from "./etcd-proxy.js";
 import { inOrder, optionsOf } from "./fleet-grpc.js";
 
@@ -46,6 +46,11 @@ export class ModelMux {
     const out: Outcome<FleetFact, FleetEffect> = { facts: [], effects: [] };
     engineChanged({ state: this.state, now: this.#now, out }, engine);
     this.#take(out);
+  }
+
+  /** Time passes. */
+  pass(seconds: number): void {
+    this.#now += seconds * SECOND;
   }
 
   /** Says that this one leads. */

@@ -7,7 +7,7 @@ import { PREFIX } from "../../core/fleet/testing/registry.js";
 import { SECOND } from "../../core/kernel/index.js";
 import { EtcdServer } from "./etcd-server.js";
 import { type ApiAction, comparable, etcd, http, ourAnswer } from "./fleet-api-actions.js";
-import { commandOf, RealMux } from "./fleet-grpc.js";
+import { commandOf, contents, READ_ALL, RealMux } from "./fleet-grpc.js";
 import { ModelMux } from "./fleet-grpc-model.js";
 import { hasGo } from "./fleetctl.js";
 import { whyNot } from "./needs.js";
@@ -101,6 +101,8 @@ describe.skipIf(skipped !== null)("the API server of fleet 1.0 over its gRPC reg
             expect([action.http, ours]).toEqual([action.http, theirs]);
           }
         }
+        const left = await client.ask(READ_ALL, 5 * SECOND);
+        expect(contents(model.etcd(READ_ALL))).toEqual(contents(left));
       }),
       { numRuns: Number(process.env.ORRERY_FLEET_GRPC_RUNS ?? "60") },
     );

@@ -20,7 +20,7 @@ const SELF = "m1";
 const UNIT = "a.service";
 
 /** A scheduled unit, and a machine that takes part in gRPC. */
-function contents(): V2Request[] {
+function beginning(): V2Request[] {
   const parsed = parseUnit("[Service]\nExecStart=/bin/true\n");
   if (!parsed.ok) throw new Error(parsed.error);
   const capabilities = { disableEngine: false, grpc: true };
@@ -69,7 +69,7 @@ describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself, when t
     await client.ask({ op: "delete", key: PREFIX, recursive: true }, 5 * SECOND);
     leader = await RealMux.start(proxy.url, SELF);
     model = new ModelMux(SELF, leader.address);
-    for (const request of contents()) {
+    for (const request of beginning()) {
       model.etcd(request);
       await client.ask(request, 5 * SECOND);
     }
@@ -116,6 +116,15 @@ describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself, when t
 
   test("an engine that begins to serve and does not hear of the machines ends", async () => {
     await lead(() => nth(1, "GET", "machines", "unheard"));
+    expect(await leader.exit()).toBe(1);
+    expect(model.exits).toEqual([1]);
+  });
+
+  test("an engine that begins to serve where a machine is not JSON ends", async () => {
+    const junk: V2Request = { op: "put", key: `${PREFIX}/machines/m2/object`, value: "junk" };
+    model.etcd(junk);
+    await client.ask(junk, 5 * SECOND);
+    await lead(() => () => "answered");
     expect(await leader.exit()).toBe(1);
     expect(model.exits).toEqual([1]);
   });

@@ -27,7 +27,6 @@ const METHODS = { get: "GET", put: "PUT", post: "POST", delete: "DELETE", watch:
 export class ModelMux {
   readonly registry = new Registry("faithful");
   readonly state: FleetState;
-  readonly facts: FleetFact[] = [];
   readonly exits: number[] = [];
   /** What becomes of its requests to etcd. */
   fate: Fates = () => "answered";
@@ -82,8 +81,7 @@ export class ModelMux {
     this.#take(stepInPlace(fleetd, this.state, stimulus, ++this.#now));
   }
 
-  #take({ facts, effects }: Outcome<FleetFact, FleetEffect>): void {
-    this.facts.push(...facts);
+  #take({ effects }: Outcome<FleetFact, FleetEffect>): void {
     this.#effects.push(...effects);
     if (this.#performing) return;
     this.#performing = true;

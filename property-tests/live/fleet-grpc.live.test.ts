@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EtcdV2Client } from "../../adapters/etcd/index.js";
-import type { EtcdReply, V2Node, V2Request } from "../../core/etcd/client.js";
+import type { EtcdReply, V2Request } from "../../core/etcd/client.js";
 import { createUnit } from "../../core/fleet/fleetctl.js";
 import type { RpcRequest, RpcUnit, RpcUnitState } from "../../core/fleet/grpc-calls.js";
 import { PREFIX } from "../../core/fleet/testing/registry.js";
@@ -10,7 +10,7 @@ import { type UnitFile, unitFromOptions } from "../../core/fleet/unit-file.js";
 import { toBytes } from "../../core/go/index.js";
 import { SECOND } from "../../core/kernel/index.js";
 import { EtcdServer } from "./etcd-server.js";
-import { answered, commandOf, RealMux } from "./fleet-grpc.js";
+import { answered, commandOf, contents, READ_ALL, RealMux } from "./fleet-grpc.js";
 import { ModelMux, modelAnswer } from "./fleet-grpc-model.js";
 import { hasGo } from "./fleetctl.js";
 import { whyNot } from "./needs.js";
@@ -176,18 +176,6 @@ function choose(request: RpcRequest, ours: unknown, theirs: unknown, model: Mode
   return meant?.state ?? ours;
 }
 
-/** Keys and values, and whether they expire. */
-function contents(reply: EtcdReply): string[] {
-  const lines: string[] = [];
-  const visit = ({ key, value, nodes, dir, ttl }: V2Node): void => {
-    if (dir !== true) lines.push(`${key} ${value} ${ttl === undefined ? "" : "ttl"}`);
-    for (const node of nodes ?? []) visit(node);
-  };
-  if (reply.ok) visit(reply.node);
-  return lines.sort();
-}
-
-const ALL: V2Request = { op: "get", key: PREFIX, recursive: true };
 const skipped = whyNot("etcd") ?? (hasGo() ? null : "no Go");
 
 describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself", () => {
@@ -242,7 +230,7 @@ describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself", () =>
             expect([request, ours]).toEqual([request, answer]);
           }
         }
-        expect(contents(model.etcd(ALL))).toEqual(contents(await etcd(ALL)));
+        expect(contents(model.etcd(READ_ALL))).toEqual(contents(await etcd(READ_ALL)));
       }),
       { numRuns: Number(process.env.ORRERY_FLEET_GRPC_RUNS ?? "60") },
     );

@@ -2,8 +2,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { FleetTransport } from "../../adapters/fleet/index.js";
+import type { EtcdReply, V2Node, V2Request } from "../../core/etcd/client.js";
 import type { RpcRequest } from "../../core/fleet/grpc-calls.js";
 import type { FleetHttpRequest, FleetHttpResponse } from "../../core/fleet/index.js";
+import { PREFIX } from "../../core/fleet/testing/registry.js";
 import type { UnitFile } from "../../core/fleet/unit-file.js";
 import { fromBytes } from "../../core/go/index.js";
 import { exchange, transportTo } from "./fleet-api.js";
@@ -167,4 +169,18 @@ export function inOrder(units: unknown): unknown {
 export function answered({ rpc }: RpcRequest, { error, value }: MuxAnswer): unknown {
   if (error !== "") return "error";
   return rpc === "GetScheduledUnits" ? inOrder(value) : value;
+}
+
+/** Reads all that fleet has in etcd. */
+export const READ_ALL: V2Request = { op: "get", key: PREFIX, recursive: true };
+
+/** Keys and values, and whether they expire. */
+export function contents(reply: EtcdReply): string[] {
+  const lines: string[] = [];
+  const visit = ({ key, value, nodes, dir, ttl }: V2Node): void => {
+    if (dir !== true) lines.push(`${key} ${value} ${ttl === undefined ? "" : "ttl"}`);
+    for (const node of nodes ?? []) visit(node);
+  };
+  if (reply.ok) visit(reply.node);
+  return lines.sort();
 }

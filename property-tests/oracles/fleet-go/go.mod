@@ -34,4 +34,5 @@ require (
 	google.golang.org/grpc v1.17.0
 )
 
+// The next release after the commit that fleet 1.0 is built with, 777daa17, which is not to be had as a module.
 replace google.golang.org/grpc => google.golang.org/grpc v1.0.5

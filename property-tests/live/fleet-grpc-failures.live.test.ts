@@ -6,11 +6,11 @@ import { createUnit } from "../../core/fleet/fleetctl.js";
 import type { RpcRequest } from "../../core/fleet/grpc-calls.js";
 import { deleteMachine, schedule, writeMachine } from "../../core/fleet/registry.js";
 import { PREFIX } from "../../core/fleet/testing/registry.js";
-import { parseUnit } from "../../core/fleet/unit-file.js";
+import { parseUnit, unitFromOptions } from "../../core/fleet/unit-file.js";
 import { SECOND } from "../../core/kernel/index.js";
 import { EtcdProxy, type Fate, type Fates } from "./etcd-proxy.js";
 import { EtcdServer } from "./etcd-server.js";
-import { answered, commandOf, freeAddress, RealMux } from "./fleet-grpc.js";
+import { answered, commandOf, contents, freeAddress, READ_ALL, RealMux } from "./fleet-grpc.js";
 import { ModelMux, modelAnswer } from "./fleet-grpc-model.js";
 import { hasGo } from "./fleetctl.js";
 import { whyNot } from "./needs.js";
@@ -31,11 +31,14 @@ function beginning(): V2Request[] {
   ];
 }
 
-/** The nth request that a method makes for a key has another fate than the rest. */
-function nth(n: number, method: string, key: string, fate: Fate): Fates {
+/** The nth request of a method, for a key if one is given, has another fate than the rest. */
+function nth(n: number, method: string, fate: Fate, key?: string): Fates {
   let seen = 0;
-  return (asked, of) =>
-    asked === method && of === `${PREFIX}/${key}` && ++seen === n ? fate : "answered";
+  return (asked, of) => {
+    if (asked !== method || (key !== undefined && of !== `${PREFIX}/${key}`)) return "answered";
+    seen++;
+    return seen === n ? fate : "answered";
+  };
 }
 
 const READS: readonly RpcRequest[] = [
@@ -101,7 +104,7 @@ describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself, when t
   ] as const)(
     "an engine that begins to serve and does not hear of %s serves what it has",
     async (_, n, key, counts) => {
-      await lead(() => nth(n, "GET", key, "unheard"));
+      await lead(() => nth(n, "GET", "unheard", key));
       for (const request of READS) await compare(request);
       const [units, scheduled] = [
         await compare({ rpc: "GetUnits" }),
@@ -115,7 +118,7 @@ describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself, when t
   );
 
   test("an engine that begins to serve and does not hear of the machines ends", async () => {
-    await lead(() => nth(1, "GET", "machines", "unheard"));
+    await lead(() => nth(1, "GET", "unheard", "machines"));
     expect(await leader.exit()).toBe(1);
     expect(model.exits).toEqual([1]);
   });
@@ -156,9 +159,38 @@ describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself, when t
     expect(await compare(request)).toBe(request.rpc === "UnscheduleUnit" ? null : again);
   });
 
+  const report = { load: "loaded", active: "active", sub: "running", hash: "1".repeat(40) };
+  const file = unitFromOptions([{ section: "Service", name: "ExecStart", value: "/bin/false" }]);
+
+  const SEVERAL: readonly (readonly [RpcRequest, "PUT" | "DELETE", number])[] = [
+    [{ rpc: "CreateUnit", unit: { name: "b.service", file, state: "launched" } }, "PUT", 3],
+    [{ rpc: "SaveUnitState", state: { name: UNIT, machine: SELF, ...report }, ttl: 60 }, "PUT", 2],
+    [{ rpc: "RemoveUnitState", unit: UNIT }, "DELETE", 2],
+  ];
+  test.each(SEVERAL.map(([request, method, writes]) => ({ ...request, request, method, writes })))(
+    "whichever of several writes etcd does not do or answer, the engine does as the model: $rpc",
+    async ({ request, method, writes }) => {
+      const other = { id: "m2", publicIp: "", metadata: {} };
+      const presence = writeMachine(PREFIX, other, 600, false);
+      model.etcd(presence);
+      await client.ask(presence, 5 * SECOND);
+      await lead(() => () => "answered");
+      for (const fate of ["unheard", "unanswered"] as const) {
+        for (let n = 1; n <= writes; n++) {
+          model.fate = nth(n, method, fate);
+          proxy.fate = nth(n, method, fate);
+          await compare(request);
+          model.fate = proxy.fate = () => "answered";
+          for (const read of READS) await compare(read);
+          const left = await client.ask(READ_ALL, 5 * SECOND);
+          expect(contents(model.etcd(READ_ALL))).toEqual(contents(left));
+        }
+      }
+    },
+  );
+
   test("states are told until their time is over, and with heartbeats count for good", async () => {
     await lead(() => () => "answered");
-    const report = { load: "loaded", active: "active", sub: "running", hash: "1".repeat(40) };
     const state = { name: UNIT, machine: SELF, ...report };
     const calls: readonly RpcRequest[] = [
       { rpc: "SaveUnitState", state, ttl: 2 },
@@ -237,6 +269,14 @@ describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself, when t
       await sleep(2_000);
       await leader.lead();
       expect((await waiting).error).toBe("");
+    });
+
+    test("a connection to a server that is silent is made all the same, and its calls run out of time", async () => {
+      await leader.lead();
+      leader.freeze(true);
+      expect((await follower.engineChanged(SELF, leader.address, true)).error).toBe("");
+      expect((await follower.call({ call: "UseEtcdRegistry" })).value).toBe(false);
+      expect((await follower.call(GET)).error).toBe(DEADLINE);
     });
 
     test("a call that a silent server takes is carried out when it wakes, after its caller gave up", async () => {

@@ -44,12 +44,11 @@ export function optionsOf({ options }: UnitFile): unknown[] {
   return options.map(({ section, name, value }) => ({ section, name, value: fromBytes(value) }));
 }
 
-/** What a call came to, and how long it took. */
+/** What a call came to. */
 export interface MuxAnswer {
   /** "" if there was none. */
   readonly error: string;
   readonly value: unknown;
-  readonly ms: number;
 }
 
 /** A fleetd with `enable_grpc` as far as its unit registry goes, built from fleet's own packages. */
@@ -59,7 +58,7 @@ export class RealMux {
   readonly address: string;
   readonly #child: ChildProcess;
   readonly #transport: FleetTransport;
-  readonly #waiting = new Map<number, { readonly at: number; done(answer: MuxAnswer): void }>();
+  readonly #waiting = new Map<number, (answer: MuxAnswer) => void>();
   readonly #exit: Promise<number | null>;
   #log = "";
   #nextId = 1;
@@ -92,7 +91,7 @@ export class RealMux {
   call(command: MuxCommand): Promise<MuxAnswer> {
     const id = this.#nextId++;
     return new Promise((done) => {
-      this.#waiting.set(id, { at: performance.now(), done });
+      this.#waiting.set(id, done);
       this.#child.stdin?.write(`${JSON.stringify({ id, ...command })}\n`);
       void this.#exit.then(() => this.#answered(id, "the process has ended", null));
     });
@@ -144,9 +143,8 @@ export class RealMux {
   }
 
   #answered(id: number, error: string, value: unknown): void {
-    const waiting = this.#waiting.get(id);
+    this.#waiting.get(id)?.({ error, value });
     this.#waiting.delete(id);
-    waiting?.done({ error, value, ms: performance.now() - waiting.at });
   }
 }
 

@@ -47,6 +47,7 @@ const actions: fc.Arbitrary<readonly Action[]> = fc.array(
   { minLength: 10, maxLength: 60, size: "large" },
 );
 
+const RUNS = Number(process.env.ORRERY_FLEET_GRPC_RUNS ?? "60");
 const skipped = whyNot("etcd") ?? (hasGo() ? null : "no Go");
 
 describe.skipIf(skipped !== null)("the API server of fleet 1.0 over its gRPC registry", () => {
@@ -65,48 +66,52 @@ describe.skipIf(skipped !== null)("the API server of fleet 1.0 over its gRPC reg
     await store?.remove();
   });
 
-  test("answers as the model does, whoever leads and whatever the registries hold", async () => {
-    let answers = 0;
-    const statuses = new Map<string, number>();
-    await fc.assert(
-      fc.asyncProperty(actions, async (all) => {
-        const model = new ModelMux(SELF, real.address);
-        const lead = async (grpc: boolean): Promise<void> => {
-          const [id, publicIp] = grpc ? [SELF, real.address] : ["other", ""];
-          model.engineChanged({ id, publicIp, grpc });
-          const { error } = await real.engineChanged(id, publicIp, grpc);
-          expect([error, model.exits]).toEqual(["", []]);
-        };
-        const write = async (request: V2Request): Promise<void> => {
-          model.etcd(request);
-          await client.ask(request, 5 * SECOND);
-        };
-        await write({ op: "delete", key: PREFIX, recursive: true });
-        await lead(false);
-        await lead(true);
-        for (const action of all) {
-          if ("etcd" in action) await write(action.etcd);
-          else if ("leads" in action) await lead(action.leads === "this one");
-          else if ("rpc" in action) {
-            if (model.state.grpc?.current !== "rpc") continue;
-            model.call(action.rpc);
-            await real.call(commandOf(action.rpc));
-          } else {
-            const modelled = comparable(model.ask(action.http));
-            const theirs = comparable(await real.ask(action.http));
-            const ours = ourAnswer(action.http, modelled, theirs, (of) => model.ask(of));
-            answers++;
-            const status = `${theirs.slice(0, 3)} of ${model.state.grpc?.current}`;
-            statuses.set(status, (statuses.get(status) ?? 0) + 1);
-            expect([action.http, ours]).toEqual([action.http, theirs]);
+  test(
+    "answers as the model does, whoever leads and whatever the registries hold",
+    async () => {
+      let answers = 0;
+      const statuses = new Map<string, number>();
+      await fc.assert(
+        fc.asyncProperty(actions, async (all) => {
+          const model = new ModelMux(SELF, real.address);
+          const lead = async (grpc: boolean): Promise<void> => {
+            const [id, publicIp] = grpc ? [SELF, real.address] : ["other", ""];
+            model.engineChanged({ id, publicIp, grpc });
+            const { error } = await real.engineChanged(id, publicIp, grpc);
+            expect([error, model.exits]).toEqual(["", []]);
+          };
+          const write = async (request: V2Request): Promise<void> => {
+            model.etcd(request);
+            await client.ask(request, 5 * SECOND);
+          };
+          await write({ op: "delete", key: PREFIX, recursive: true });
+          await lead(false);
+          await lead(true);
+          for (const action of all) {
+            if ("etcd" in action) await write(action.etcd);
+            else if ("leads" in action) await lead(action.leads === "this one");
+            else if ("rpc" in action) {
+              if (model.state.grpc?.current !== "rpc") continue;
+              model.call(action.rpc);
+              await real.call(commandOf(action.rpc));
+            } else {
+              const modelled = comparable(model.ask(action.http));
+              const theirs = comparable(await real.ask(action.http));
+              const ours = ourAnswer(action.http, modelled, theirs, (of) => model.ask(of));
+              answers++;
+              const status = `${theirs.slice(0, 3)} of ${model.state.grpc?.current}`;
+              statuses.set(status, (statuses.get(status) ?? 0) + 1);
+              expect([action.http, ours]).toEqual([action.http, theirs]);
+            }
           }
-        }
-        const left = await client.ask(READ_ALL, 5 * SECOND);
-        expect(contents(model.etcd(READ_ALL))).toEqual(contents(left));
-      }),
-      { numRuns: Number(process.env.ORRERY_FLEET_GRPC_RUNS ?? "60") },
-    );
-    console.log(`${answers} answers compared: ${JSON.stringify(Object.fromEntries(statuses))}`);
-    expect(answers).toBeGreaterThan(500);
-  });
+          const left = await client.ask(READ_ALL, 5 * SECOND);
+          expect(contents(model.etcd(READ_ALL))).toEqual(contents(left));
+        }),
+        { numRuns: RUNS },
+      );
+      console.log(`${answers} answers compared: ${JSON.stringify(Object.fromEntries(statuses))}`);
+      expect(answers).toBeGreaterThan(500);
+    },
+    60_000 + 5_000 * RUNS,
+  );
 });

@@ -176,6 +176,7 @@ function choose(request: RpcRequest, ours: unknown, theirs: unknown, model: Mode
   return meant?.state ?? ours;
 }
 
+const RUNS = Number(process.env.ORRERY_FLEET_GRPC_RUNS ?? "60");
 const skipped = whyNot("etcd") ?? (hasGo() ? null : "no Go");
 
 describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself", () => {
@@ -204,38 +205,47 @@ describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself", () =>
     expect([error, model.exits, model.state.grpc?.current]).toEqual(["", [], "rpc"]);
   }
 
-  test("answers as the model does and leaves the same in etcd, whatever is called and written", async () => {
-    const counts = new Map<string, number>();
-    await fc.assert(
-      fc.asyncProperty(beginning, actions, async (before, all) => {
-        const model = new ModelMux(SELF, real.address);
-        await etcd({ op: "delete", key: PREFIX, recursive: true });
-        const write = async (requests: readonly V2Request[]): Promise<void> => {
-          for (const request of requests) {
-            model.etcd(request);
-            await etcd(request);
+  test(
+    "answers as the model does and leaves the same in etcd, whatever is called and written",
+    async () => {
+      const counts = new Map<string, number>();
+      await fc.assert(
+        fc.asyncProperty(beginning, actions, async (before, all) => {
+          const model = new ModelMux(SELF, real.address);
+          await etcd({ op: "delete", key: PREFIX, recursive: true });
+          const write = async (requests: readonly V2Request[]): Promise<void> => {
+            for (const request of requests) {
+              model.etcd(request);
+              await etcd(request);
+            }
+          };
+          await write(before);
+          await restart(model);
+          for (const action of all) {
+            if (action.kind === "etcd") await write(action.requests);
+            else if (action.kind === "restart") await restart(model);
+            else {
+              const { request } = action;
+              const answer = answered(request, await real.call(commandOf(request)));
+              const ours = choose(
+                request,
+                modelAnswer(request, model.call(request)),
+                answer,
+                model,
+              );
+              const name = `${request.rpc}${answer === "error" ? " error" : ""}`;
+              counts.set(name, (counts.get(name) ?? 0) + 1);
+              expect([request, ours]).toEqual([request, answer]);
+            }
           }
-        };
-        await write(before);
-        await restart(model);
-        for (const action of all) {
-          if (action.kind === "etcd") await write(action.requests);
-          else if (action.kind === "restart") await restart(model);
-          else {
-            const { request } = action;
-            const answer = answered(request, await real.call(commandOf(request)));
-            const ours = choose(request, modelAnswer(request, model.call(request)), answer, model);
-            const name = `${request.rpc}${answer === "error" ? " error" : ""}`;
-            counts.set(name, (counts.get(name) ?? 0) + 1);
-            expect([request, ours]).toEqual([request, answer]);
-          }
-        }
-        expect(contents(model.etcd(READ_ALL))).toEqual(contents(await etcd(READ_ALL)));
-      }),
-      { numRuns: Number(process.env.ORRERY_FLEET_GRPC_RUNS ?? "60") },
-    );
-    const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
-    console.log(`${total} answers compared: ${JSON.stringify(Object.fromEntries(counts))}`);
-    expect(total).toBeGreaterThan(500);
-  });
+          expect(contents(model.etcd(READ_ALL))).toEqual(contents(await etcd(READ_ALL)));
+        }),
+        { numRuns: RUNS },
+      );
+      const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+      console.log(`${total} answers compared: ${JSON.stringify(Object.fromEntries(counts))}`);
+      expect(total).toBeGreaterThan(500);
+    },
+    60_000 + 5_000 * RUNS,
+  );
 });

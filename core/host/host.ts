@@ -270,6 +270,9 @@ function receive(step: HostStep, stimulus: HostStimulus): void {
       if (at >= 0) step.host.held.splice(at, 1);
       return;
     }
+    case "clock-changed":
+      if (step.host.power === "up") step.inbox.push({ to: "systemd", stimulus });
+      return;
     case "systemctl": {
       const { verb, unit } = stimulus;
       if (verb === "sighup") {

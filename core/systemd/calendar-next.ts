@@ -52,7 +52,7 @@ function moveOn(spec: CalendarSpec, fields: Fields): "matches" | "never" | "agai
       beginFiner(fields, field);
       if (found > lastOf(field, fields)) {
         wrap(fields);
-        return field === YEAR ? "never" : "again";
+        return "again";
       }
     }
     if (field === DAY && !isOnWeekday(spec, fields)) {

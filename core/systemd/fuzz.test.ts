@@ -171,7 +171,8 @@ const UNITS: Readonly<Record<string, string>> = {
     "After=d.service",
     "RemainAfterExit=yes",
   ),
-  "x.timer": "[Timer]\nOnActiveSec=1\nOnUnitInactiveSec=1\nOnCalendar=*:*:0/2\nPersistent=yes\nUnit=b.service\n",
+  "x.timer":
+    "[Timer]\nOnActiveSec=1\nOnUnitInactiveSec=1\nOnCalendar=*:*:0/2\nPersistent=yes\nUnit=b.service\n",
 };
 
 const unit = fc.constantFrom(...Object.keys(UNITS));

@@ -18,7 +18,7 @@ import { serviceOf } from "./service.js";
 import { processExited, processReady, serviceTimer } from "./service-events.js";
 import { socketsDrained, socketTraffic } from "./socket.js";
 import type { SystemdState, Unit } from "./state.js";
-import { elapseTimer } from "./timer.js";
+import { clockChanged, elapseTimer } from "./timer.js";
 import type { Boot, SystemdConfig, SystemdEffect, SystemdFact, SystemdStimulus } from "./types.js";
 
 /** The first pid that is given out; the ones below are the kernel's. */
@@ -151,6 +151,9 @@ function react(dispatch: Dispatch, stimulus: SystemdStimulus): void {
     case "hostname-changed":
       state.hostname = stimulus.hostname;
       return;
+    case "clock-changed":
+      clockChanged(dispatch);
+      return;
     case "shutdown":
       shutDown(dispatch);
       return;
@@ -268,7 +271,7 @@ function powerDown(state: SystemdState, out: Out<SystemdFact, SystemdEffect>): v
   out.effects.push({ kind: "shutdown-complete" });
 }
 
-/** systemd 252 as far as services, targets and monotonic timers go. */
+/** systemd 252 as far as the units of the hosts here go. */
 export const systemd: Machine<
   SystemdConfig,
   SystemdState,

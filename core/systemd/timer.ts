@@ -51,7 +51,7 @@ export function startTimer(dispatch: Dispatch, unit: Unit): StartOutcome {
 export function coldplugTimer(dispatch: Dispatch, unit: Unit): void {
   if (unit.timer?.state !== "waiting") return;
   unit.timer.disabled.clear();
-  enterWaiting(dispatch, unit, true);
+  enterWaiting(dispatch, unit, "reload");
 }
 
 /** timer_enter_dead */
@@ -61,8 +61,11 @@ export function enterTimerDead(dispatch: Dispatch, unit: Unit, result: UnitResul
   setTimerState(dispatch, unit, unit.timer.result === "success" ? "dead" : "failed");
 }
 
+/** Why a timer reckons anew: it is its turn, its settings were read again, or the clock was set. */
+type Why = "turn" | "reload" | "clock";
+
 /** timer_enter_waiting: the earliest of what is still to come; elapsed when nothing is. */
-function enterWaiting(dispatch: Dispatch, unit: Unit, again = false): void {
+function enterWaiting(dispatch: Dispatch, unit: Unit, why: Why = "turn"): void {
   const { timer, config } = unit;
   if (timer === null || config.timer === null) return;
   const { onClockChange, onTimezoneChange, remainAfterElapse, specs } = config.timer;
@@ -71,10 +74,10 @@ function enterWaiting(dispatch: Dispatch, unit: Unit, again = false): void {
   for (const [index, spec] of specs.entries()) {
     if (timer.disabled.has(index)) continue;
     leaveAround ||= spec.base === "OnUnitActiveSec" || spec.base === "OnUnitInactiveSec";
-    const at = momentOf(dispatch, unit, spec, again);
+    const at = momentOf(dispatch, unit, spec, why === "reload");
     if (at === null) continue;
     const known = timer.lastTrigger !== null || timer.stamp !== undefined;
-    if (known && ONCE.has(spec.base) && at < dispatch.now) {
+    if (known && why !== "clock" && ONCE.has(spec.base) && at < dispatch.now) {
       // What counts from a moment that does not come again has its turn once.
       timer.disabled.add(index);
       continue;
@@ -163,23 +166,46 @@ function baseOf(dispatch: Dispatch, unit: Unit, base: TimerBase): Micros | null 
 const isOfWallClock = ({ specs, onClockChange }: TimerConfig): boolean =>
   onClockChange || specs.some(({ base }) => base === "OnCalendar");
 
-/** The timer unit is due: its unit is started (timer_enter_running). */
+/** The timer unit is due. */
 export function elapseTimer(dispatch: Dispatch, unit: Unit): void {
   const { timer, config } = unit;
   if (timer === null || timer.state !== "waiting" || config.timer === null) return;
-  if (isStopPending(dispatch, unit)) return;
-  if (timer.next !== null && dispatch.now < timer.next && isOfWallClock(config.timer)) {
-    // The clock was set back since.
-    enterWaiting(dispatch, unit);
-    return;
+  const early = timer.next !== null && dispatch.now < timer.next;
+  // A clock that was set back since, or one that drifts.
+  if (early && isOfWallClock(config.timer)) enterWaiting(dispatch, unit);
+  else enterRunning(dispatch, unit, timer, config.timer);
+}
+
+/** The host's clock was set (timer_time_change). */
+export function clockChanged(dispatch: Dispatch): void {
+  for (const unit of [...dispatch.state.units.values()]) {
+    const { timer, config } = unit;
+    if (timer?.state !== "waiting" || config.timer === null) continue;
+    if (!isOfWallClock(config.timer)) continue;
+    // What is to come once more on a clock that was set back comes once more.
+    const back = (at: Micros) => Math.min(at, dispatch.now);
+    if (timer.lastTrigger !== null) timer.lastTrigger = back(timer.lastTrigger);
+    if (timer.stamp !== undefined) timer.stamp = back(timer.stamp);
+    if (config.timer.onClockChange) enterRunning(dispatch, unit, timer, config.timer);
+    else enterWaiting(dispatch, unit, "clock");
   }
+}
+
+/** The unit that the timer is for is started (timer_enter_running). */
+function enterRunning(
+  dispatch: Dispatch,
+  unit: Unit,
+  timer: TimerRuntime,
+  config: TimerConfig,
+): void {
+  if (isStopPending(dispatch, unit)) return;
   const triggered = triggeredUnit(dispatch, unit);
   if (triggered === undefined || !dispatch.queue("start", triggered, "replace")) {
     enterTimerDead(dispatch, unit, "resources");
     return;
   }
   timer.lastTrigger = dispatch.now;
-  if (config.timer.persistent) dispatch.state.timerStamps?.set(unit.name, dispatch.now);
+  if (config.persistent) dispatch.state.timerStamps?.set(unit.name, dispatch.now);
   setTimerState(dispatch, unit, "running");
 }
 

@@ -241,12 +241,33 @@ test("an event in another time zone than UTC is told of, and waited for in vain"
   });
 });
 
-test("a timer whose clock is set back waits for its time to come again", () => {
+test("timers go by a clock that is set", () => {
+  const back = clockwork("OnCalendar=00:10");
+  back.start("a.timer");
+  back.setClock(-60);
+  expect(minutesUntilRun(back, 80)).toBe(70);
+  const forward = clockwork("OnCalendar=00:30");
+  forward.start("a.timer");
+  forward.setClock(20);
+  expect(minutesUntilRun(forward, 40)).toBe(10);
+  const monotonic = clockwork("OnActiveSec=30min");
+  monotonic.start("a.timer");
+  monotonic.setClock(20);
+  expect(minutesUntilRun(monotonic, 40)).toBe(30);
+  const watching = clockwork("OnClockChange=yes");
+  watching.start("a.timer");
+  expect(watching.is("a.timer")).toBe("active/waiting");
+  watching.setClock(1);
+  expect(watching.ran()).toEqual(["a"]);
+});
+
+test("what elapsed on a clock that was wrong elapses again on the right one", () => {
   const host = clockwork("OnCalendar=00:10");
   host.start("a.timer");
-  host.now -= 3_600_000_000;
-  host.wait(0);
-  expect(minutesUntilRun(host, 20)).toBeNull();
+  expect(minutesUntilRun(host, 10)).toBe(10);
+  host.exit("a.service", 0);
+  host.setClock(-60);
+  expect(minutesUntilRun(host, 80)).toBe(60);
 });
 
 test("a calendar event that is none leaves a timer without a setting", () => {

@@ -1,6 +1,6 @@
 import { createGenerator, type Generator, nextBetween, pick } from "../../../core/kernel/index.js";
 import { generateService } from "./generate-service.js";
-import { isAlone, percent, THEMES, type Theme } from "./themes.js";
+import { hasTriggers, isAlone, percent, THEMES, type Theme } from "./themes.js";
 import {
   type Action,
   fifoOf,
@@ -21,11 +21,11 @@ export function generateSet(
   const count = percent(g, 55) ? nextBetween(g, 2, 5) : nextBetween(g, 5, 12);
   const prefix = `o${number}x${attempt}`;
   const names = Array.from({ length: count }, (_, index) => {
-    const type = theme === "triggers" && index > 0 ? "service" : typeOf(g, theme);
+    const type = hasTriggers(theme) && index > 0 ? "service" : typeOf(g, theme);
     const instance = type === "service" && percent(g, 6) ? `@${nextBetween(g, 1, 6)}` : "";
     return `${prefix}${String.fromCharCode(97 + index)}${instance}.${type}`;
   });
-  if (theme === "triggers") addTriggers(g, names, prefix);
+  if (hasTriggers(theme)) addTriggers(g, theme, names, prefix);
   const units = names.map((name) => withDropIns(g, generateUnit(g, theme, name, names)));
   const actions = generateActions(g, theme, names);
   return { theme, alone: isAlone(theme), units, actions };
@@ -38,12 +38,13 @@ function typeOf(g: Generator, theme: Theme): string {
 }
 
 /** Timers, paths and sockets take the name of the service that they start. */
-function addTriggers(g: Generator, names: string[], prefix: string): void {
+function addTriggers(g: Generator, theme: Theme, names: string[], prefix: string): void {
   const services = names.filter((name) => name.endsWith(".service"));
   for (const service of services) {
     if (names.length >= 12) break;
     if (!percent(g, 60)) continue;
-    names.push(service.replace(/service$/, pick(g, ["timer", "path", "socket"])));
+    const type = theme === "calendars" ? "timer" : pick(g, ["timer", "path", "socket"]);
+    names.push(service.replace(/service$/, type));
   }
   if (services.length === 0) names.push(`${prefix}z.service`);
 }
@@ -63,7 +64,7 @@ function ownSection(g: Generator, theme: Theme, name: string, type: string): str
     case "service":
       return ["[Service]", ...generateService(g, theme, name)];
     case "timer":
-      return ["[Timer]", ...timerSettings(g)];
+      return ["[Timer]", ...(theme === "calendars" ? calendarSettings(g) : timerSettings(g))];
     case "path":
       return ["[Path]", ...pathSettings(g, name)];
     case "socket":
@@ -170,7 +171,7 @@ function unitSettings(g: Generator, theme: Theme, name: string): string[] {
   if (percent(g, failures ? 15 : 3)) {
     lines.push(`OnFailureJobMode=${pick(g, ["fail", "replace", "ignore-dependencies"])}`);
   }
-  if (theme === "restarts" || theme === "triggers" || percent(g, 15)) {
+  if (theme === "restarts" || hasTriggers(theme) || percent(g, 15)) {
     lines.push(`StartLimitIntervalSec=${pick(g, ["2", "4", "10"])}`);
     lines.push(`StartLimitBurst=${nextBetween(g, 2, 4)}`);
   }
@@ -192,6 +193,25 @@ function timerSettings(g: Generator): string[] {
   const lines = [`OnActiveSec=${span(g, 1, 5)}`, "AccuracySec=1us"];
   if (percent(g, 40)) lines.push(`OnUnitActiveSec=${span(g, 3, 9)}`);
   if (percent(g, 40)) lines.push(`OnUnitInactiveSec=${span(g, 3, 9)}`);
+  if (percent(g, 30)) lines.push("RemainAfterElapse=no");
+  return lines;
+}
+
+/** Events that come every second or two, in whatever minute. */
+const SOON = ["*:*:*", "*:*:0/2", "*:*:1/2", "*:*:0.5/1", "*:*:0.3/1.000", "*:*:1.4/2"];
+/** Events that are not due while a set runs, or never. */
+const FAR = ["2150-06-01", "Mon 2199-*~1", "1999-12-31 23:59", "*-02-30", "2016-02-29 12:00 UTC"];
+
+function calendarSettings(g: Generator): string[] {
+  const lines = ["AccuracySec=1us"];
+  for (let left = nextBetween(g, 1, 2); left > 0; left--) {
+    lines.push(`OnCalendar=${percent(g, 75) ? pick(g, SOON) : pick(g, FAR)}`);
+  }
+  if (percent(g, 15)) lines.push(`OnActiveSec=${span(g, 1, 5)}`);
+  if (percent(g, 15)) lines.push(`OnUnitInactiveSec=${span(g, 3, 9)}`);
+  if (percent(g, 30)) lines.push("Persistent=yes");
+  if (percent(g, 10)) lines.push("OnClockChange=yes");
+  if (percent(g, 6)) lines.push("OnCalendar=");
   if (percent(g, 30)) lines.push("RemainAfterElapse=no");
   return lines;
 }
@@ -238,7 +258,7 @@ function generateActions(g: Generator, theme: Theme, names: readonly string[]): 
       at += APART;
     }
   }
-  const first = theme === "triggers" ? 0 : nextBetween(g, 1, 3);
+  const first = hasTriggers(theme) ? 0 : nextBetween(g, 1, 3);
   for (let left = first; left > 0; left--) {
     const unit = pick(g, names);
     actions.push({ at, action: { kind: "job", call: "start", unit, mode: "replace" } });
@@ -253,7 +273,7 @@ function generateActions(g: Generator, theme: Theme, names: readonly string[]): 
       actions.push({ at, action: { kind: "daemon-reload" } });
     } else actions.push({ at, action: generateAction(g, theme, names) });
   }
-  at += nextBetween(g, 6, 12) * 80;
+  at += nextBetween(g, 6, 12) * (theme === "calendars" ? 240 : 80);
   const rank = (name: string) => (/\.(timer|path|socket)$/.test(name) ? 0 : 1);
   for (const unit of [...names].sort((left, right) => rank(left) - rank(right))) {
     // Calls that follow at once are heard before the jobs of the one before are run, or after.
@@ -266,8 +286,8 @@ function generateActions(g: Generator, theme: Theme, names: readonly string[]): 
 function generateAction(g: Generator, theme: Theme, names: readonly string[]): Action {
   const unit = pick(g, names);
   const path = fileBy(unit);
-  if (percent(g, theme === "triggers" ? 35 : 6)) return { kind: "touch", path } as const;
-  if (percent(g, theme === "triggers" ? 8 : 2)) return { kind: "remove", path } as const;
+  if (percent(g, hasTriggers(theme) ? 35 : 6)) return { kind: "touch", path } as const;
+  if (percent(g, hasTriggers(theme) ? 8 : 2)) return { kind: "remove", path } as const;
   const socket = names.find((name) => name.endsWith(".socket"));
   if (socket !== undefined && percent(g, 40)) return { kind: "traffic", unit: socket } as const;
   if (percent(g, 4)) return { kind: "reset-failed", unit } as const;

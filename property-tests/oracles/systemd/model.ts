@@ -21,6 +21,9 @@ import { Programs } from "./world.js";
 /** Where the unit files of sets lie. */
 export const UNIT_DIRECTORY = "/run/systemd/system";
 
+/** What the clock shows when a set begins, in microseconds since 1970: an even second of 1 March 2017. */
+const EPOCH = 1_488_369_600_000_000;
+
 /** The most steps of a run: a set that needs more goes on for ever. */
 const STEPS_MAX = 2_000;
 
@@ -213,7 +216,7 @@ class Run {
 
   #send(stimulus: SystemdStimulus): readonly SystemdEffect[] {
     this.#now = Math.max(this.#now, this.#busy);
-    const at = Math.round(this.#now * 1_000);
+    const at = EPOCH + Math.round(this.#now * 1_000);
     this.#turn++;
     const { facts, effects } = stepInPlace(systemd, this.#state, stimulus, at);
     for (const fact of facts) {

@@ -84,6 +84,17 @@ export const fileOf = (unit: SetUnit): string => unit.name.replace(/@[^.]*\./, "
 export const STAY = "50-stay.conf";
 export const STAY_TEXT = "[Unit]\nIgnoreOnIsolate=yes\n";
 
+/** A set in which the clock counts begins when its seconds are even. */
+export const PHASE_MS = 2_000;
+
+/** Whether it matters to a set when it begins. */
+export const looksAtClock = (set: UnitSet): boolean =>
+  set.units.some(({ lines, dropIns = [] }) =>
+    [lines, ...dropIns.map((dropIn) => dropIn.lines)]
+      .flat()
+      .some((line) => /^OnCalendar=./.test(line)),
+  );
+
 /** Where the files of a set lie that its units look for. */
 export const FILES = "/run/oracle";
 

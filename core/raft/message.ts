@@ -78,6 +78,11 @@ export function blankMessage<D, S>(type: MessageType, to: RaftId): Mutable<Messa
   };
 }
 
+/** A message as it is passed on to another member. */
+export function passedOn<D, S>(message: Message<D, S>, to: RaftId): Mutable<Message<D, S>> {
+  return Object.assign(blankMessage<D, S>(message.type, to), message, { to });
+}
+
 /** True for messages that only a member's own runtime or storage may send it. */
 export function isLocalMessage(type: MessageType): boolean {
   switch (type) {

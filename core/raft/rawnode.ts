@@ -2,7 +2,7 @@ import type { Bytes, Generator, Sink } from "../kernel/index.js";
 import type { ConfChange } from "./conf-change.js";
 import { type RaftConfig, resolveConfig } from "./config.js";
 import { becomeFollower } from "./election.js";
-import { confChangeEntry, type Entry, proposedEntry } from "./entry.js";
+import { confChangeEntry, type Entry, placedEntry, proposedEntry } from "./entry.js";
 import { raftPanic, type StepError } from "./errors.js";
 import type { RaftFact } from "./facts.js";
 import { appendToLog, createLog, lastIndex, lastTerm, logAppliedTo } from "./log.js";
@@ -123,11 +123,7 @@ export function bootstrap<D, S>(
       contextBytes,
     }),
   );
-  const entries = changes.map((change, i) => ({
-    ...confChangeEntry(change),
-    term: 1,
-    index: i + 1,
-  }));
+  const entries = changes.map((change, i) => placedEntry(confChangeEntry(change), 1, i + 1));
   appendToLog(node.log, entries, 0, facts);
   // Applied here so that the member can campaign, and handed out to be applied once more.
   node.log.committed = entries.length;

@@ -140,18 +140,27 @@ function queueAfterAppend<D, S>(
   node: RawNode<D, S>,
   { snapshot, committedEntries, messages }: Ready<D, S> & { messages: Message<D, S>[] },
 ): void {
-  const steps = node.stepsOnAdvance;
-  if (steps.length > 0) raftPanic("two accepted Ready structs without call to Advance");
+  if (node.stepsOnAdvance.length > 0) {
+    raftPanic("two accepted Ready structs without call to Advance");
+  }
   const promises = node.messagesAfterAppend;
   for (let i = 0; i < promises.length; i++) {
     const message = promises[i];
     if (message === undefined) continue;
-    if (message.to === node.id) steps.push(message);
+    if (message.to === node.id) stepOnAdvance(node, message);
     else messages.push(message);
   }
   const written = storageAppendResponse(node, snapshot);
-  if (written !== null) steps.push(written);
-  if (committedEntries.length > 0) steps.push(storageApplyResponse(node, committedEntries));
+  if (written !== null) stepOnAdvance(node, written);
+  if (committedEntries.length > 0) {
+    stepOnAdvance(node, storageApplyResponse(node, committedEntries));
+  }
+}
+
+function stepOnAdvance<D, S>(node: RawNode<D, S>, message: Message<D, S>): void {
+  // A list of one has room for one; pushing to an empty one would reserve room for many.
+  if (node.stepsOnAdvance.length === 0) node.stepsOnAdvance = [message];
+  else node.stepsOnAdvance.push(message);
 }
 
 /**

@@ -95,12 +95,15 @@ function enterWaiting(dispatch: Dispatch, unit: Unit, why: Why = "turn"): void {
 
 const ONCE: ReadonlySet<TimerSpec["base"]> = new Set(["OnActiveSec", "OnBootSec", "OnStartupSec"]);
 
-function arm({ now, out }: Dispatch, unit: Unit, timer: TimerRuntime, next: Micros): void {
+function arm(dispatch: Dispatch, unit: Unit, timer: TimerRuntime, next: Micros): void {
+  const { now, out, deferred } = dispatch;
   const before = timer.next;
   timer.next = next;
   if (next !== FOREVER) {
     const delay = Math.max(0, next - now);
     out.effects.push({ kind: "arm-timer", timer: timerName(unit), delay });
+    // One that is due elapses before any job is run.
+    if (delay === 0) deferred.push({ kind: "due", unit: unit.name });
   } else if (before !== null && before !== FOREVER) {
     out.effects.push({ kind: "cancel-timer", timer: timerName(unit) });
   }

@@ -197,15 +197,25 @@ function timerSettings(g: Generator): string[] {
   return lines;
 }
 
-/** Events that come every second or two, in whatever minute. */
-const SOON = ["*:*:*", "*:*:0/2", "*:*:1/2", "*:*:0.5/1", "*:*:0.3/1.000", "*:*:1.4/2"];
+/** An event that comes every second or two, in whatever minute. Sets that run beside each other have moments of their own. */
+function soon(g: Generator): string {
+  const part = `.${String(nextBetween(g, 0, 99)).padStart(2, "0")}`;
+  return pick(g, [
+    "*:*:*",
+    `*:*:0${part}/1`,
+    `*:*:0${part}/1.0`,
+    `*:*:0${part}/2`,
+    `*:*:1${part}/2`,
+  ]);
+}
+
 /** Events that are not due while a set runs, or never. */
 const FAR = ["2150-06-01", "Mon 2199-*~1", "1999-12-31 23:59", "*-02-30", "2016-02-29 12:00 UTC"];
 
 function calendarSettings(g: Generator): string[] {
   const lines = ["AccuracySec=1us"];
   for (let left = nextBetween(g, 1, 2); left > 0; left--) {
-    lines.push(`OnCalendar=${percent(g, 75) ? pick(g, SOON) : pick(g, FAR)}`);
+    lines.push(`OnCalendar=${percent(g, 75) ? soon(g) : pick(g, FAR)}`);
   }
   if (percent(g, 15)) lines.push(`OnActiveSec=${span(g, 1, 5)}`);
   if (percent(g, 15)) lines.push(`OnUnitInactiveSec=${span(g, 3, 9)}`);

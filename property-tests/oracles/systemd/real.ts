@@ -159,9 +159,7 @@ export class RealSystemd {
   }
 
   async #act(set: UnitSet): Promise<string[]> {
-    // The container has this machine's clock.
-    if (looksAtClock(set)) await sleep(PHASE_MS - (Date.now() % PHASE_MS));
-    const begun = performance.now();
+    const begun = looksAtClock(set) ? await evenSecond() : performance.now();
     const replies: string[] = [];
     for (const { at, action } of set.actions) {
       const wait = begun + at - performance.now();
@@ -296,6 +294,13 @@ export class RealSystemd {
   #manager(member: string, signature = "", body: readonly unknown[] = []) {
     return callManager(this.#container.bus, member, signature, body);
   }
+}
+
+/** Waits for the clock's seconds to be even, which the container has from this machine; tells when they were. */
+async function evenSecond(): Promise<number> {
+  // A little longer, as a timer may be early by less than a millisecond.
+  await sleep(PHASE_MS - (Date.now() % PHASE_MS) + 2);
+  return performance.now() - (Date.now() % PHASE_MS);
 }
 
 const METHODS = {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { HOLDS, orrery, scratch, smallScenario } from "../testing/program.js";
 
@@ -55,6 +56,23 @@ describe.concurrent("bad input exits with 2, names the place and shows no stack"
     expect(ended.code).toBe(2);
   });
 
+  const elsewhere: readonly (readonly [string, readonly string[], string])[] = [
+    ["check of no seeds", ["check", small, "--seeds", "0"], "from 1 to"],
+    ["log with half an expression", ["log", small, "--grep", "["], "a regular expression"],
+    ["serve at ports that there are not", ["serve", small, "--port", "65530"], "65550"],
+    ["ctl without a cluster", ["ctl", "--socket", at("none.sock"), "status"], "orrery serve"],
+    ["fleet at no time", ["fleet", "--scenario", small, "--at", "noon", "list-units"], "--at"],
+    ["observe of no server", ["observe", "--etcd", "etcd", "--out", at("x.orlog")], "http://"],
+    ["drive of no host", ["drive", "--etcd", "http://127.0.0.1:1"], "--host NAME=ssh://"],
+    ["lint of nothing like it", ["lint", "--as", "poem", small], "cloud-config, unit"],
+  ];
+  test.each(elsewhere)("%s", async (_, args, found) => {
+    const ended = await orrery(...args);
+    expect(ended.err).toContain(found);
+    expect(ended.err).not.toMatch(/\n\s+at /);
+    expect(ended.code).toBe(2);
+  });
+
   test("a scenario that is not there", async () => {
     const ended = await orrery("run", at("nowhere.yaml"));
     expect(ended.err).toContain("E_FILE_UNREADABLE");
@@ -90,4 +108,16 @@ describe.concurrent("help", () => {
     expect(unknown.err).toContain("rum");
     expect(none.code).toBe(2);
   });
+});
+
+test("a log of an etcd that never answered is gone on with when it is asked again", async () => {
+  const out = at("never.orlog");
+  for (let starts = 1; starts <= 2; starts++) {
+    const words = ["--etcd", "http://127.0.0.1:1", "--start-timeout", "100ms", "--out", out];
+    const { code, err } = await orrery("observe", ...words);
+    expect(err).toContain("E_CONNECT");
+    expect(code).toBe(2);
+    expect(readFileSync(out, "utf8").match(/"world\.started"/g)).toHaveLength(starts);
+  }
+  expect((await orrery("verify", out)).code).toBe(0);
 });

@@ -34,6 +34,8 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, "**/*.live.test.ts"],
     setupFiles: ["property-tests/testing/seed.ts"],
     maxWorkers: 2,
+    // What the code that is tested prints is shown for tests that fail.
+    silent: "passed-only",
     testTimeout: 60_000,
     hookTimeout: 60_000,
     sequence: { sequencer: LongestFirst },

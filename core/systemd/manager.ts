@@ -187,6 +187,7 @@ function forget(state: SystemdState): void {
   for (const path of [...state.files.keys()]) if (isVolatile(path)) state.files.delete(path);
   for (const path of [...state.links.keys()]) if (isVolatile(path)) state.links.delete(path);
   state.units.clear();
+  delete state.refs;
   state.jobs.clear();
   state.runQueue.clear();
   state.processes.clear();

@@ -183,6 +183,8 @@ export interface SystemdState {
   /** When each Persistent= timer elapsed last, or was first started; outlives a boot. */
   timerStamps?: Map<string, Micros>;
   units: Map<string, Unit>;
+  /** Units that someone holds loaded (RefUnit). */
+  refs?: Set<string>;
   jobs: Map<number, Job>;
   /** Ids of jobs that may be run, the oldest first. */
   runQueue: Set<number>;

@@ -6,6 +6,7 @@ import {
   fifoOf,
   fileBy,
   type JobAction,
+  placeOf,
   type SetUnit,
   type UnitSet,
 } from "./unit-set.js";
@@ -27,7 +28,7 @@ export function generateSet(
   });
   if (hasTriggers(theme)) addTriggers(g, theme, names, prefix);
   const units = names.map((name) => withDropIns(g, generateUnit(g, theme, name, names)));
-  const actions = generateActions(g, theme, names);
+  const actions = generateActions(g, theme, units);
   return { theme, alone: isAlone(theme), units, actions };
 }
 
@@ -55,7 +56,8 @@ function generateUnit(g: Generator, theme: Theme, name: string, names: readonly 
   const lines = ["[Unit]", ...dependencies(g, theme, name, names), ...unitSettings(g, theme, name)];
   const install = theme === "files" ? installSection(g, name, names) : [];
   const own = ownSection(g, theme, name, type);
-  return { name, lines: [...lines, ...own, ...install] };
+  const outside = theme === "files" && percent(g, 20) ? { outside: true } : {};
+  return { name, lines: [...lines, ...own, ...install], ...outside };
 }
 
 /** The section that is named after the type of the unit. */
@@ -259,9 +261,23 @@ const MODES: readonly JobAction["mode"][] = [
 const APART = 50;
 
 /** Jobs for some units, one after the other, and in the end a stop of each. */
-function generateActions(g: Generator, theme: Theme, names: readonly string[]): UnitSet["actions"] {
+function generateActions(
+  g: Generator,
+  theme: Theme,
+  units: readonly SetUnit[],
+): UnitSet["actions"] {
   const actions: { at: number; action: UnitSet["actions"][number]["action"] }[] = [];
+  const names = units.map(({ name }) => name);
   let at = 10;
+  for (const unit of units) {
+    if (unit.outside !== true || !percent(g, 80)) continue;
+    actions.push({ at, action: generateLink(g, unit) });
+    at += APART;
+    if (percent(g, 80)) {
+      actions.push({ at, action: { kind: "daemon-reload" } });
+      at += APART;
+    }
+  }
   for (const name of names) {
     if (/\.(timer|path|socket)$/.test(name) && percent(g, 85)) {
       actions.push({ at, action: { kind: "job", call: "start", unit: name, mode: "replace" } });
@@ -277,7 +293,7 @@ function generateActions(g: Generator, theme: Theme, names: readonly string[]): 
   for (let left = nextBetween(g, 2, theme === "files" ? 6 : 5); left > 0; left--) {
     at += nextBetween(g, 2, 9) * 80;
     if (theme === "files" && percent(g, 70)) {
-      actions.push({ at, action: generateFileAction(g, names) });
+      actions.push({ at, action: generateFileAction(g, units) });
       // As systemctl does it: the files are read anew at once.
       at += APART;
       actions.push({ at, action: { kind: "daemon-reload" } });
@@ -315,8 +331,11 @@ function generateAction(g: Generator, theme: Theme, names: readonly string[]): A
 const INSTALLS = ["enable", "enable", "enable", "disable", "mask", "unmask"] as const;
 
 /** A change to the files of units: a drop-in, or what `systemctl enable` and its kin do. */
-function generateFileAction(g: Generator, names: readonly string[]): Action {
-  const unit = pick(g, names);
+function generateFileAction(g: Generator, units: readonly SetUnit[]): Action {
+  const names = units.map(({ name }) => name);
+  const chosen = pick(g, units);
+  const unit = chosen.name;
+  if (chosen.outside === true && percent(g, 25)) return generateLink(g, chosen);
   if (percent(g, 45)) {
     const dropIn = { name: pick(g, ["10-first", "30-third"]), lines: changedLines(g, unit, names) };
     return { kind: "drop-in", unit, dropIn };
@@ -325,6 +344,14 @@ function generateFileAction(g: Generator, names: readonly string[]): Action {
   const template = percent(g, 30) ? unit.replace(/@[^.]*\./, "@.") : unit;
   const name = call === "disable" && percent(g, 20) ? aliasOf(unit, unit) : template;
   return { kind: "install", call, unit: name, runtime: percent(g, 50) };
+}
+
+/** Mostly of the unit's file, now and then of one that is not there or is named after no unit. */
+function generateLink(g: Generator, unit: SetUnit): Action {
+  const path = placeOf(unit);
+  const odd = pick(g, [path.replace(/[@.]/, "missing$&"), path.replace(/\.[a-z]+$/, ".txt")]);
+  const flags = { runtime: percent(g, 50), force: percent(g, 30) };
+  return { kind: "link", path: percent(g, 92) ? path : odd, ...flags };
 }
 
 function changedLines(g: Generator, unit: string, names: readonly string[]): string[] {

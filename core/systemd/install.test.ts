@@ -138,7 +138,8 @@ test("what is no unit file, or none that has to be linked, is not linked", () =>
 });
 
 test("a unit that is down is forgotten at a reload, unless someone holds it", () => {
-  const host = new TestHost({ "a.service": service("a"), "b.service": service("b") });
+  const alone = (name: string) => service(name, "DefaultDependencies=no");
+  const host = new TestHost({ "a.service": alone("a"), "b.service": alone("b") });
   for (const unit of ["a.service", "b.service"]) {
     host.start(unit);
     host.exit(unit, 0);

@@ -31,7 +31,7 @@ export interface CalendarSpec {
 }
 
 /** The years that systemd counts in. */
-export const YEAR_MIN = 1970;
+const YEAR_MIN = 1970;
 export const YEAR_MAX = 2199;
 
 /** The most terms of a field (CALENDARSPEC_COMPONENTS_MAX, and the first). */

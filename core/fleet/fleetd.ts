@@ -1,5 +1,5 @@
 import type { EtcdReplied } from "../etcd/client.js";
-import { type Machine, type TimerFired, unreachable } from "../kernel/index.js";
+import { type Machine, type TimerFired, unreachable, without } from "../kernel/index.js";
 import type { SystemdReplied } from "../systemd/client.js";
 import { agentReplied, runAgent } from "./agent.js";
 import { apiReplied, hearRequest } from "./api-server.js";
@@ -157,7 +157,7 @@ function wake(step: Step): void {
 function etcdReplied(step: Step, { id, reply }: EtcdReplied): void {
   const owner = step.state.calls.get(id);
   if (owner === undefined) return;
-  step.state.calls.delete(id);
+  step.state.calls = without(step.state.calls, id);
   switch (owner) {
     case "register":
     case "register-create":
@@ -202,7 +202,7 @@ function etcdReplied(step: Step, { id, reply }: EtcdReplied): void {
 function systemdReplied(step: Step, { id, reply }: SystemdReplied): void {
   const owner = step.state.calls.get(id);
   if (owner === undefined) return;
-  step.state.calls.delete(id);
+  step.state.calls = without(step.state.calls, id);
   switch (owner) {
     case "start":
       unitFilesRead(step, reply);

@@ -18,7 +18,7 @@ import {
   membersOf,
   peerUrlsOf,
 } from "../etcd/index.js";
-import { type Micros, type NodeIndex, SECOND, unreachable } from "../kernel/index.js";
+import { type Micros, type NodeIndex, SECOND, unreachable, without } from "../kernel/index.js";
 import { armTimer, FewEffects, type HostStep } from "./context.js";
 import { etcdAnswered, etcdClosed } from "./etcdlink.js";
 import { type Packet, packetBytes } from "./packet.js";
@@ -419,7 +419,7 @@ function answerClient(step: HostStep, id: number, answer: ClientReply, last: boo
   const { host } = step;
   const client = host.clients.get(id);
   if (client === undefined) return;
-  if (last) host.clients.delete(id);
+  if (last) host.clients = without(host.clients, id);
   const reply = toldAs(host.config.etcd.bugs, id, answer);
   if (reply === null) return;
   if (client.node === host.config.index) etcdAnswered(step, client.call, reply);

@@ -57,6 +57,9 @@ export interface Message<D, S> {
 
 const NO_ITEMS: readonly never[] = [];
 
+/** What a list of messages is while it is empty: nothing is ever added to it, the first message makes another list. */
+export const NO_MESSAGES: never[] = [];
+
 /** A message with nothing in it yet. Every message starts here, so that all share one shape. */
 export function blankMessage<D, S>(type: MessageType, to: RaftId): Mutable<Message<D, S>> {
   return {
@@ -80,7 +83,25 @@ export function blankMessage<D, S>(type: MessageType, to: RaftId): Mutable<Messa
 
 /** A message as it is passed on to another member. */
 export function passedOn<D, S>(message: Message<D, S>, to: RaftId): Mutable<Message<D, S>> {
-  return Object.assign(blankMessage<D, S>(message.type, to), message, { to });
+  const { type, from, term, logTerm, index, commit, vote, reject, rejectHint } = message;
+  const { entries, snapshot, readPosition, campaignTransfer, responses } = message;
+  return {
+    type,
+    to,
+    from,
+    term,
+    logTerm,
+    index,
+    commit,
+    vote,
+    reject,
+    rejectHint,
+    entries,
+    snapshot,
+    readPosition,
+    campaignTransfer,
+    responses,
+  };
 }
 
 /** True for messages that only a member's own runtime or storage may send it. */

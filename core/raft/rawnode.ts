@@ -7,7 +7,13 @@ import { raftPanic, type StepError } from "./errors.js";
 import type { RaftFact } from "./facts.js";
 import { appendToLog, createLog, lastIndex, lastTerm, logAppliedTo } from "./log.js";
 import { applyChange, restoreConfState } from "./membership.js";
-import { blankMessage, isLocalMessage, isResponseMessage, type Message } from "./message.js";
+import {
+  blankMessage,
+  isLocalMessage,
+  isResponseMessage,
+  type Message,
+  NO_MESSAGES,
+} from "./message.js";
 import { hardStateOf, type RawNode } from "./node.js";
 import { createReadOnlyQueue } from "./read-only.js";
 import { campaignFor, stepNode, tickNode } from "./step.js";
@@ -214,7 +220,7 @@ export function advance<D, S>(node: RawNode<D, S>, facts: Sink<RaftFact>): void 
   }
   if (node.stepsOnAdvance.length === 0) return;
   const steps = node.stepsOnAdvance;
-  node.stepsOnAdvance = [];
+  node.stepsOnAdvance = NO_MESSAGES;
   for (let i = 0; i < steps.length; i++) {
     const message = steps[i];
     if (message !== undefined) stepNode(node, message, facts);

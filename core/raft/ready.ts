@@ -12,7 +12,7 @@ import {
   nextCommittedEntries,
   nextUnstableEntries,
 } from "./log.js";
-import { blankMessage, type Message } from "./message.js";
+import { blankMessage, type Message, NO_MESSAGES } from "./message.js";
 import { hardStateOf, type RawNode } from "./node.js";
 import type { ReadState } from "./read-only.js";
 import { trace } from "./trace.js";
@@ -94,7 +94,7 @@ function takePromises<D, S>(node: RawNode<D, S>, async: boolean): Message<D, S>[
   const promises = node.messagesAfterAppend;
   if (async || promises.length === 0) return [];
   for (let i = 0; i < promises.length; i++) if (promises[i]?.to === node.id) return [];
-  node.messagesAfterAppend = [];
+  node.messagesAfterAppend = NO_MESSAGES;
   return promises;
 }
 
@@ -201,8 +201,8 @@ function accept<D, S>(node: RawNode<D, S>, handed: Ready<D, S>): void {
   if (handed.softState !== null) node.toldSoftState = handed.softState;
   if (handed.hardState !== null) node.toldHardState = handed.hardState;
   if (handed.readStates.length > 0) node.readStates = [];
-  if (node.messages.length > 0) node.messages = [];
-  if (node.messagesAfterAppend.length > 0) node.messagesAfterAppend = [];
+  if (node.messages.length > 0) node.messages = NO_MESSAGES;
+  if (node.messagesAfterAppend.length > 0) node.messagesAfterAppend = NO_MESSAGES;
   acceptInProgress(node.log.unstable);
   const { committedEntries } = handed;
   // Looking for item -1 of an empty list takes an engine longer than the rest of this.

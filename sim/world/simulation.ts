@@ -302,7 +302,8 @@ export class Simulation implements World {
       this.#outside?.(from, packet);
       return;
     }
-    const delay = this.network.delay(from, to, bytes, this.at, isClientTraffic(packet));
+    const stream = packet.kind !== "peer" && isClientTraffic(packet);
+    const delay = this.network.delay(from, to, bytes, this.at, stream);
     if (delay === LOST) {
       this.clients.lose(to, packet);
       return;

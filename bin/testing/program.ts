@@ -35,6 +35,12 @@ export function orrery(...args: readonly string[]): Promise<Ended> {
   return start(...args).ended;
 }
 
+/** Those that run: of a test that failed, one may be left that would never end. */
+const running = new Set<ChildProcess>();
+afterAll(() => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 /** Starts any command as {@link start} does. */
 export function spawned(command: string, args: readonly string[]): Started {
   const child = spawn(command, args, {
@@ -42,6 +48,7 @@ export function spawned(command: string, args: readonly string[]): Started {
     env: { ...process.env, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  running.add(child);
   let out = "";
   let err = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -52,7 +59,10 @@ export function spawned(command: string, args: readonly string[]): Started {
   });
   const ended = new Promise<Ended>((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (code) => resolve({ code, out, err }));
+    child.on("close", (code) => {
+      running.delete(child);
+      resolve({ code, out, err });
+    });
   });
   return { child, ended };
 }

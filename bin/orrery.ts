@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { endWithOutput } from "./commands/output.js";
 
 /** Exit codes of every command: held, violated or diverged, bad input. */
 const HELP_END = `
@@ -13,6 +14,8 @@ Examples:
   orrery run scenarios/first-light.yaml --seed 7 --out run.orlog
   orrery replay run.orlog
   orrery check scenarios/first-light.yaml --seeds 100`;
+
+endWithOutput();
 
 const program = new Command("orrery")
   .description("A deterministic simulator and digital twin for clusters of self-updating hosts")

@@ -81,7 +81,7 @@ describe("the discovery service of a served cluster", () => {
     cluster.start();
     await until(() => cluster.discoveryAddress !== null);
     await until(() => records.filter(({ kind }) => kind === "etcd.ready").length === 3);
-  }, 60_000);
+  });
 
   afterAll(() => cluster.stop());
 

@@ -29,17 +29,17 @@ test.each(filesOf(FUNCTIONAL))("functional: %s holds in every profile", (name) =
   for (const profile of ["faithful", "documented", "fixed"] as const) {
     const scenario = load(FUNCTIONAL, name, profile);
     const variant = profile === "fixed" ? variantOf(scenario, "fixed") : null;
-    const { broken, crash } = judge({ scenario: variant ?? scenario, seed: 1 }, false);
+    const { broken, crash } = judge({ scenario: variant ?? scenario, seed: 1 });
     expect({ profile, broken, crash }).toEqual({ profile, broken: [], crash: null });
   }
 });
 
 test.each(filesOf(HISTORY))("history: %s shows in faithful and not in fixed", (name) => {
   const seed = SHOWN_IN[name.slice(0, 3)] ?? 1;
-  expect(judge({ scenario: load(HISTORY, name, "faithful"), seed }, false)).toMatchObject({
+  expect(judge({ scenario: load(HISTORY, name, "faithful"), seed })).toMatchObject({
     failed: true,
     crash: null,
   });
-  const { broken, crash } = judge({ scenario: load(HISTORY, name, "fixed"), seed }, false);
+  const { broken, crash } = judge({ scenario: load(HISTORY, name, "fixed"), seed });
   expect({ broken, crash }).toEqual({ broken: [], crash: null });
 });

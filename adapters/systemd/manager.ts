@@ -108,6 +108,12 @@ export class LiveSystemd {
         return this.#done("DisableUnitFiles", "asb", [[request.unit], request.runtime ?? false]);
       case "unmask":
         return this.#done("UnmaskUnitFiles", "asb", [[request.unit], request.runtime ?? false]);
+      case "link":
+        return this.#done("LinkUnitFiles", "asbb", [
+          [request.path],
+          request.runtime ?? false,
+          request.force ?? false,
+        ]);
       case "daemon-reload":
         await this.#manager("Reload", "", [], DEADLINE.reload);
         return DONE;
@@ -126,6 +132,8 @@ export class LiveSystemd {
       }
       case "reset-failed":
         return this.#done("ResetFailedUnit", "s", [request.unit]);
+      case "ref":
+        return this.#done("RefUnit", "s", [request.unit]);
       case "kill":
         return this.#done("KillUnit", "ssi", [
           request.unit,

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import ssh2, { type AuthContext, type Connection, type ServerChannel } from "ssh2";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { FleetClient, Unreachable } from "../../adapters/fleet/index.js";
 import type { ApiMachine } from "../../core/fleet/index.js";
 import type { FleetContext, FleetFlags } from "./fleet-flags.js";
@@ -182,6 +182,24 @@ describe("machines that are reached by SSH", () => {
     }
   }
 
+  /** What came of it, and what went straight to standard output meanwhile; errors are kept from there as well. */
+  async function onTerminal(
+    act: () => Promise<Said>,
+  ): Promise<Said & { readonly printed: string }> {
+    let printed = "";
+    const out = vi.spyOn(process.stdout, "write").mockImplementation((chunk) => {
+      printed += String(chunk);
+      return true;
+    });
+    const err = vi.spyOn(process.stderr, "write").mockImplementation(() => true);
+    try {
+      return { ...(await act()), printed };
+    } finally {
+      out.mockRestore();
+      err.mockRestore();
+    }
+  }
+
   test("a tunnel leads to a port that its host can reach", async () => {
     expect(await machines({ endpoint, tunnel })).toEqual([ID]);
   });
@@ -223,15 +241,21 @@ describe("machines that are reached by SSH", () => {
       output: "cat",
       sshPort: host.port,
     } as const;
-    const { exit } = await run({ tunnel }, (context) => journal(context, "web", flags));
+    const { exit, printed } = await onTerminal(() =>
+      run({ tunnel }, (context) => journal(context, "web", flags)),
+    );
     expect(exit).toBe(3);
+    expect(printed).toMatch(/^ran sudo "journalctl"/);
     expect(host.commands).toEqual([
       'sudo "journalctl" "--unit" "web.service" "--no-pager" "-n" "7" "--output" "cat" "-f"',
     ]);
   });
 
   test("status asks systemctl; as JSON it asks for what can be read", async () => {
-    const { exit } = await run({}, (context) => status(context, ["web"], { sshPort: host.port }));
+    const { exit, printed } = await onTerminal(() =>
+      run({}, (context) => status(context, ["web"], { sshPort: host.port })),
+    );
+    expect(printed).toMatch(/^ran systemctl "status"/);
     // The server that stands for the machine says of no unit that it is active.
     expect(exit).toBe(0);
     const json = await run({ json: true }, (context) =>

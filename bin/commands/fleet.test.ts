@@ -177,7 +177,7 @@ describe("a fleet that is served", () => {
         const name = `http://${address}`;
         const endpoint = readFleetEndpoint(name);
         if (endpoint === null) throw new Error(name);
-        clients[node] = new FleetClient(httpTransport(name, endpoint, { timeoutMs: 3_000 }));
+        clients[node] = new FleetClient(httpTransport(name, endpoint, { timeoutMs: 40_000 }));
         opened();
       },
       // A log holds what JSON keeps.

@@ -1,5 +1,5 @@
-import { renameSync, writeFileSync } from "node:fs";
-import { Command, InvalidArgumentError } from "commander";
+import { writeFileSync } from "node:fs";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { type LogReader, logProblem, openLog } from "../../adapters/logfile/index.js";
 import {
   formatDiagnostic,
@@ -17,9 +17,18 @@ import {
   spaceTime,
   Timeline,
 } from "../../viz/index.js";
-import { accept, EXIT, refuse, wholeNumber } from "./shared.js";
+import { outputIsTaken, writeBeside } from "./output.js";
+import { accept, refuse, wholeNumber } from "./shared.js";
 import { writeTlaTrace } from "./tla-trace.js";
 import { originOf } from "./verify.js";
+
+const RECORD_TYPES: readonly LogRecord["type"][] = [
+  "stimulus",
+  "fact",
+  "effect",
+  "checkpoint",
+  "end",
+];
 
 interface LogFlags {
   readonly kind?: string;
@@ -43,15 +52,24 @@ export function logCommand(): Command {
     .argument("<log>", "log file of a run or a recording")
     .option("--kind <glob>", "only kinds like this: raft.*, *.role")
     .option("--host <glob>", "only hosts like this")
-    .option("--type <type>", "only stimulus, fact, effect, checkpoint or end")
+    .addOption(new Option("--type <type>", "only records of this type").choices(RECORD_TYPES))
     .option("--grep <regex>", "only records whose text matches", regex)
     .option("--from <time>", "not before this time: 12.5s, 10m", time)
     .option("--to <time>", "not after this time", time)
     .option("--limit <n>", "at most so many records", wholeNumber(1, Number.MAX_SAFE_INTEGER))
     .option("--stimuli", "with the stimuli of a run, which are executed again to get them")
     .option("--json", "one JSON object a line, as in the file")
-    .option("--svg <file>", "draw the log as a space-time picture instead")
-    .option("--history <file>", "draw what clients of etcd saw, checked, instead")
+    .addOption(
+      new Option("--svg <file>", "draw the log as a space-time picture instead").conflicts([
+        "history",
+        "tlaTrace",
+      ]),
+    )
+    .addOption(
+      new Option("--history <file>", "draw what clients of etcd saw, checked, instead").conflicts(
+        "tlaTrace",
+      ),
+    )
     .option("--tla-trace <file>", "write raft's events for etcd's TLA+ specification instead")
     .addHelpText(
       "after",
@@ -70,7 +88,7 @@ Examples:
 function log(path: string, flags: LogFlags): void {
   const reader = accept(openLog(path));
   if (flags.svg !== undefined) {
-    writePicture(flags.svg, spaceTime(Timeline.of(reader.header, reader.records())));
+    writePicture(flags.svg, path, spaceTime(Timeline.of(reader.header, reader.records())));
     return;
   }
   if (flags.history !== undefined) {
@@ -81,8 +99,6 @@ function log(path: string, flags: LogFlags): void {
     writeTlaTrace(reader, path, flags.tlaTrace, flags);
     return;
   }
-  // A reader that went away (head, less) is no failure of ours.
-  process.stdout.on("error", () => process.exit(EXIT.held));
   const print = printer(flags);
   if (flags.stimuli === true && reader.header.kind === "run") {
     const origin = accept(originOf(reader, path));
@@ -118,21 +134,14 @@ function drawHistory(reader: LogReader, path: string, file: string): void {
     const advice = "Draw it with --svg.";
     refuse([{ code: "E_FLAG", severity: "error", position, found, expected, advice }]);
   }
-  writePicture(file, clientsPicture(history));
+  writePicture(file, path, clientsPicture(history));
 }
 
-/** Writes the picture beside the file first, so that a failure leaves what was there. */
-function writePicture(file: string, svg: string): void {
-  try {
-    writeFileSync(`${file}.partial`, svg);
-    renameSync(`${file}.partial`, file);
-  } catch (error) {
-    const found = error instanceof Error ? error.message : String(error);
-    const position = { file, line: 1, column: 1 };
-    const advice = "Choose another file.";
-    const expected = "a file that can be written";
-    refuse([{ code: "E_LOG_WRITE", severity: "error", position, found, expected, advice }]);
-  }
+function writePicture(file: string, log: string, svg: string): void {
+  writeBeside(file, log, (partial) => {
+    writeFileSync(partial, svg);
+    return null;
+  });
 }
 
 /** Prints records that pass the filters; false once there can be no more. */
@@ -147,7 +156,7 @@ function printer(flags: LogFlags): (record: LogRecord) => boolean {
         printed++;
       }
     }
-    return flags.limit === undefined || printed < flags.limit;
+    return outputIsTaken() && (flags.limit === undefined || printed < flags.limit);
   };
 }
 

@@ -139,7 +139,9 @@ function follow(
     const world = new LiveWorld(recorder, clock, fail);
     const perform = (effect: ObserveEffect, cause: number): void => {
       if (effect.kind === "exit") {
-        recorder.end();
+        // One that gave up may be started again with the same log, as a service manager does.
+        if (effect.code === 0) recorder.end();
+        else recording.sink.close();
         done(effect.code);
       } else if (effect.kind !== "arm-timer" && effect.kind !== "cancel-timer") {
         performer.perform(effect, (stimulus) => seat.deliver(stimulus, cause));

@@ -4,6 +4,7 @@ import type { InvariantMode } from "../../core/cluster/index.js";
 import { LogEncoder, type LogRecord } from "../../core/kernel/index.js";
 import { createSimulation, type RunOrigin, type RunSummary, runHeader } from "../../sim/index.js";
 import { formatReport, reportOf, Timeline } from "../../viz/index.js";
+import { keepScenario } from "./output.js";
 import { Progress } from "./progress.js";
 import {
   accept,
@@ -58,6 +59,7 @@ Examples:
 }
 
 async function run(path: string, flags: RunFlags): Promise<void> {
+  keepScenario(path, flags.out);
   const scenario = openScenario(path, flags);
   const plan = choosePlan(scenario, flags.seed, flags);
   const origin: RunOrigin = { scenario, seed: flags.seed, plan, invariants: flags.invariants };

@@ -8,6 +8,7 @@ import { formatDiagnostic, type LogHeader, type LogRecord } from "../../core/ker
 import type { FaultPlan, Scenario } from "../../sim/index.js";
 import { formatTime } from "../../viz/index.js";
 import { CONTROL_FOLDER, CONTROL_SOCKET, listenForControl } from "./control-socket.js";
+import { keepScenario } from "./output.js";
 import { PORT_STEP, ServedCluster, withoutEnd } from "./serve-cluster.js";
 import { Control, SPEED_MAX } from "./serve-control.js";
 import {
@@ -85,6 +86,7 @@ Examples:
 }
 
 async function serve(path: string, flags: ServeFlags): Promise<void> {
+  keepScenario(path, flags.out);
   const asked = openScenario(path, flags);
   const plan = choosePlan(asked, flags.seed, flags);
   const scenario = withoutEnd(asked);

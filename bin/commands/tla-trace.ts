@@ -1,9 +1,10 @@
-import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import type { LogReader } from "../../adapters/logfile/index.js";
 import { clusterIdOf } from "../../core/cluster/index.js";
-import { globMatches, type Micros } from "../../core/kernel/index.js";
+import { type Diagnostic, globMatches, type Micros } from "../../core/kernel/index.js";
 import { type TraceEvent, traceJson } from "../../core/raft/index.js";
-import { createSimulation } from "../../sim/index.js";
+import { createSimulation, type RunOrigin } from "../../sim/index.js";
+import { writeBeside } from "./output.js";
 import { accept, refuse } from "./shared.js";
 import { originOf } from "./verify.js";
 
@@ -35,17 +36,38 @@ export function writeTlaTrace(
   file: string,
   filter: TraceFilter,
 ): void {
-  const position = { file: path, line: 1, column: 1 };
   if (reader.header.kind !== "run") {
+    const position = { file: path, line: 1, column: 1 };
     const found = "a recording";
     const expected = "the log of a run, which can be executed again";
     const advice = "What the members of a real cluster trace, they must trace themselves.";
     refuse([{ code: "E_FLAG", severity: "error", position, found, expected, advice }]);
   }
   const origin = accept(originOf(reader, path));
-  const partial = `${file}.partial`;
-  const lines = new Lines(partial);
-  /** A host of each cluster that was traced. */
+  let traced: Traced = { clusters: new Map(), preVotes: false, events: 0 };
+  writeBeside(file, path, (partial) => {
+    traced = trace(origin, partial, filter);
+    return traced.clusters.size === 1 ? null : notOneCluster(path, traced);
+  });
+  console.error(`${traced.events} events of raft in ${file}`);
+  if (traced.preVotes) {
+    console.error(
+      "The specification knows no pre-votes, which these members took: it will not follow this trace. " +
+        "See --safeguard pre_vote=off.",
+    );
+  }
+}
+
+/** What was traced. */
+interface Traced {
+  /** A host of each cluster, by the cluster's ID. */
+  readonly clusters: ReadonlyMap<string, string>;
+  readonly preVotes: boolean;
+  readonly events: number;
+}
+
+function trace(origin: RunOrigin, file: string, filter: TraceFilter): Traced {
+  const lines = new Lines(file);
   const clusters = new Map<string, string>();
   let preVotes = false;
   const simulation = createSimulation(origin, {
@@ -61,23 +83,20 @@ export function writeTlaTrace(
   const until = Math.min(filter.to ?? origin.scenario.duration, origin.scenario.duration);
   while (simulation.at < until) simulation.advance(Math.min(simulation.at + SLICE, until));
   lines.close();
-  if (clusters.size !== 1) {
-    rmSync(partial);
-    const hosts = [...clusters.values()].join(", ");
-    const found =
-      clusters.size === 0 ? "no member of etcd" : `members of ${clusters.size} clusters (${hosts})`;
-    const expected = "members of one cluster";
-    const advice = "Choose them with --host.";
-    refuse([{ code: "E_FLAG", severity: "error", position, found, expected, advice }]);
-  }
-  renameSync(partial, file);
-  console.error(`${lines.count} events of raft in ${file}`);
-  if (preVotes) {
-    console.error(
-      "The specification knows no pre-votes, which these members took: it will not follow this trace. " +
-        "See --safeguard pre_vote=off.",
-    );
-  }
+  return { clusters, preVotes, events: lines.count };
+}
+
+function notOneCluster(path: string, { clusters }: Traced): Diagnostic {
+  const hosts = [...clusters.values()].join(", ");
+  return {
+    code: "E_FLAG",
+    severity: "error",
+    position: { file: path, line: 1, column: 1 },
+    found:
+      clusters.size === 0 ? "no member of etcd" : `members of ${clusters.size} clusters (${hosts})`,
+    expected: "members of one cluster",
+    advice: "Choose them with --host.",
+  };
 }
 
 /** A file of events, numbered in the order they happened. */
@@ -87,15 +106,7 @@ class Lines {
   #text = "";
 
   constructor(path: string) {
-    try {
-      this.#file = openSync(path, "w");
-    } catch (error) {
-      const found = error instanceof Error ? error.message : String(error);
-      const position = { file: path, line: 1, column: 1 };
-      const expected = "a file that can be written";
-      const advice = "Choose another file.";
-      refuse([{ code: "E_LOG_WRITE", severity: "error", position, found, expected, advice }]);
-    }
+    this.#file = openSync(path, "w");
   }
 
   add(event: TraceEvent): void {

@@ -62,6 +62,8 @@ export class InvariantMonitor {
   readonly #mode: InvariantMode;
   readonly #clusters = new Map<string, GroupHistory>();
   readonly #appliedBy: Float64Array;
+  /** Of the cluster that each host's member belongs to, since it was started. */
+  readonly #historyOf: (GroupHistory | null)[];
   /** Of the reboot lock, as last written. */
   #holders: ReadonlySet<string> = new Set();
   readonly #copies = new Map<string, Map<NodeIndex, Micros>>();
@@ -81,6 +83,7 @@ export class InvariantMonitor {
     this.#excuses = new Int32Array(hosts.length);
     this.#excusedUntil = new Float64Array(hosts.length);
     this.#appliedBy = new Float64Array(hosts.length);
+    this.#historyOf = hosts.map(() => null);
   }
 
   /** True when a breach was found that `news` has not handed out. */
@@ -117,7 +120,8 @@ export class InvariantMonitor {
       const { applied } = run.stores;
       if (applied.index !== this.#appliedBy[node]) {
         this.#appliedBy[node] = applied.index;
-        const breach = this.#history(run.clusterId).recordApplied(node, applied);
+        this.#historyOf[node] ??= this.#history(run.clusterId);
+        const breach = this.#historyOf[node].recordApplied(node, applied);
         if (breach !== null) {
           this.#add(`raft-${breach.invariant}`, breach.detail, breach.members, at, seq);
         }
@@ -136,6 +140,7 @@ export class InvariantMonitor {
       case "etcd.restored":
       case "etcd.started":
         this.#appliedBy[node] = -1;
+        this.#historyOf[node] = null;
         return;
       case "lock.semaphore":
         this.#checkLock(node, fact, at, seq);

@@ -1,4 +1,4 @@
-import { type Micros, SECOND } from "../kernel/index.js";
+import { type Micros, SECOND, without } from "../kernel/index.js";
 import {
   type ConfChange,
   type ConfChangeType,
@@ -48,7 +48,7 @@ export function proposeFor(
 export function takePending(run: Running, origin: Origin): PendingRequest | undefined {
   if (origin.member !== run.id) return undefined;
   const pending = run.requests.get(origin.request);
-  if (pending !== undefined) run.requests.delete(origin.request);
+  if (pending !== undefined) run.requests = without(run.requests, origin.request);
   return pending;
 }
 

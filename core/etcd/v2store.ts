@@ -269,7 +269,7 @@ function place(
     prevNode = showNode(old, now);
     setDeadline(store.expiry, old, null);
     // A replaced node comes last among its siblings, as if it had been made anew.
-    parent.delete(name);
+    if (parent.size > 1) parent.delete(name);
   }
   const node = dir ? directoryNode(key, index) : fileNode(key, value, index);
   if (life.expiresAt !== null) setDeadline(store.expiry, node, life.expiresAt);

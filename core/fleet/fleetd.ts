@@ -1,5 +1,5 @@
 import type { EtcdReplied } from "../etcd/client.js";
-import { type Machine, type TimerFired, unreachable } from "../kernel/index.js";
+import { type Machine, type TimerFired, unreachable, without } from "../kernel/index.js";
 import type { SystemdReplied } from "../systemd/client.js";
 import { agentReplied, runAgent } from "./agent.js";
 import { apiReplied, hearRequest } from "./api-server.js";
@@ -202,7 +202,7 @@ function finish(step: Step, finished: readonly FinishedCall[]): void {
 /** Who waits for the answer to a call, and from now on no more. */
 function takeCall({ state }: Step, id: number): CallOwner | undefined {
   const owner = state.calls.get(id);
-  state.calls.delete(id);
+  if (owner !== undefined) state.calls = without(state.calls, id);
   return owner;
 }
 

@@ -48,15 +48,20 @@ export interface HostStep {
   readonly called: { readonly call: number; readonly timeout: Micros }[];
 }
 
-/** Collects the effects of a step of which most have one: a list would reserve room for many. */
-export class Few<T> implements Sink<T> {
-  first: T | null = null;
-  rest: T[] | null = null;
+/** Collects what a step produces of which most have one effect: a list would reserve room for many. */
+export class FewEffects<Fact, Effect> implements Out<Fact, Effect>, Sink<Effect> {
+  readonly facts: Fact[] = [];
+  first: Effect | null = null;
+  rest: Effect[] | null = null;
 
-  push(item: T): void {
-    if (this.first === null) this.first = item;
-    else if (this.rest === null) this.rest = [item];
-    else this.rest.push(item);
+  get effects(): Sink<Effect> {
+    return this;
+  }
+
+  push(effect: Effect): void {
+    if (this.first === null) this.first = effect;
+    else if (this.rest === null) this.rest = [effect];
+    else this.rest.push(effect);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { EtcdCall, EtcdCancel, EtcdReply } from "../etcd/client.js";
 import type { ClientReply } from "../etcd/index.js";
+import { without } from "../kernel/index.js";
 import { armTimer, type HostStep } from "./context.js";
 import { packetBytes } from "./packet.js";
 import type { EtcdOwner } from "./state.js";
@@ -59,7 +60,7 @@ export function cancelEtcd(step: HostStep, owner: EtcdOwner, cancel: EtcdCancel)
 export function etcdAnswered(step: HostStep, number: number, answer: ClientReply): void {
   const call = step.host.calls.get(number);
   if (call === undefined || !isEtcdReply(answer)) return;
-  step.host.calls.delete(number);
+  step.host.calls = without(step.host.calls, number);
   disarmCallTimer(step, number);
   // A proxy leaves a member that refuses connections alone for a while.
   if ("unreachable" in answer && call.node !== step.host.config.index) step.host.endpoint++;

@@ -18,8 +18,8 @@ import {
   membersOf,
   peerUrlsOf,
 } from "../etcd/index.js";
-import { type Micros, type NodeIndex, SECOND, unreachable } from "../kernel/index.js";
-import { armTimer, Few, type HostStep } from "./context.js";
+import { type Micros, type NodeIndex, SECOND, unreachable, without } from "../kernel/index.js";
+import { armTimer, FewEffects, type HostStep } from "./context.js";
 import { etcdAnswered, etcdClosed } from "./etcdlink.js";
 import { type Packet, packetBytes } from "./packet.js";
 import { takenAs, toldAs } from "./planted.js";
@@ -80,13 +80,13 @@ export function stopEtcd(step: HostStep): void {
 export function stepMember(step: HostStep, stimulus: EtcdStimulus): void {
   const { host } = step;
   if (host.member === null || host.etcd === null || !host.etcd.serving) return;
-  const effects = new Few<EtcdEffect>();
-  const facts: EtcdFact[] = [];
-  etcd.step(host.member, stimulus, step.now, { facts, effects });
+  const out = new FewEffects<EtcdFact, EtcdEffect>();
+  etcd.step(host.member, stimulus, step.now, out);
+  const { facts, first, rest } = out;
   for (let i = 0; i < facts.length; i++) noteFact(step, facts[i] as EtcdFact);
-  if (effects.first !== null) performMember(step, effects.first);
-  if (effects.rest === null) return;
-  for (let i = 0; i < effects.rest.length; i++) performMember(step, effects.rest[i] as EtcdEffect);
+  if (first !== null) performMember(step, first);
+  if (rest === null) return;
+  for (let i = 0; i < rest.length; i++) performMember(step, rest[i] as EtcdEffect);
 }
 
 /** A raft message or a note of a peer has come. */
@@ -419,7 +419,7 @@ function answerClient(step: HostStep, id: number, answer: ClientReply, last: boo
   const { host } = step;
   const client = host.clients.get(id);
   if (client === undefined) return;
-  if (last) host.clients.delete(id);
+  if (last) host.clients = without(host.clients, id);
   const reply = toldAs(host.config.etcd.bugs, id, answer);
   if (reply === null) return;
   if (client.node === host.config.index) etcdAnswered(step, client.call, reply);

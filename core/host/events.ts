@@ -66,6 +66,8 @@ export type HostStimulus =
   | { readonly kind: "release-unit"; readonly unit: string }
   /** Whoever sets a host up puts a file on its disk; the host may be off. */
   | { readonly kind: "install-file"; readonly path: string; readonly text: string }
+  /** The host's clock was set; its timers on the wall clock notice. */
+  | { readonly kind: "clock-changed" }
   /** An operator at the host: systemctl reboot, update_engine_client -update. */
   | { readonly kind: "operator"; readonly action: "reboot" | "attempt-update" }
   /** `systemctl --no-block` at the host; `sighup` is `kill --signal=HUP`. */

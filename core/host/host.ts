@@ -74,7 +74,6 @@ import { requestOfTimer, webAnswered, webRequested, webTimedOut } from "./web.js
 export function createHost(config: HostConfig): HostState {
   const containers = newContainers(config.containers);
   return {
-    ...(containers === undefined ? {} : { containers }),
     config,
     power: "off",
     boots: 0,
@@ -98,6 +97,8 @@ export function createHost(config: HostConfig): HostState {
     probe: null,
     halting: false,
     generator: createGenerator(config.seed, `host ${config.index}`),
+    // Last: an engine keeps what comes after a spread in a second place.
+    ...(containers === undefined ? {} : { containers }),
   };
 }
 
@@ -135,16 +136,16 @@ export const hostMachine: Machine<HostConfig, HostState, HostStimulus, HostFact,
   step(host, stimulus, now, out) {
     if (stimulus.kind === "timer" && stimulus.owner === "etcd") {
       // The tick of a quiet member is most of what ever happens: no detours.
-      const step = newStep(host, now, out);
+      const step = new Step(host, now, out);
       stepMember(step, stimulus);
-      if (step.inbox.length > 0 || step.called.length > 0) drain(step);
+      if (!step.isAtRest) drain(step);
       return;
     }
-    const step = newStep(host, now, out);
+    const step = new Step(host, now, out);
     if (stimulus.kind === "packet" && stimulus.packet.kind === "peer") {
       // And so is what members say to each other.
       receivePeer(step, stimulus.packet);
-      if (step.inbox.length > 0 || step.called.length > 0) drain(step);
+      if (!step.isAtRest) drain(step);
       return;
     }
     receive(step, stimulus);
@@ -152,8 +153,34 @@ export const hostMachine: Machine<HostConfig, HostState, HostStimulus, HostFact,
   },
 };
 
-function newStep(host: HostState, now: Micros, out: Out<HostFact, HostEffect>): HostStep {
-  return { host, now, out, inbox: [], called: [] };
+/** A step whose lists are made when something comes into them: of most steps nothing does. */
+class Step implements HostStep {
+  readonly host: HostState;
+  readonly now: Micros;
+  readonly out: Out<HostFact, HostEffect>;
+  #inbox: HostStep["inbox"] | null = null;
+  #called: HostStep["called"] | null = null;
+
+  constructor(host: HostState, now: Micros, out: Out<HostFact, HostEffect>) {
+    this.host = host;
+    this.now = now;
+    this.out = out;
+  }
+
+  get inbox(): HostStep["inbox"] {
+    this.#inbox ??= [];
+    return this.#inbox;
+  }
+
+  get called(): HostStep["called"] {
+    this.#called ??= [];
+    return this.#called;
+  }
+
+  /** Whether nothing has come into either list. */
+  get isAtRest(): boolean {
+    return this.#inbox === null && this.#called === null;
+  }
 }
 
 /** Hands on what the machines have for each other until nothing is left. */
@@ -271,6 +298,9 @@ function receive(step: HostStep, stimulus: HostStimulus): void {
       if (at >= 0) step.host.held.splice(at, 1);
       return;
     }
+    case "clock-changed":
+      if (step.host.power === "up") step.inbox.push({ to: "systemd", stimulus });
+      return;
     case "systemctl": {
       const { verb, unit } = stimulus;
       if (verb === "sighup") {

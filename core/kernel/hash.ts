@@ -129,11 +129,20 @@ function walkObject(hash: Hash, value: object | null): void {
   if (prototype !== Object.prototype && prototype !== null) {
     throw new TypeError(`not plain data in a state: ${value.constructor?.name ?? "object"}`);
   }
-  walkEntries(
-    hash,
-    TAG.object,
-    Object.entries(value).filter(([, item]) => item !== undefined),
-  );
+  walkRecord(hash, value as Readonly<Record<string, unknown>>);
+}
+
+/** Most of a state is records: their keys are sorted alone, as texts sort by themselves. */
+function walkRecord(hash: Hash, record: Readonly<Record<string, unknown>>): void {
+  const keys = Object.keys(record)
+    .filter((key) => record[key] !== undefined)
+    .sort();
+  hashWord(hash, TAG.object);
+  hashWord(hash, keys.length);
+  for (const key of keys) {
+    walk(hash, key);
+    walk(hash, record[key]);
+  }
 }
 
 function walkEntries(hash: Hash, tag: number, entries: [unknown, unknown][]): void {

@@ -6,5 +6,6 @@ export * from "./log.js";
 export * from "./machine.js";
 export * from "./run.js";
 export * from "./sha1.js";
+export * from "./table.js";
 export * from "./timer.js";
 export * from "./units.js";

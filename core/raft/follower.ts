@@ -15,7 +15,7 @@ import {
   termOrZero,
 } from "./log.js";
 import { restoreConfState } from "./membership.js";
-import { blankMessage, type Message } from "./message.js";
+import { blankMessage, type Message, passedOn } from "./message.js";
 import { type RawNode, send } from "./node.js";
 import { readContext } from "./reads.js";
 import { broadcastAppend } from "./replication.js";
@@ -50,7 +50,7 @@ export function stepFollower<D, S>(
         facts.push({ kind: "raft.transfer-dropped-without-leader", term: node.term });
         return null;
       }
-      send(node, { ...message, to: node.lead }, facts);
+      send(node, passedOn(message, node.lead), facts);
       return null;
     case "MsgForgetLeader":
       forgetLeader(node, facts);
@@ -65,7 +65,7 @@ export function stepFollower<D, S>(
         facts.push({ kind: "raft.read-dropped-without-leader", term: node.term });
         return null;
       }
-      send(node, { ...message, to: node.lead }, facts);
+      send(node, passedOn(message, node.lead), facts);
       return null;
     case "MsgReadIndexResp":
       if (message.entries.length !== 1) {
@@ -152,7 +152,7 @@ function forwardProposal<D, S>(
     facts.push({ kind: "raft.proposal-not-forwarded", lead: node.lead, term: node.term });
     return "proposal-dropped";
   }
-  send(node, { ...message, to: node.lead }, facts);
+  send(node, passedOn(message, node.lead), facts);
   return null;
 }
 

@@ -57,6 +57,9 @@ export interface Message<D, S> {
 
 const NO_ITEMS: readonly never[] = [];
 
+/** What a list of messages is while it is empty: nothing is ever added to it, the first message makes another list. */
+export const NO_MESSAGES: never[] = [];
+
 /** A message with nothing in it yet. Every message starts here, so that all share one shape. */
 export function blankMessage<D, S>(type: MessageType, to: RaftId): Mutable<Message<D, S>> {
   return {
@@ -75,6 +78,29 @@ export function blankMessage<D, S>(type: MessageType, to: RaftId): Mutable<Messa
     readPosition: 0,
     campaignTransfer: false,
     responses: NO_ITEMS,
+  };
+}
+
+/** A message as it is passed on to another member. */
+export function passedOn<D, S>(message: Message<D, S>, to: RaftId): Mutable<Message<D, S>> {
+  const { type, from, term, logTerm, index, commit, vote, reject, rejectHint } = message;
+  const { entries, snapshot, readPosition, campaignTransfer, responses } = message;
+  return {
+    type,
+    to,
+    from,
+    term,
+    logTerm,
+    index,
+    commit,
+    vote,
+    reject,
+    rejectHint,
+    entries,
+    snapshot,
+    readPosition,
+    campaignTransfer,
+    responses,
   };
 }
 

@@ -2,12 +2,18 @@ import type { Bytes, Generator, Sink } from "../kernel/index.js";
 import type { ConfChange } from "./conf-change.js";
 import { type RaftConfig, resolveConfig } from "./config.js";
 import { becomeFollower } from "./election.js";
-import { confChangeEntry, type Entry, proposedEntry } from "./entry.js";
+import { confChangeEntry, type Entry, placedEntry, proposedEntry } from "./entry.js";
 import { raftPanic, type StepError } from "./errors.js";
 import type { RaftFact } from "./facts.js";
 import { appendToLog, createLog, lastIndex, lastTerm, logAppliedTo } from "./log.js";
 import { applyChange, restoreConfState } from "./membership.js";
-import { blankMessage, isLocalMessage, isResponseMessage, type Message } from "./message.js";
+import {
+  blankMessage,
+  isLocalMessage,
+  isResponseMessage,
+  type Message,
+  NO_MESSAGES,
+} from "./message.js";
 import { hardStateOf, type RawNode } from "./node.js";
 import { createReadOnlyQueue } from "./read-only.js";
 import { campaignFor, stepNode, tickNode } from "./step.js";
@@ -123,11 +129,7 @@ export function bootstrap<D, S>(
       contextBytes,
     }),
   );
-  const entries = changes.map((change, i) => ({
-    ...confChangeEntry(change),
-    term: 1,
-    index: i + 1,
-  }));
+  const entries = changes.map((change, i) => placedEntry(confChangeEntry(change), 1, i + 1));
   appendToLog(node.log, entries, 0, facts);
   // Applied here so that the member can campaign, and handed out to be applied once more.
   node.log.committed = entries.length;
@@ -218,7 +220,7 @@ export function advance<D, S>(node: RawNode<D, S>, facts: Sink<RaftFact>): void 
   }
   if (node.stepsOnAdvance.length === 0) return;
   const steps = node.stepsOnAdvance;
-  node.stepsOnAdvance = [];
+  node.stepsOnAdvance = NO_MESSAGES;
   for (let i = 0; i < steps.length; i++) {
     const message = steps[i];
     if (message !== undefined) stepNode(node, message, facts);

@@ -12,7 +12,7 @@ import {
   nextCommittedEntries,
   nextUnstableEntries,
 } from "./log.js";
-import { blankMessage, type Message } from "./message.js";
+import { blankMessage, type Message, NO_MESSAGES } from "./message.js";
 import { hardStateOf, type RawNode } from "./node.js";
 import type { ReadState } from "./read-only.js";
 import { trace } from "./trace.js";
@@ -94,7 +94,7 @@ function takePromises<D, S>(node: RawNode<D, S>, async: boolean): Message<D, S>[
   const promises = node.messagesAfterAppend;
   if (async || promises.length === 0) return [];
   for (let i = 0; i < promises.length; i++) if (promises[i]?.to === node.id) return [];
-  node.messagesAfterAppend = [];
+  node.messagesAfterAppend = NO_MESSAGES;
   return promises;
 }
 
@@ -140,18 +140,27 @@ function queueAfterAppend<D, S>(
   node: RawNode<D, S>,
   { snapshot, committedEntries, messages }: Ready<D, S> & { messages: Message<D, S>[] },
 ): void {
-  const steps = node.stepsOnAdvance;
-  if (steps.length > 0) raftPanic("two accepted Ready structs without call to Advance");
+  if (node.stepsOnAdvance.length > 0) {
+    raftPanic("two accepted Ready structs without call to Advance");
+  }
   const promises = node.messagesAfterAppend;
   for (let i = 0; i < promises.length; i++) {
     const message = promises[i];
     if (message === undefined) continue;
-    if (message.to === node.id) steps.push(message);
+    if (message.to === node.id) stepOnAdvance(node, message);
     else messages.push(message);
   }
   const written = storageAppendResponse(node, snapshot);
-  if (written !== null) steps.push(written);
-  if (committedEntries.length > 0) steps.push(storageApplyResponse(node, committedEntries));
+  if (written !== null) stepOnAdvance(node, written);
+  if (committedEntries.length > 0) {
+    stepOnAdvance(node, storageApplyResponse(node, committedEntries));
+  }
+}
+
+function stepOnAdvance<D, S>(node: RawNode<D, S>, message: Message<D, S>): void {
+  // A list of one has room for one; pushing to an empty one would reserve room for many.
+  if (node.stepsOnAdvance.length === 0) node.stepsOnAdvance = [message];
+  else node.stepsOnAdvance.push(message);
 }
 
 /**
@@ -192,8 +201,8 @@ function accept<D, S>(node: RawNode<D, S>, handed: Ready<D, S>): void {
   if (handed.softState !== null) node.toldSoftState = handed.softState;
   if (handed.hardState !== null) node.toldHardState = handed.hardState;
   if (handed.readStates.length > 0) node.readStates = [];
-  if (node.messages.length > 0) node.messages = [];
-  if (node.messagesAfterAppend.length > 0) node.messagesAfterAppend = [];
+  if (node.messages.length > 0) node.messages = NO_MESSAGES;
+  if (node.messagesAfterAppend.length > 0) node.messagesAfterAppend = NO_MESSAGES;
   acceptInProgress(node.log.unstable);
   const { committedEntries } = handed;
   // Looking for item -1 of an empty list takes an engine longer than the rest of this.

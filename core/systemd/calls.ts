@@ -11,6 +11,7 @@ import {
   enableUnit,
   type InstallResult,
   isSearched,
+  linkUnit,
   maskUnit,
   RUN,
   removeUnitFile,
@@ -51,6 +52,7 @@ export function call(dispatch: Dispatch, request: SystemdRequest): SystemdReply 
     case "disable":
     case "mask":
     case "unmask":
+    case "link":
       return install(dispatch, request);
     case "daemon-reload":
       reloadUnits(dispatch);
@@ -70,6 +72,8 @@ export function call(dispatch: Dispatch, request: SystemdRequest): SystemdReply 
       return killUnit(dispatch, request);
     case "reset-failed":
       return resetFailed(dispatch, request.unit);
+    case "ref":
+      return refUnit(dispatch, request.unit);
     case "list-units":
       return { ok: true, call: "units", units: listUnits(dispatch, request.units) };
     case "read-units":
@@ -110,6 +114,8 @@ function install(dispatch: Dispatch, request: InstallRequest): SystemdReply {
         return maskUnit(state, request.unit, directory, request.force === true);
       case "unmask":
         return unmaskUnit(state, request.unit, directory);
+      case "link":
+        return linkUnit(state, request.path, directory, request.force === true);
     }
   })();
   if (!result.ok) return failure(result.error, result.message);
@@ -178,6 +184,15 @@ function isForgotten(unit: Unit): boolean {
   return (
     activeState(unit) === "inactive" && [...unit.edges.values()].every(({ size }) => size === 0)
   );
+}
+
+function refUnit(dispatch: Dispatch, name: string): SystemdReply {
+  const unit = loadUnit(dispatch, name);
+  if (unit === null) return invalidName(name);
+  if (unit.load !== "loaded") return failure(`${ERROR}.NoSuchUnit`, `Unit ${name} not loaded.`);
+  dispatch.state.refs ??= new Set();
+  dispatch.state.refs.add(unit.name);
+  return DONE;
 }
 
 /** ResetFailedUnit: failed becomes dead, and the start limit counts from nothing. */

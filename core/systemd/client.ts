@@ -65,6 +65,14 @@ export type SystemdRequest =
       /** `mask` only: a file of that name in the directory gives way. */
       readonly force?: boolean;
     }
+  /** LinkUnitFiles: a unit file that lies elsewhere, by its path. */
+  | {
+      readonly call: "link";
+      readonly path: string;
+      readonly runtime?: boolean;
+      /** Another link of that name gives way; a file does not. */
+      readonly force?: boolean;
+    }
   /** Reload: systemctl daemon-reload. */
   | { readonly call: "daemon-reload" }
   /** StartUnit, StopUnit, RestartUnit, TryRestartUnit, ReloadUnit, … Answered when the job is queued. */
@@ -81,6 +89,8 @@ export type SystemdRequest =
       readonly mode: JobMode;
     }
   | { readonly call: "reset-failed"; readonly unit: string }
+  /** RefUnit: a unit that is loaded stays so, whether or not anything needs it. */
+  | { readonly call: "ref"; readonly unit: string }
   /** KillUnit: a signal to processes of the unit, sent at once and past all jobs. */
   | {
       readonly call: "kill";

@@ -40,6 +40,8 @@ export type Deferred =
   | { readonly kind: "cgroup-empty"; readonly unit: string }
   /** A path unit looks at its paths again, after its unit changed. */
   | { readonly kind: "path"; readonly unit: string }
+  /** A timer unit is due already. */
+  | { readonly kind: "due"; readonly unit: string }
   /** A socket unit that listens has something to take off. */
   | { readonly kind: "traffic"; readonly unit: string };
 

@@ -1,3 +1,4 @@
+import { parseCalendar } from "./calendar.js";
 import { parseCommands } from "./command.js";
 import { readConfig } from "./config.js";
 import { directivesOf, sectionsOf, type ValueKind } from "./directives.js";
@@ -125,6 +126,11 @@ class Checker {
       case "killMode":
         if (option.value === "none") this.#complain("deprecated", option);
         break;
+      case "calendar":
+        if (option.value !== "" && parseCalendar(this.#expanded(option.value)) === null) {
+          this.#complain("value", option);
+        }
+        return;
       case "trigger":
         this.#triggers++;
         if (this.#triggers > 1 || !this.#isOther(option.value)) this.#complain("value", option);
@@ -157,7 +163,11 @@ class Checker {
 
   /** The unit that a word names once its specifiers are put in; null when that is no name. */
   #unitIn(word: string): UnitName | null {
-    return parseUnitName(expandSpecifiers(word, this.#name, CONTEXT));
+    return parseUnitName(this.#expanded(word));
+  }
+
+  #expanded(text: string): string {
+    return expandSpecifiers(text, this.#name, CONTEXT);
   }
 
   #complain(fault: UnitFault, { key, value, line, endLine }: UnitOption): void {

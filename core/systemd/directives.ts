@@ -6,6 +6,7 @@ import type { UnitType } from "./names.js";
  */
 export type ValueKind =
   | "boolean"
+  | "calendar"
   | "collectMode"
   | "command"
   | "conditionPath"
@@ -115,7 +116,7 @@ const TABLES = {
   Timer: {
     boolean:
       "OnClockChange OnTimezoneChange Persistent WakeSystem RemainAfterElapse FixedRandomDelay",
-    other: "OnCalendar",
+    calendar: "OnCalendar",
     span: "AccuracySec RandomizedDelaySec",
     timer: "OnActiveSec OnBootSec OnStartupSec OnUnitActiveSec OnUnitInactiveSec",
     trigger: "Unit",
@@ -231,6 +232,7 @@ const isGroup = (name: string): name is Group => Object.hasOwn(TABLES, name);
 
 const VALUE_KINDS = [
   "boolean",
+  "calendar",
   "collectMode",
   "command",
   "conditionPath",

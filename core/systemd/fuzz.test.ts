@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { hashState, stepImmutable, stepInPlace } from "../kernel/index.js";
+import { parseCalendar } from "./calendar.js";
 import { parseCommands } from "./command.js";
 import { readConfig } from "./config.js";
 import { type SystemdStimulus, systemd, type UnitFile } from "./index.js";
@@ -81,6 +82,7 @@ test("no text makes the readers of values throw", () => {
     fc.property(text, (input) => {
       splitWords(input);
       parseSpan(input);
+      parseCalendar(input);
       parseEnvironmentFile(input);
       parseCommands(input, name, CONTEXT);
       expandSpecifiers(input, name, CONTEXT);
@@ -114,12 +116,19 @@ test("long texts of every hostile shape are read in one pass", () => {
     ";",
     "\\x41",
     " ",
+    "1/2..",
+    "5,",
+    "Mon,",
+    "0",
   ]) {
     const long = piece.repeat(size / piece.length);
     parseUnitFile(`[Service]\nExecStart=${long}`, "a.service");
     splitWords(long);
     parseEnvironmentFile(`A=${long}`);
     expect(parseSpan(`${long}!`)).toBeNull();
+    for (const start of ["", "@", "*:*:", "Mon *-*-1/"]) {
+      expect(parseCalendar(`${start}${long}!`)).toBeNull();
+    }
   }
 });
 
@@ -162,7 +171,8 @@ const UNITS: Readonly<Record<string, string>> = {
     "After=d.service",
     "RemainAfterExit=yes",
   ),
-  "x.timer": "[Timer]\nOnActiveSec=1\nOnUnitInactiveSec=1\nUnit=b.service\n",
+  "x.timer":
+    "[Timer]\nOnActiveSec=1\nOnUnitInactiveSec=1\nOnCalendar=*:*:0/2\nPersistent=yes\nUnit=b.service\n",
 };
 
 const unit = fc.constantFrom(...Object.keys(UNITS));

@@ -287,7 +287,8 @@ export function collectGarbage(state: SystemdState): void {
   const kept = new Set<string>();
   const queue: string[] = [];
   for (const unit of state.units.values()) {
-    if (unit.job + unit.nopJob !== 0 || activeState(unit) !== "inactive") queue.push(unit.name);
+    const needed = unit.job + unit.nopJob !== 0 || activeState(unit) !== "inactive";
+    if (needed || state.refs?.has(unit.name) === true) queue.push(unit.name);
   }
   for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
     if (kept.has(name)) continue;

@@ -1,4 +1,13 @@
 export { BASE_UNITS } from "./base-units.js";
+export {
+  type CalendarField,
+  type CalendarSpec,
+  type CalendarTerm,
+  formatCalendar,
+  isUtc,
+  parseCalendar,
+} from "./calendar.js";
+export { nextElapse } from "./calendar-next.js";
 export * from "./client.js";
 export { diagnoseUnit, type UnitDiagnosis, type UnitFault, type UnitFinding } from "./diagnose.js";
 export { UNIT_DIRECTORIES } from "./files.js";

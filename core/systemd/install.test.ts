@@ -105,3 +105,50 @@ test("an alias of a template stands for each of its instances", () => {
   host.start("b@1.service");
   expect(host.process("a@1.service").argv).toEqual(["/bin/a", "1"]);
 });
+
+test("a unit file that lies elsewhere is linked, and disabling it takes the link away", () => {
+  const host = new TestHost({ "b.service": service("b") });
+  const write = (directory: string) =>
+    host.call({ call: "write-unit", unit: "a.service", text: service("a"), directory });
+  write("/opt/one");
+  write("/opt/two");
+  const link = (path: string, force = false) => error(host.call({ call: "link", path, force }));
+  expect(host.start("a.service").ok).toBe(false);
+  expect(link("/opt/one/a.service")).toBe("ok");
+  expect(link("/opt/one/a.service")).toBe("ok");
+  expect(link("/opt/two/a.service")).toBe("UnitExists");
+  expect(links(host)).toEqual(["a.service -> a.service"]);
+  host.call({ call: "daemon-reload" });
+  host.start("a.service");
+  expect(host.is("a.service")).toBe("active/running");
+  expect(link("/opt/two/a.service", true)).toBe("ok");
+  expect(host.state.links.get(`${ETC}/a.service`)).toBe("/opt/two/a.service");
+  host.call({ call: "disable", unit: "a.service" });
+  expect(links(host)).toEqual([]);
+});
+
+test("what is no unit file, or none that has to be linked, is not linked", () => {
+  const host = new TestHost({ "b.service": service("b") });
+  const link = (path: string) => error(host.call({ call: "link", path }));
+  expect(link(`${USR}/b.service`)).toBe("ok");
+  expect(link("/opt/gone.service")).toBe("NoSuchUnit");
+  expect(link("/opt/a.txt")).toBe("BadUnitSetting");
+  expect(link("opt/a.service")).toBe("BadUnitSetting");
+  expect(links(host)).toEqual([]);
+});
+
+test("a unit that is down is forgotten at a reload, unless someone holds it", () => {
+  const alone = (name: string) => service(name, "DefaultDependencies=no");
+  const host = new TestHost({ "a.service": alone("a"), "b.service": alone("b") });
+  for (const unit of ["a.service", "b.service"]) {
+    host.start(unit);
+    host.exit(unit, 0);
+  }
+  host.call({ call: "ref", unit: "a.service" });
+  expect(error(host.call({ call: "ref", unit: "gone.service" }))).toBe("NoSuchUnit");
+  host.call({ call: "daemon-reload" });
+  expect(["a.service", "b.service"].map((unit) => host.state.units.has(unit))).toEqual([
+    true,
+    false,
+  ]);
+});

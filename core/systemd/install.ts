@@ -146,6 +146,30 @@ function link(state: SystemdState, path: string, fragment: string): InstallResul
   return DONE;
 }
 
+/** LinkUnitFiles. A file that lies where systemd looks by itself needs no link. */
+export function linkUnit(
+  state: SystemdState,
+  path: string,
+  into: string,
+  force: boolean,
+): InstallResult {
+  const slash = path.lastIndexOf("/");
+  const name = path.slice(slash + 1);
+  if (!path.startsWith("/") || parseUnitName(name) === null) {
+    return refuse(`${ERROR}.BadUnitSetting`, `"${path}" is not the path of a unit file.`);
+  }
+  if (!state.files.has(path)) {
+    return refuse(`${ERROR}.NoSuchUnit`, `Unit file ${path} does not exist.`);
+  }
+  if (isSearched(path.slice(0, slash))) return DONE;
+  const place = `${into}/${name}`;
+  const present = state.links.get(place);
+  if (present !== undefined && present !== path && !force) {
+    return refuse(`${ERROR}.UnitExists`, `File ${place} already exists.`);
+  }
+  return link(state, place, path);
+}
+
 /** DisableUnitFiles: removes every link to the unit, and to those of Also=, from /etc or from /run. */
 export function disableUnit(state: SystemdState, unit: string, from: string): InstallResult {
   const parsed = parseUnitName(unit);

@@ -18,7 +18,7 @@ import { serviceOf } from "./service.js";
 import { processExited, processReady, serviceTimer } from "./service-events.js";
 import { socketsDrained, socketTraffic } from "./socket.js";
 import type { SystemdState, Unit } from "./state.js";
-import { elapseTimer } from "./timer.js";
+import { clockChanged, elapseTimer } from "./timer.js";
 import type { Boot, SystemdConfig, SystemdEffect, SystemdFact, SystemdStimulus } from "./types.js";
 
 /** The first pid that is given out; the ones below are the kernel's. */
@@ -151,6 +151,9 @@ function react(dispatch: Dispatch, stimulus: SystemdStimulus): void {
     case "hostname-changed":
       state.hostname = stimulus.hostname;
       return;
+    case "clock-changed":
+      clockChanged(dispatch);
+      return;
     case "shutdown":
       shutDown(dispatch);
       return;
@@ -184,6 +187,7 @@ function forget(state: SystemdState): void {
   for (const path of [...state.files.keys()]) if (isVolatile(path)) state.files.delete(path);
   for (const path of [...state.links.keys()]) if (isVolatile(path)) state.links.delete(path);
   state.units.clear();
+  delete state.refs;
   state.jobs.clear();
   state.runQueue.clear();
   state.processes.clear();
@@ -268,7 +272,7 @@ function powerDown(state: SystemdState, out: Out<SystemdFact, SystemdEffect>): v
   out.effects.push({ kind: "shutdown-complete" });
 }
 
-/** systemd 252 as far as services, targets and monotonic timers go. */
+/** systemd 252 as far as the units of the hosts here go. */
 export const systemd: Machine<
   SystemdConfig,
   SystemdState,

@@ -17,6 +17,7 @@ import { executed, serviceOf } from "./service.js";
 import { cgroupEmpty } from "./service-events.js";
 import { socketTraffic } from "./socket.js";
 import type { Job, SystemdState, Unit } from "./state.js";
+import { elapseTimer } from "./timer.js";
 import type { JobResult, JobType } from "./types.js";
 import { reloadUnit, startUnit, stopUnit } from "./unit-actions.js";
 
@@ -60,6 +61,9 @@ function carryOut(dispatch: Dispatch, deferred: Deferred): void {
       return;
     case "path":
       lookAtPaths(dispatch, unit);
+      return;
+    case "due":
+      elapseTimer(dispatch, unit);
       return;
     case "traffic":
       socketTraffic(dispatch, unit);

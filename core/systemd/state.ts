@@ -74,6 +74,8 @@ export interface TimerRuntime {
   /** When it elapses next; null: never. */
   next: Micros | null;
   lastTrigger: Micros | null;
+  /** When a Persistent= timer elapsed last before it was started; absent: not known. */
+  stamp?: Micros;
   /** Indexes of the settings that had their one turn. */
   disabled: Set<number>;
 }
@@ -162,7 +164,7 @@ export interface ProcessRecord {
   readonly role: ExecProcess["role"] | "child";
 }
 
-/** systemd of one host. /etc outlives a boot; everything else does not. */
+/** systemd of one host. /etc and the stamps of timers outlive a boot; everything else does not. */
 export interface SystemdState {
   hostname: string;
   readonly machineId: string;
@@ -178,7 +180,11 @@ export interface SystemdState {
   files: Map<string, string>;
   /** Symbolic links by path: masks, aliases, linked units, `.wants/` and `.requires/`. */
   links: Map<string, string>;
+  /** When each Persistent= timer elapsed last, or was first started; outlives a boot. */
+  timerStamps?: Map<string, Micros>;
   units: Map<string, Unit>;
+  /** Units that someone holds loaded (RefUnit). */
+  refs?: Set<string>;
   jobs: Map<number, Job>;
   /** Ids of jobs that may be run, the oldest first. */
   runQueue: Set<number>;

@@ -1,4 +1,5 @@
 import type { Micros } from "../kernel/index.js";
+import { type CalendarSpec, isUtc, parseCalendar } from "./calendar.js";
 import { parseUnitName, type UnitName } from "./names.js";
 import type { Assignment, Reader, Values } from "./reader.js";
 
@@ -10,18 +11,33 @@ export type TimerBase =
   | "OnUnitActiveSec"
   | "OnUnitInactiveSec";
 
-/** The [Timer] section, without calendar events: the model has no calendar. */
+/** One of the settings that say when a timer elapses. */
+export type TimerSpec =
+  | { readonly base: TimerBase; readonly delay: Micros }
+  | { readonly base: "OnCalendar"; readonly calendar: CalendarSpec };
+
+/** The [Timer] section. */
 export interface TimerConfig {
   readonly unit: string;
-  readonly specs: readonly { readonly base: TimerBase; readonly delay: Micros }[];
-  /** OnCalendar=, OnClockChange= or OnTimezoneChange= is set, which the model does not act on. */
-  readonly calendar: boolean;
+  readonly specs: readonly TimerSpec[];
+  /** The clock being set starts the unit. */
+  readonly onClockChange: boolean;
+  /** The time zone being set would start the unit; no host here does that. */
+  readonly onTimezoneChange: boolean;
+  /** When it elapsed last outlives a boot. */
+  readonly persistent: boolean;
   readonly remainAfterElapse: boolean;
 }
 
 export function zeroTimer(name: UnitName): TimerConfig {
-  const unit = name.name.replace(/\.timer$/, ".service");
-  return { unit, specs: [], calendar: false, remainAfterElapse: true };
+  return {
+    unit: name.name.replace(/\.timer$/, ".service"),
+    specs: [],
+    onClockChange: false,
+    onTimezoneChange: false,
+    persistent: false,
+    remainAfterElapse: true,
+  };
 }
 
 const BASES: readonly TimerBase[] = [
@@ -32,15 +48,8 @@ const BASES: readonly TimerBase[] = [
   "OnUnitInactiveSec",
 ];
 
-/** Without effect on what a model without a calendar does. */
-const HARMLESS: ReadonlySet<string> = new Set([
-  "AccuracySec",
-  "Persistent",
-  "FixedRandomDelay",
-  "WakeSystem",
-]);
-
-const CALENDAR: ReadonlySet<string> = new Set(["OnCalendar", "OnClockChange", "OnTimezoneChange"]);
+/** Without effect on a model whose timers are never late and whose hosts never sleep. */
+const HARMLESS: ReadonlySet<string> = new Set(["AccuracySec", "FixedRandomDelay", "WakeSystem"]);
 
 /** Reads a [Timer] section. `bad` says why systemd refuses the unit; "" when it does not. */
 export function readTimer(
@@ -49,16 +58,17 @@ export function readTimer(
   values: Values,
   reader: Reader,
 ): { timer: TimerConfig; bad: string } {
-  let { unit, calendar, remainAfterElapse } = before;
+  let { unit, onClockChange, onTimezoneChange, persistent, remainAfterElapse } = before;
   const specs = [...before.specs];
   for (const at of assignments) {
     const base = BASES.find((candidate) => candidate === at.key);
-    if (base !== undefined) {
+    if (base !== undefined || at.key === "OnCalendar") {
       // An empty assignment clears every base, not only its own.
       if (at.value === "") specs.length = 0;
       else {
-        const delay = values.span(at, -1);
-        if (delay >= 0) specs.push({ base, delay });
+        const spec =
+          base === undefined ? readCalendar(at, values, reader) : readSpan(at, base, values);
+        if (spec !== null) specs.push(spec);
       }
     } else if (at.key === "Unit") {
       const text = values.text(at);
@@ -66,11 +76,25 @@ export function readTimer(
       else values.ignore(at);
     } else if (at.key === "RemainAfterElapse") {
       remainAfterElapse = values.boolean(at, remainAfterElapse);
-    } else if (CALENDAR.has(at.key)) {
-      calendar = at.value !== "";
-      if (calendar) reader.unsupported.push(`${at.key}=`);
-    } else if (!HARMLESS.has(at.key)) reader.unsupported.push(`${at.key}=`);
+    } else if (at.key === "Persistent") persistent = values.boolean(at, persistent);
+    else if (at.key === "OnClockChange") onClockChange = values.boolean(at, onClockChange);
+    else if (at.key === "OnTimezoneChange") onTimezoneChange = values.boolean(at, onTimezoneChange);
+    else if (!HARMLESS.has(at.key)) reader.unsupported.push(`${at.key}=`);
   }
-  const bad = specs.length === 0 && !calendar ? "Timer unit lacks value setting." : "";
-  return { timer: { unit, specs, calendar, remainAfterElapse }, bad };
+  const ever = specs.length > 0 || onClockChange || onTimezoneChange;
+  const timer = { unit, specs, onClockChange, onTimezoneChange, persistent, remainAfterElapse };
+  return { timer, bad: ever ? "" : "Timer unit lacks value setting." };
+}
+
+function readSpan(at: Assignment, base: TimerBase, values: Values): TimerSpec | null {
+  const delay = values.span(at, -1);
+  return delay < 0 ? null : { base, delay };
+}
+
+function readCalendar(at: Assignment, values: Values, reader: Reader): TimerSpec | null {
+  const calendar = parseCalendar(values.text(at));
+  if (calendar === null) values.ignore(at);
+  else if (!isUtc(calendar))
+    reader.unsupported.push(`OnCalendar= in the time zone ${calendar.zone}`);
+  return calendar === null ? null : { base: "OnCalendar", calendar };
 }

@@ -134,3 +134,154 @@ test("a service that forks leaves its only child as the main process", () => {
   host.send({ kind: "process-exited", pid: 1_000_000, code: 3, signal: null });
   expect(host.is("a.service")).toBe("failed/failed/exit-code");
 });
+
+const timer = (...lines: string[]) => `[Timer]\n${lines.join("\n")}\n`;
+
+/** A host whose clock shows 2017-03-01 00:00:00 UTC, with a timer and the service it starts. */
+function clockwork(...lines: string[]): TestHost {
+  const host = new TestHost({ "a.timer": timer(...lines), "a.service": service("a") });
+  host.now = 1_488_326_400_000_000;
+  return host;
+}
+
+/** How many minutes go by until the timer's service runs, at most so many. */
+function minutesUntilRun(host: TestHost, most: number): number | null {
+  const before = host.ran().length;
+  host.wait(0);
+  for (let minutes = 0; minutes <= most; minutes++) {
+    if (host.ran().length > before) return minutes;
+    host.wait(60);
+  }
+  return null;
+}
+
+test("a calendar timer starts its service at each of its times, by the host's clock", () => {
+  const host = clockwork("OnCalendar=*-*-* 00:10,45");
+  host.start("a.timer");
+  expect(host.is("a.timer")).toBe("active/waiting");
+  expect(minutesUntilRun(host, 60)).toBe(10);
+  expect(host.is("a.timer")).toBe("active/running");
+  host.exit("a.service", 0);
+  expect(host.is("a.timer")).toBe("active/waiting");
+  expect(minutesUntilRun(host, 60)).toBe(35);
+});
+
+test("a calendar timer whose service still runs when it is due starts it once more when it has ended", () => {
+  const host = clockwork("OnCalendar=*:0/10");
+  host.start("a.timer");
+  expect(minutesUntilRun(host, 10)).toBe(10);
+  host.wait(25 * 60);
+  expect(host.ran()).toEqual(["a"]);
+  host.exit("a.service", 0);
+  expect(host.ran()).toEqual(["a", "a"]);
+  host.exit("a.service", 0);
+  expect(minutesUntilRun(host, 10)).toBe(5);
+});
+
+test("of several settings the earliest counts, and an empty one takes all back", () => {
+  const host = clockwork("OnCalendar=daily", "OnCalendar=", "OnCalendar=00:30", "OnActiveSec=5min");
+  host.start("a.timer");
+  expect(minutesUntilRun(host, 60)).toBe(5);
+  host.wait(1);
+  host.exit("a.service", 0);
+  expect(minutesUntilRun(host, 60)).toBe(25);
+});
+
+test("a timer that is due elapses before any job is run", () => {
+  // The start that it asks for and that of the restart are one.
+  const host = clockwork("OnActiveSec=1", "OnUnitActiveSec=10min");
+  host.start("a.timer");
+  host.wait(15 * 60);
+  host.restart("a.service");
+  host.exit("a.service", 0);
+  expect(host.jobs("a.service")).toEqual(["start done", "start done"]);
+});
+
+test("a calendar timer with nothing to come has elapsed", () => {
+  const host = clockwork("OnCalendar=2016-12-31");
+  host.start("a.timer");
+  expect(host.is("a.timer")).toBe("active/elapsed");
+  const gone = clockwork("OnCalendar=2016-12-31", "RemainAfterElapse=no");
+  gone.start("a.timer");
+  expect(gone.is("a.timer")).toBe("inactive/dead");
+});
+
+test("a timer that is persistent makes up at boot for what was due while the host was down", () => {
+  const units = {
+    "a.timer": timer("OnCalendar=00:30", "Persistent=yes"),
+    "a.service": service("a"),
+  };
+  const host = new TestHost(units);
+  host.now = 1_488_326_400_000_000;
+  const boot = () => {
+    const vendorUnits = Object.entries(units).map(([name, text]) => ({ name, text }));
+    host.send({ kind: "boot", defaultTarget: "multi-user.target", bootId: "b", vendorUnits });
+    host.start("a.timer");
+  };
+  boot();
+  // It never ran, and is not late.
+  expect(host.ran()).toEqual([]);
+  host.wait(45 * 60);
+  expect(host.ran()).toEqual(["a"]);
+  host.send({ kind: "shutdown" });
+  host.now += 24 * 3_600_000_000;
+  boot();
+  host.wait(0);
+  expect(host.ran()).toEqual(["a", "a"]);
+});
+
+test("a timer that is not persistent lets pass what was due while the host was down", () => {
+  const host = clockwork("OnCalendar=00:30");
+  host.start("a.timer");
+  host.stop("a.timer");
+  host.wait(45 * 60);
+  host.start("a.timer");
+  expect(minutesUntilRun(host, 60)).toBeNull();
+});
+
+test("an event in another time zone than UTC is told of, and waited for in vain", () => {
+  const host = clockwork("OnCalendar=*:* Europe/Berlin");
+  host.start("a.timer");
+  expect(host.is("a.timer")).toBe("active/waiting");
+  expect(minutesUntilRun(host, 10)).toBeNull();
+  expect(host.facts).toContainEqual({
+    kind: "systemd.unsupported",
+    unit: "a.timer",
+    what: "OnCalendar= in the time zone Europe/Berlin",
+  });
+});
+
+test("timers go by a clock that is set", () => {
+  const back = clockwork("OnCalendar=00:10");
+  back.start("a.timer");
+  back.setClock(-60);
+  expect(minutesUntilRun(back, 80)).toBe(70);
+  const forward = clockwork("OnCalendar=00:30");
+  forward.start("a.timer");
+  forward.setClock(20);
+  expect(minutesUntilRun(forward, 40)).toBe(10);
+  const monotonic = clockwork("OnActiveSec=30min");
+  monotonic.start("a.timer");
+  monotonic.setClock(20);
+  expect(minutesUntilRun(monotonic, 40)).toBe(30);
+  const watching = clockwork("OnClockChange=yes");
+  watching.start("a.timer");
+  expect(watching.is("a.timer")).toBe("active/waiting");
+  watching.setClock(1);
+  expect(watching.ran()).toEqual(["a"]);
+});
+
+test("what elapsed on a clock that was wrong elapses again on the right one", () => {
+  const host = clockwork("OnCalendar=00:10");
+  host.start("a.timer");
+  expect(minutesUntilRun(host, 10)).toBe(10);
+  host.exit("a.service", 0);
+  host.setClock(-60);
+  expect(minutesUntilRun(host, 80)).toBe(60);
+});
+
+test("a calendar event that is none leaves a timer without a setting", () => {
+  const host = clockwork("OnCalendar=every day");
+  const reply = host.start("a.timer");
+  expect(reply.ok ? "" : reply.error).toBe("org.freedesktop.systemd1.BadUnitSetting");
+});

@@ -69,6 +69,11 @@ export interface HostnameChanged {
   readonly hostname: string;
 }
 
+/** The host's clock was set: `now` jumps with this stimulus. */
+export interface ClockChanged {
+  readonly kind: "clock-changed";
+}
+
 /** Something came in on a socket that a socket unit listens on. */
 export interface SocketTraffic {
   readonly kind: "socket-traffic";
@@ -98,6 +103,7 @@ export type SystemdStimulus =
   | SocketDrained
   | FileChanged
   | HostnameChanged
+  | ClockChanged
   | Shutdown;
 
 /** Every unit is down and every process was sent SIGKILL: the kernel may restart or power off. */

@@ -10,7 +10,7 @@ export function violationsOf(
 ): readonly Violation[] {
   const simulation = new Simulation({ scenario, seed, plan });
   simulation.advance(scenario.duration);
-  return simulation.finish().violations;
+  return simulation.finish(false).violations;
 }
 
 /** Every named invariant holds throughout the run. */

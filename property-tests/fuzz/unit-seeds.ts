@@ -5,6 +5,7 @@ const SECTIONS = ["Unit", "Service", "Socket", "Timer", "Path", "Mount", "Instal
 /** Values that a kind of directive takes, and some that it does not. */
 const VALUES: Readonly<Partial<Record<ValueKind, readonly string[]>>> = {
   boolean: ["yes", "0", "maybe"],
+  calendar: ["Mon..Fri *-*-~3/2,1 0/6:00:07.5", "2030-1..7/3-* 5:*", "weekly UTC", "24:00", ""],
   collectMode: ["inactive-or-failed"],
   command: ["/bin/a b", "-@/bin/a a b", "/bin/a ; /bin/b", "", "+!!/bin/a \\; ';'", ":/bin/a \\q"],
   conditionPath: ["/etc/a", "|!/etc/b", "", "a"],

@@ -6,7 +6,8 @@ import { describeSystemdReport, systemdOracle } from "./systemd/oracle.js";
 
 const USAGE = `usage: npm run oracle -- raft|raft-trace [--scripts N] [--seed S] [--json]
        npm run oracle -- etcd [--ops N] [--version 3.4|3.6] [--seed S] [--json]
-       npm run oracle -- systemd [--sets N | --set NUMBER] [--files N] [--seed S] [--json]`;
+       npm run oracle -- systemd [--sets N | --set NUMBER] [--files N]
+           [--calendars N] [--seed S] [--json]`;
 
 interface Options {
   readonly oracle: keyof typeof ORACLES;
@@ -17,6 +18,7 @@ interface Options {
   /** Only this one of the sets; null: all. */
   readonly only: number | null;
   readonly files: number;
+  readonly calendars: number;
   readonly seed: number;
   readonly json: boolean;
 }
@@ -55,6 +57,7 @@ function options(): Options {
       sets: { type: "string", default: "300" },
       set: { type: "string" },
       files: { type: "string", default: "600" },
+      calendars: { type: "string", default: "2000" },
       seed: { type: "string" },
       json: { type: "boolean", default: false },
     },
@@ -76,6 +79,7 @@ function options(): Options {
     sets: integer("--sets", values.sets, 0),
     only: values.set === undefined ? null : integer("--set", values.set, 0),
     files: integer("--files", values.files, 0),
+    calendars: integer("--calendars", values.calendars, 0),
     seed: integer("--seed", values.seed ?? fresh, 0),
     json,
   };

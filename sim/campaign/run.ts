@@ -57,9 +57,9 @@ export interface RunVerdict {
 /**
  * Runs one seed and says what it broke. A crash of ours is a verdict, too.
  *
- * @param hashed - whether the verdict has a hash, which takes time that campaigns do not spend
+ * @param hashed - whether the verdict has a hash, which takes as long as a short run and only a comparison needs
  */
-export function judge(origin: RunOrigin, hashed = true): RunVerdict {
+export function judge(origin: RunOrigin, hashed = false): RunVerdict {
   const broken: string[] = [];
   const measured: Measurement[] = [];
   let undecided = false;

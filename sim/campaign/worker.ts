@@ -9,7 +9,5 @@ const port = parentPort;
 if (port === null) throw new Error("campaign/worker runs as a worker thread only");
 port.on("message", (task: { seed: number; plan: FaultPlan | null }) => {
   const { seed, plan } = task;
-  port.postMessage(
-    judge({ scenario, seed, invariants, ...(plan === null ? {} : { plan }) }, false),
-  );
+  port.postMessage(judge({ scenario, seed, invariants, ...(plan === null ? {} : { plan }) }));
 });

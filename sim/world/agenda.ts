@@ -8,6 +8,8 @@ const CAPACITY = 4096;
  * typed arrays, since a run takes millions; `take` puts the next event into the fields of the agenda.
  */
 export class Agenda {
+  /** Now: the time of the event taken last, or what `skipTo` made it. */
+  at: Micros = 0;
   /** Of the event taken last. */
   what = 0;
   node = 0;
@@ -29,15 +31,16 @@ export class Agenda {
     return this.#queue.peekTime();
   }
 
+  /** Adds what happens `delay` from now. */
   add(
-    time: Micros,
+    delay: Micros,
     what: number,
     node: number,
     payload: unknown,
     cause: number,
     guard: number,
   ): void {
-    const slot = this.#queue.push(time);
+    const slot = this.#queue.push(this.at + delay);
     if (slot >= this.#what.length) this.#grow(slot + 1);
     this.#what[slot] = what;
     this.#node[slot] = node;
@@ -46,15 +49,25 @@ export class Agenda {
     this.#guard[slot] = guard;
   }
 
-  /** Takes the next event, of which there must be one. */
-  take(): void {
+  /** Lets time pass until `at`, unless it has. */
+  skipTo(at: Micros): void {
+    this.at = Math.max(this.at, at);
+  }
+
+  /** Takes the next event if it is due by `until`; false if it is not, or there is none. */
+  take(until: Micros): boolean {
+    const at = this.#queue.peekTime();
+    if (at > until) return false;
     const slot = this.#queue.pop();
+    if (slot < 0) return false;
+    this.at = at;
     this.what = this.#what[slot] as number;
     this.node = this.#node[slot] as number;
     this.payload = this.#payload[slot];
     this.cause = this.#cause[slot] as number;
     this.guard = this.#guard[slot] as number;
     this.#payload[slot] = null;
+    return true;
   }
 
   #grow(needed: number): void {

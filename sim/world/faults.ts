@@ -66,7 +66,7 @@ export class FaultInjector {
         world.pause(fault.host);
         return;
       case "clock-step":
-        world.clocks[fault.host]?.step(world.at, fault.by);
+        this.#stepClock(fault.host, fault.by);
         return;
       case "clock-drift":
         world.clocks[fault.host]?.addDrift(world.at, fault.ppm);
@@ -121,7 +121,7 @@ export class FaultInjector {
         world.resume(fault.host);
         return;
       case "clock-step":
-        world.clocks[fault.host]?.step(world.at, -fault.by);
+        this.#stepClock(fault.host, -fault.by);
         return;
       case "clock-drift":
         world.clocks[fault.host]?.addDrift(world.at, -fault.ppm);
@@ -141,6 +141,12 @@ export class FaultInjector {
       default:
         unreachable(fault);
     }
+  }
+
+  /** Sets a host's clock; of what goes by it, timers of systemd's calendar notice. */
+  #stepClock(host: NodeIndex, by: Micros): void {
+    this.#world.clocks[host]?.step(this.#world.at, by);
+    this.#world.deliver(host, { kind: "clock-changed" }, -1);
   }
 
   /**

@@ -37,6 +37,8 @@ export class Network {
   readonly #disturbances: (readonly LinkDisturbance[] | undefined)[];
   readonly #busyUntil: Float64Array;
   readonly #lastArrival: Float64Array;
+  /** Whether any link has ever been one that duplicates: of most runs none has. */
+  #duplicating: boolean;
   readonly #generator: Generator;
 
   constructor(nodes: number, link: (from: number, to: number) => LinkModel, generator: Generator) {
@@ -49,6 +51,7 @@ export class Network {
     this.#models = Array.from({ length: nodes * nodes }, (_, i) =>
       link(Math.floor(i / nodes), i % nodes),
     );
+    this.#duplicating = this.#models.some(({ duplicatePpm }) => duplicatePpm > 0);
   }
 
   /**
@@ -105,6 +108,7 @@ export class Network {
 
   /** Whether a packet sent now arrives twice. */
   duplicates(from: number, to: number): boolean {
+    if (!this.#duplicating) return false;
     const index = from * this.#nodes + to;
     let ppm = this.#models[index]?.duplicatePpm ?? 0;
     const disturbances = this.#disturbances[index];
@@ -128,6 +132,7 @@ export class Network {
   disturb(from: number, to: number, disturbance: LinkDisturbance): void {
     const index = from * this.#nodes + to;
     this.#disturbances[index] = [...(this.#disturbances[index] ?? []), disturbance];
+    if (disturbance.duplicatePpm > 0) this.#duplicating = true;
   }
 
   calm(from: number, to: number, disturbance: LinkDisturbance): void {

@@ -103,7 +103,6 @@ export class Simulation implements World {
   };
 
   readonly #out = { facts: [] as HostFact[], effects: new Buffer<HostEffect>() };
-  #at: Micros = 0;
   #faultsUntil: Micros = 0;
   #events = 0;
   #stopped = false;
@@ -168,7 +167,7 @@ export class Simulation implements World {
 
   /** True time, µs since the start of the run. */
   get at(): Micros {
-    return this.#at;
+    return this.#agenda.at;
   }
 
   /** Stimuli delivered so far. */
@@ -194,7 +193,7 @@ export class Simulation implements World {
   /** Lets something in from outside, now. Call `advance` with the present time before. */
   intervene(what: Intervention): void {
     const host = what.kind === "packet" ? this.name(what.host) : "";
-    const seq = this.#journal.outside(this.#at, host, what);
+    const seq = this.#journal.outside(this.at, host, what);
     switch (what.kind) {
       case "packet": {
         const { packet } = what;
@@ -226,8 +225,8 @@ export class Simulation implements World {
    */
   advance(until: Micros): boolean {
     const end = Math.min(until, this.scenario.duration);
-    while (!this.#stopped && this.#agenda.nextAt <= end) this.#next();
-    if (!this.#stopped) this.#at = Math.max(this.#at, end);
+    while (!this.#stopped && this.#agenda.take(end)) this.#next();
+    if (!this.#stopped) this.#agenda.skipTo(end);
     return !this.#stopped && end < this.scenario.duration;
   }
 
@@ -236,7 +235,7 @@ export class Simulation implements World {
    * takes a fifth of a short run, so a campaign does without (`hashed` false; the hash is "").
    */
   finish(hashed = true): RunSummary {
-    const complete = this.#at >= this.scenario.duration;
+    const complete = this.at >= this.scenario.duration;
     concludeHistory(this, complete);
     if (this.invariants.hasNews) this.#reportViolations();
     if (complete) {
@@ -253,7 +252,7 @@ export class Simulation implements World {
     const summary: RunSummary = {
       verdict,
       events: this.#events,
-      at: this.#at,
+      at: this.at,
       hash,
       violations,
       failedExpectations: failed,
@@ -275,7 +274,7 @@ export class Simulation implements World {
 
   /** Writes a fact of the world itself, of a service or a client, and returns its `seq`. */
   record(host: string, kind: string, data: unknown, cause: number | null): number {
-    return this.#journal.fact(this.#at, host, kind, data, cause);
+    return this.#journal.fact(this.at, host, kind, data, cause);
   }
 
   /** Name of a node, as logs have it. */
@@ -294,7 +293,7 @@ export class Simulation implements World {
 
   /** Runs `task` at true time `at`. */
   schedule(at: Micros, task: () => void): void {
-    this.#agenda.add(at, TASK, 0, task, -1, 0);
+    this.#agenda.add(at - this.at, TASK, 0, task, -1, 0);
   }
 
   /** Brings a packet on its way; losses, duplicates and delays are the network's. */
@@ -303,28 +302,29 @@ export class Simulation implements World {
       this.#outside?.(from, packet);
       return;
     }
-    const delay = this.network.delay(from, to, bytes, this.#at, isClientTraffic(packet));
+    const stream = packet.kind !== "peer" && isClientTraffic(packet);
+    const delay = this.network.delay(from, to, bytes, this.at, stream);
     if (delay === LOST) {
       this.clients.lose(to, packet);
       return;
     }
     const stimulus: HostStimulus = { kind: "packet", from, packet };
-    this.#agenda.add(this.#at + delay, PACKET, to, stimulus, cause, from);
+    this.#agenda.add(delay, PACKET, to, stimulus, cause, from);
     if (this.network.duplicates(from, to) && !comesOnce(packet)) {
-      const again = this.network.delay(from, to, bytes, this.#at);
-      if (again !== LOST) this.#agenda.add(this.#at + again, PACKET, to, stimulus, cause, from);
+      const again = this.network.delay(from, to, bytes, this.at);
+      if (again !== LOST) this.#agenda.add(again, PACKET, to, stimulus, cause, from);
     }
   }
 
   /** Delivers a stimulus to a host after `delay` of true time, unless it loses power before. */
   answer(node: NodeIndex, delay: Micros, stimulus: HostStimulus, cause: number): void {
-    this.#agenda.add(this.#at + delay, STIMULUS, node, stimulus, cause, this.#life[node] as number);
+    this.#agenda.add(delay, STIMULUS, node, stimulus, cause, this.#life[node] as number);
   }
 
   /** Runs `task` after `delay` of true time, unless a host loses power before. */
   whileAlive(node: NodeIndex, delay: Micros, task: () => void): void {
     const life = this.#life[node];
-    this.schedule(this.#at + delay, () => {
+    this.schedule(this.at + delay, () => {
       if (this.#life[node] === life) task();
     });
   }
@@ -417,17 +417,14 @@ export class Simulation implements World {
     const fault = this.#active.get(id);
     if (fault === undefined) return;
     this.#active.delete(id);
-    this.#faultsUntil = this.#at;
+    this.#faultsUntil = this.at;
     this.record("", "fault.end", { id }, null);
     this.#faults.end(fault);
     this.#observeExpectations();
   }
 
   #next(): void {
-    const agenda = this.#agenda;
-    this.#at = agenda.nextAt;
-    agenda.take();
-    const { what, node, payload, cause, guard } = agenda;
+    const { what, node, payload, cause, guard } = this.#agenda;
     switch (what) {
       case TIMER: {
         const timer = payload as TimerSlot;
@@ -459,14 +456,14 @@ export class Simulation implements World {
     if (host !== undefined) {
       if (host.power !== "up") return;
       if (host.member !== null && stimulus.packet.kind === "etcd-request") {
-        this.expectations.noteOne("requests", this.#at);
+        this.expectations.noteOne("requests", this.at);
       }
       if ((this.#paused[node] as number) === 0) this.#step(node, stimulus, cause);
       else this.#defer(node, stimulus, cause, () => true);
       return;
     }
     this.#events++;
-    const seq = this.#journal.stimulus(this.#at, this.name(node), stimulus, cause);
+    const seq = this.#journal.stimulus(this.at, this.name(node), stimulus, cause);
     const { operator, users } = this.#seats;
     if (node === operator) this.operator.receive(stimulus.from, stimulus.packet, seq);
     else if (node === users) this.#users?.receive(stimulus.packet);
@@ -492,14 +489,14 @@ export class Simulation implements World {
     const host = this.hosts[node];
     const clock = this.clocks[node];
     if (host === undefined || clock === undefined) throw new RangeError(`no host ${node}`);
-    const seq = this.#journal.stimulus(this.#at, this.name(node), stimulus, cause);
+    const seq = this.#journal.stimulus(this.at, this.name(node), stimulus, cause);
     this.#events++;
     // Steps never nest: what performs an effect answers by way of the queue.
     const { facts, effects } = this.#out;
     effects.clear();
-    hostMachine.step(host, stimulus, clock.read(this.#at), this.#out);
+    hostMachine.step(host, stimulus, clock.read(this.at), this.#out);
     if (facts.length > 0) this.#conclude(node, facts.splice(0), seq);
-    this.invariants.afterStep(node, this.#at, seq);
+    this.invariants.afterStep(node, this.at, seq);
     const count = effects.size;
     for (let i = 0; i < count; i++) this.#perform(node, effects.at(i), seq);
     if (this.invariants.hasNews) this.#reportViolations();
@@ -513,16 +510,16 @@ export class Simulation implements World {
         continue;
       }
       const { kind, ...data } = fact;
-      const seq = this.#journal.fact(this.#at, host, kind, data, cause);
-      this.invariants.observe(node, fact, this.#at, seq);
-      this.expectations.note(node, fact, this.#at);
+      const seq = this.#journal.fact(this.at, host, kind, data, cause);
+      this.invariants.observe(node, fact, this.at, seq);
+      this.expectations.note(node, fact, this.at);
       this.#faults.observe(node, fact);
     }
     this.#observeExpectations();
   }
 
   #observeExpectations(): void {
-    for (const outcome of this.expectations.observe(this.#at)) {
+    for (const outcome of this.expectations.observe(this.at)) {
       this.record("", outcome.met ? "expectation.met" : "expectation.failed", outcome.data, null);
     }
   }
@@ -543,7 +540,7 @@ export class Simulation implements World {
       case "arm-timer": {
         const timer = (this.#timers[node] as Timers).slot(effect.owner, effect.timer);
         const delay = (this.clocks[node] as Clock).trueDelay(effect.delay);
-        this.#agenda.add(this.#at + delay, TIMER, node, timer, cause, ++timer.generation);
+        this.#agenda.add(delay, TIMER, node, timer, cause, ++timer.generation);
         return;
       }
       case "cancel-timer":
@@ -596,10 +593,10 @@ export class Simulation implements World {
   /** Syncs of one disk are done one after the other. */
   #sync(node: number, token: number, cause: number): void {
     const spec = this.scenario.hosts[node]?.disk.fsync ?? { low: 0, high: 0 };
-    const start = Math.max(this.#at, this.#syncBusyUntil[node] as number);
+    const start = Math.max(this.at, this.#syncBusyUntil[node] as number);
     const done = start + drawSpan(this.#draws.disk, spec) + this.#faults.syncDelay(node);
     this.#syncBusyUntil[node] = done;
-    this.answer(node, done - this.#at, { kind: "disk-synced", token }, cause);
+    this.answer(node, done - this.at, { kind: "disk-synced", token }, cause);
   }
 
   #boot(node: number, version: string, cause: number): void {
@@ -621,7 +618,7 @@ export class Simulation implements World {
 
   #scheduleCheckpoint(at: Micros): void {
     this.schedule(at, () => {
-      this.#journal.checkpoint(this.#at, this.hosts);
+      this.#journal.checkpoint(this.at, this.hosts);
       this.#scheduleCheckpoint(at + CHECKPOINT_INTERVAL);
     });
   }

@@ -1,4 +1,5 @@
 import type { HostStimulus, TimerOwner } from "../../core/host/index.js";
+import { without } from "../../core/kernel/index.js";
 
 /** One named timer of a machine: its ready-made stimulus, and which arming of it counts. */
 export interface TimerSlot {
@@ -38,15 +39,19 @@ export class Timers {
     const slot = slots.get(timer);
     if (slot === undefined) return;
     slot.generation++;
-    // Timers of single calls have names of their own: kept, they would add up over a long run.
-    if (owner === "host" || owner === "container") slots.delete(timer);
+    this.#forget(owner, timer);
   }
 
   /** Takes note that a timer fires now. */
   fired(slot: TimerSlot): void {
-    const { stimulus } = slot;
-    const { owner, timer } = stimulus;
-    if (owner === "host" || owner === "container") this.#slots[owner].delete(timer);
+    const { owner, timer } = slot.stimulus;
+    this.#forget(owner, timer);
+  }
+
+  #forget(owner: TimerOwner, timer: string): void {
+    // Timers of single calls have names of their own: kept, they would add up over a long run.
+    if (owner !== "host" && owner !== "container") return;
+    this.#slots[owner] = without(this.#slots[owner], timer);
   }
 
   /** Nothing that was armed so far will fire. */

@@ -67,6 +67,14 @@ export class TestHost {
     this.now = end;
   }
 
+  /** Sets the clock; timers that are armed go on. */
+  setClock(minutes: number): void {
+    const by = minutes * 60_000_000;
+    this.now += by;
+    for (const [timer, at] of this.#timers) this.#timers.set(timer, at + by);
+    this.send({ kind: "clock-changed" });
+  }
+
   /** The process a unit started last in a role. */
   process(unit: string, role: ExecProcess["role"] = "main"): ExecProcess {
     const found = this.effects.findLast(

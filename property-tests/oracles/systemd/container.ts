@@ -12,7 +12,7 @@ import {
 } from "../../../adapters/lab/index.js";
 import { SystemBus } from "../../../adapters/systemd/index.js";
 import { PROGRAM } from "./behaviour.js";
-import { FILES } from "./unit-set.js";
+import { FILES, OUTSIDE } from "./unit-set.js";
 
 /** A booted systemd of its own: a host of a lab beside the user's, with the same root file system. */
 export interface Container {
@@ -78,7 +78,7 @@ async function enter(settings: LabSettings, host: string): Promise<Container> {
   };
   const program = readFileSync(join(import.meta.dirname, "act.pl"), "utf8");
   place(PROGRAM, program, 0o755);
-  mkdirSync(path(FILES), { recursive: true });
+  for (const folder of [FILES, OUTSIDE]) mkdirSync(path(folder), { recursive: true });
   const stream = createConnection(path("/run/dbus/system_bus_socket"));
   const bus = await SystemBus.over(stream, 0, CALL_MS);
   favour(leader);

@@ -1,11 +1,12 @@
 import { createGenerator, type Generator, nextBetween, pick } from "../../../core/kernel/index.js";
 import { generateService } from "./generate-service.js";
-import { isAlone, percent, THEMES, type Theme } from "./themes.js";
+import { hasTriggers, isAlone, percent, THEMES, type Theme } from "./themes.js";
 import {
   type Action,
   fifoOf,
   fileBy,
   type JobAction,
+  placeOf,
   type SetUnit,
   type UnitSet,
 } from "./unit-set.js";
@@ -21,13 +22,13 @@ export function generateSet(
   const count = percent(g, 55) ? nextBetween(g, 2, 5) : nextBetween(g, 5, 12);
   const prefix = `o${number}x${attempt}`;
   const names = Array.from({ length: count }, (_, index) => {
-    const type = theme === "triggers" && index > 0 ? "service" : typeOf(g, theme);
+    const type = hasTriggers(theme) && index > 0 ? "service" : typeOf(g, theme);
     const instance = type === "service" && percent(g, 6) ? `@${nextBetween(g, 1, 6)}` : "";
     return `${prefix}${String.fromCharCode(97 + index)}${instance}.${type}`;
   });
-  if (theme === "triggers") addTriggers(g, names, prefix);
+  if (hasTriggers(theme)) addTriggers(g, theme, names, prefix);
   const units = names.map((name) => withDropIns(g, generateUnit(g, theme, name, names)));
-  const actions = generateActions(g, theme, names);
+  const actions = generateActions(g, theme, units);
   return { theme, alone: isAlone(theme), units, actions };
 }
 
@@ -38,12 +39,13 @@ function typeOf(g: Generator, theme: Theme): string {
 }
 
 /** Timers, paths and sockets take the name of the service that they start. */
-function addTriggers(g: Generator, names: string[], prefix: string): void {
+function addTriggers(g: Generator, theme: Theme, names: string[], prefix: string): void {
   const services = names.filter((name) => name.endsWith(".service"));
   for (const service of services) {
     if (names.length >= 12) break;
     if (!percent(g, 60)) continue;
-    names.push(service.replace(/service$/, pick(g, ["timer", "path", "socket"])));
+    const type = theme === "calendars" ? "timer" : pick(g, ["timer", "path", "socket"]);
+    names.push(service.replace(/service$/, type));
   }
   if (services.length === 0) names.push(`${prefix}z.service`);
 }
@@ -54,7 +56,8 @@ function generateUnit(g: Generator, theme: Theme, name: string, names: readonly 
   const lines = ["[Unit]", ...dependencies(g, theme, name, names), ...unitSettings(g, theme, name)];
   const install = theme === "files" ? installSection(g, name, names) : [];
   const own = ownSection(g, theme, name, type);
-  return { name, lines: [...lines, ...own, ...install] };
+  const outside = theme === "files" && percent(g, 20) ? { outside: true } : {};
+  return { name, lines: [...lines, ...own, ...install], ...outside };
 }
 
 /** The section that is named after the type of the unit. */
@@ -63,7 +66,7 @@ function ownSection(g: Generator, theme: Theme, name: string, type: string): str
     case "service":
       return ["[Service]", ...generateService(g, theme, name)];
     case "timer":
-      return ["[Timer]", ...timerSettings(g)];
+      return ["[Timer]", ...(theme === "calendars" ? calendarSettings(g) : timerSettings(g))];
     case "path":
       return ["[Path]", ...pathSettings(g, name)];
     case "socket":
@@ -170,7 +173,7 @@ function unitSettings(g: Generator, theme: Theme, name: string): string[] {
   if (percent(g, failures ? 15 : 3)) {
     lines.push(`OnFailureJobMode=${pick(g, ["fail", "replace", "ignore-dependencies"])}`);
   }
-  if (theme === "restarts" || theme === "triggers" || percent(g, 15)) {
+  if (theme === "restarts" || hasTriggers(theme) || percent(g, 15)) {
     lines.push(`StartLimitIntervalSec=${pick(g, ["2", "4", "10"])}`);
     lines.push(`StartLimitBurst=${nextBetween(g, 2, 4)}`);
   }
@@ -192,6 +195,35 @@ function timerSettings(g: Generator): string[] {
   const lines = [`OnActiveSec=${span(g, 1, 5)}`, "AccuracySec=1us"];
   if (percent(g, 40)) lines.push(`OnUnitActiveSec=${span(g, 3, 9)}`);
   if (percent(g, 40)) lines.push(`OnUnitInactiveSec=${span(g, 3, 9)}`);
+  if (percent(g, 30)) lines.push("RemainAfterElapse=no");
+  return lines;
+}
+
+/** An event that comes every second or two, in whatever minute. Sets that run beside each other have moments of their own. */
+function soon(g: Generator): string {
+  const part = `.${String(nextBetween(g, 0, 99)).padStart(2, "0")}`;
+  return pick(g, [
+    "*:*:*",
+    `*:*:0${part}/1`,
+    `*:*:0${part}/1.0`,
+    `*:*:0${part}/2`,
+    `*:*:1${part}/2`,
+  ]);
+}
+
+/** Events that are not due while a set runs, or never. */
+const FAR = ["2150-06-01", "Mon 2199-*~1", "1999-12-31 23:59", "*-02-30", "2016-02-29 12:00 UTC"];
+
+function calendarSettings(g: Generator): string[] {
+  const lines = ["AccuracySec=1us"];
+  for (let left = nextBetween(g, 1, 2); left > 0; left--) {
+    lines.push(`OnCalendar=${percent(g, 75) ? soon(g) : pick(g, FAR)}`);
+  }
+  if (percent(g, 15)) lines.push(`OnActiveSec=${span(g, 1, 5)}`);
+  if (percent(g, 15)) lines.push(`OnUnitInactiveSec=${span(g, 3, 9)}`);
+  if (percent(g, 30)) lines.push("Persistent=yes");
+  if (percent(g, 10)) lines.push("OnClockChange=yes");
+  if (percent(g, 6)) lines.push("OnCalendar=");
   if (percent(g, 30)) lines.push("RemainAfterElapse=no");
   return lines;
 }
@@ -229,16 +261,30 @@ const MODES: readonly JobAction["mode"][] = [
 const APART = 50;
 
 /** Jobs for some units, one after the other, and in the end a stop of each. */
-function generateActions(g: Generator, theme: Theme, names: readonly string[]): UnitSet["actions"] {
+function generateActions(
+  g: Generator,
+  theme: Theme,
+  units: readonly SetUnit[],
+): UnitSet["actions"] {
   const actions: { at: number; action: UnitSet["actions"][number]["action"] }[] = [];
+  const names = units.map(({ name }) => name);
   let at = 10;
+  for (const unit of units) {
+    if (unit.outside !== true || !percent(g, 80)) continue;
+    actions.push({ at, action: generateLink(g, unit) });
+    at += APART;
+    if (percent(g, 80)) {
+      actions.push({ at, action: { kind: "daemon-reload" } });
+      at += APART;
+    }
+  }
   for (const name of names) {
     if (/\.(timer|path|socket)$/.test(name) && percent(g, 85)) {
       actions.push({ at, action: { kind: "job", call: "start", unit: name, mode: "replace" } });
       at += APART;
     }
   }
-  const first = theme === "triggers" ? 0 : nextBetween(g, 1, 3);
+  const first = hasTriggers(theme) ? 0 : nextBetween(g, 1, 3);
   for (let left = first; left > 0; left--) {
     const unit = pick(g, names);
     actions.push({ at, action: { kind: "job", call: "start", unit, mode: "replace" } });
@@ -247,13 +293,13 @@ function generateActions(g: Generator, theme: Theme, names: readonly string[]): 
   for (let left = nextBetween(g, 2, theme === "files" ? 6 : 5); left > 0; left--) {
     at += nextBetween(g, 2, 9) * 80;
     if (theme === "files" && percent(g, 70)) {
-      actions.push({ at, action: generateFileAction(g, names) });
+      actions.push({ at, action: generateFileAction(g, units) });
       // As systemctl does it: the files are read anew at once.
       at += APART;
       actions.push({ at, action: { kind: "daemon-reload" } });
     } else actions.push({ at, action: generateAction(g, theme, names) });
   }
-  at += nextBetween(g, 6, 12) * 80;
+  at += nextBetween(g, 6, 12) * (theme === "calendars" ? 240 : 80);
   const rank = (name: string) => (/\.(timer|path|socket)$/.test(name) ? 0 : 1);
   for (const unit of [...names].sort((left, right) => rank(left) - rank(right))) {
     // Calls that follow at once are heard before the jobs of the one before are run, or after.
@@ -266,8 +312,8 @@ function generateActions(g: Generator, theme: Theme, names: readonly string[]): 
 function generateAction(g: Generator, theme: Theme, names: readonly string[]): Action {
   const unit = pick(g, names);
   const path = fileBy(unit);
-  if (percent(g, theme === "triggers" ? 35 : 6)) return { kind: "touch", path } as const;
-  if (percent(g, theme === "triggers" ? 8 : 2)) return { kind: "remove", path } as const;
+  if (percent(g, hasTriggers(theme) ? 35 : 6)) return { kind: "touch", path } as const;
+  if (percent(g, hasTriggers(theme) ? 8 : 2)) return { kind: "remove", path } as const;
   const socket = names.find((name) => name.endsWith(".socket"));
   if (socket !== undefined && percent(g, 40)) return { kind: "traffic", unit: socket } as const;
   if (percent(g, 4)) return { kind: "reset-failed", unit } as const;
@@ -285,8 +331,11 @@ function generateAction(g: Generator, theme: Theme, names: readonly string[]): A
 const INSTALLS = ["enable", "enable", "enable", "disable", "mask", "unmask"] as const;
 
 /** A change to the files of units: a drop-in, or what `systemctl enable` and its kin do. */
-function generateFileAction(g: Generator, names: readonly string[]): Action {
-  const unit = pick(g, names);
+function generateFileAction(g: Generator, units: readonly SetUnit[]): Action {
+  const names = units.map(({ name }) => name);
+  const chosen = pick(g, units);
+  const unit = chosen.name;
+  if (chosen.outside === true && percent(g, 25)) return generateLink(g, chosen);
   if (percent(g, 45)) {
     const dropIn = { name: pick(g, ["10-first", "30-third"]), lines: changedLines(g, unit, names) };
     return { kind: "drop-in", unit, dropIn };
@@ -295,6 +344,14 @@ function generateFileAction(g: Generator, names: readonly string[]): Action {
   const template = percent(g, 30) ? unit.replace(/@[^.]*\./, "@.") : unit;
   const name = call === "disable" && percent(g, 20) ? aliasOf(unit, unit) : template;
   return { kind: "install", call, unit: name, runtime: percent(g, 50) };
+}
+
+/** Mostly of the unit's file, now and then of one that is not there or is named after no unit. */
+function generateLink(g: Generator, unit: SetUnit): Action {
+  const path = placeOf(unit);
+  const odd = pick(g, [path.replace(/[@.]/, "missing$&"), path.replace(/\.[a-z]+$/, ".txt")]);
+  const flags = { runtime: percent(g, 50), force: percent(g, 30) };
+  return { kind: "link", path: percent(g, 92) ? path : odd, ...flags };
 }
 
 function changedLines(g: Generator, unit: string, names: readonly string[]): string[] {

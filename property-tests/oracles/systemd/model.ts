@@ -11,15 +11,17 @@ import {
   type Action,
   type DropIn,
   fileOf,
+  OUTSIDE,
   STAY,
   STAY_TEXT,
   textOf,
+  UNIT_DIRECTORY,
   type UnitSet,
 } from "./unit-set.js";
 import { Programs } from "./world.js";
 
-/** Where the unit files of sets lie. */
-export const UNIT_DIRECTORY = "/run/systemd/system";
+/** What the clock shows when a set begins, in microseconds since 1970: an even second of 1 March 2017. */
+const EPOCH = 1_488_369_600_000_000;
 
 /** The most steps of a run: a set that needs more goes on for ever. */
 const STEPS_MAX = 2_000;
@@ -119,15 +121,20 @@ class Run {
     for (const unit of this.#set.units) {
       const file = fileOf(unit);
       if (unit.masked === true) this.#call({ call: "mask", unit: file, runtime: true });
-      else this.#call({ call: "write-unit", unit: file, text: textOf(unit) });
+      else {
+        const directory = unit.outside === true ? OUTSIDE : UNIT_DIRECTORY;
+        this.#call({ call: "write-unit", unit: file, text: textOf(unit), directory });
+      }
       for (const dropIn of unit.dropIns ?? []) this.#writeDropIn(unit.name, dropIn);
     }
     const names = this.#set.units.map(({ name }) => name);
-    this.#call({ call: "list-units", units: names });
+    for (const unit of names) this.#call({ call: "ref", unit });
     this.#told.length = 0;
     this.#actFrom(0);
     const quiet = this.#drain();
     const ends: Record<string, string> = {};
+    // Who asks for a unit's properties has it loaded.
+    this.#call({ call: "list-units", units: names });
     for (const name of names) ends[name] = this.#endOf(name);
     const pairs = orderedPairs(this.#set);
     const links = [...this.#state.links].map((link) => link.join(" -> "));
@@ -199,8 +206,17 @@ class Run {
         const { unit, who, signal } = action;
         return this.#call({ call: "kill", unit, who, signal });
       }
-      case "daemon-reload":
-        return this.#call({ call: "daemon-reload" });
+      case "link": {
+        const { path, runtime, force } = action;
+        return this.#call({ call: "link", path, runtime, force });
+      }
+      case "daemon-reload": {
+        const reply = this.#call({ call: "daemon-reload" });
+        for (const { name, outside } of this.#set.units) {
+          if (outside === true) this.#call({ call: "ref", unit: name });
+        }
+        return reply;
+      }
     }
   }
 
@@ -213,7 +229,7 @@ class Run {
 
   #send(stimulus: SystemdStimulus): readonly SystemdEffect[] {
     this.#now = Math.max(this.#now, this.#busy);
-    const at = Math.round(this.#now * 1_000);
+    const at = EPOCH + Math.round(this.#now * 1_000);
     this.#turn++;
     const { facts, effects } = stepInPlace(systemd, this.#state, stimulus, at);
     for (const fact of facts) {

@@ -1,4 +1,5 @@
 import { hasProgram, whyNoLab } from "../../../adapters/lab/index.js";
+import { type CalendarsReport, compareCalendars } from "./calendars.js";
 import { bootContainers } from "./container.js";
 import { compareSet, type Preparation, type Prepared, prepare, prepareSet } from "./prepare.js";
 import { RealSystemd } from "./real.js";
@@ -45,7 +46,9 @@ export interface SystemdReport {
   readonly differences: readonly SetDifference[];
   /** Unit files held against `systemd-analyze verify`. */
   readonly files: FilesReport;
-  /** The first difference of either kind. */
+  /** Calendar events held against `systemd-analyze calendar`. */
+  readonly calendars: CalendarsReport;
+  /** The first difference of any kind. */
   readonly difference: object | null;
   readonly skipped: string | null;
 }
@@ -54,6 +57,7 @@ export interface SystemdReport {
 export interface SystemdRun {
   readonly sets: number;
   readonly files: number;
+  readonly calendars: number;
   readonly seed: number;
   /** Only this set; null: all. */
   readonly only: number | null;
@@ -68,7 +72,7 @@ export function whyNoSystemd(): string | null {
 
 /** Holds the model against a real systemd on generated sets of units. */
 export async function systemdOracle(
-  { sets, files, seed, only }: SystemdRun,
+  { sets, files, calendars, seed, only }: SystemdRun,
   say: (line: string) => void,
 ): Promise<SystemdReport> {
   const started = performance.now();
@@ -76,6 +80,7 @@ export async function systemdOracle(
   const differences: SetDifference[] = [];
   const told = new Map<string, number>();
   let compared: FilesReport = { files: 0, bad: 0, findings: 0, equal: 0, differences: [] };
+  let reckoned: CalendarsReport = { specs: 0, bad: 0, elapses: 0, equal: 0, differences: [] };
   const skipped = whyNoSystemd();
   const report = (witness: string): SystemdReport => ({
     oracle: "systemd",
@@ -87,7 +92,9 @@ export async function systemdOracle(
     milliseconds: Math.round(performance.now() - started),
     differences,
     files: compared,
-    difference: differences[0] ?? (compared.differences.length > 0 ? compared : null),
+    calendars: reckoned,
+    difference:
+      differences[0] ?? [compared, reckoned].find((each) => each.differences.length > 0) ?? null,
     skipped,
   });
   if (skipped !== null) return report("none");
@@ -141,6 +148,7 @@ export async function systemdOracle(
     const [container] = containers.all;
     if (container === undefined) throw new Error("the lab booted no host");
     compared = compareFiles(container, seed, files);
+    reckoned = compareCalendars(container, seed, calendars);
     return report(`systemd ${container.version}`);
   } finally {
     for (const real of reals) real.close();
@@ -178,7 +186,7 @@ export function describeSystemdReport(report: SystemdReport): string {
       `${equal} sets equal, ${sets - equal} different`,
     `${again} equal when run again alone; ${ambiguous} with more than one outcome allowed; ${tight} left out for hanging on milliseconds or coming to no rest`,
   ];
-  const { files, told } = report;
+  const { files, calendars, told } = report;
   const results = Object.entries(told).filter(([what]) => what.startsWith("job "));
   lines.push(
     `told: ${Object.keys(told).length - results.length} states, ` +
@@ -188,9 +196,14 @@ export function describeSystemdReport(report: SystemdReport): string {
     `${files.files} unit files, ${files.bad} of them bad, ${files.findings} complaints of systemd-analyze verify: ` +
       `${files.equal} files equal, ${files.files - files.equal} different`,
   );
+  lines.push(
+    `${calendars.specs} calendar events, ${calendars.bad} of them bad, ${calendars.elapses} elapses: ` +
+      `${calendars.equal} events equal, ${calendars.specs - calendars.equal} different`,
+  );
   for (const { number, set, difference: found } of report.differences) {
     lines.push(`set ${number}, shrunk:`, set, found);
   }
   lines.push(...files.differences.slice(0, SHRUNK_MAX));
+  lines.push(...calendars.differences.slice(0, SHRUNK_MAX));
   return lines.join("\n");
 }

@@ -15,17 +15,20 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BusError, type BusSignal } from "../../../adapters/systemd/index.js";
 import { type Container, callManager, DESTINATION, getProperty, MANAGER } from "./container.js";
-import { orderedPairs, UNIT_DIRECTORY } from "./model.js";
+import { orderedPairs } from "./model.js";
 import { linksOf, type Outcome, outcomeOf, type Told } from "./outcome.js";
 import {
   type Action,
   type DropIn,
   fifoOf,
-  fileOf,
   filesOf,
+  looksAtClock,
+  PHASE_MS,
+  placeOf,
   STAY,
   STAY_TEXT,
   textOf,
+  UNIT_DIRECTORY,
   type UnitSet,
 } from "./unit-set.js";
 
@@ -105,10 +108,11 @@ export class RealSystemd {
     const names = set.units.map(({ name }) => name);
     const told: Told[] = [];
     this.#place(set);
+    const held = new Set<string>();
     try {
-      for (const name of names) await this.#hold(name);
+      await this.#hold(names, held);
       for (const name of names) this.#told.set(name, told);
-      const replies = await this.#act(set);
+      const replies = await this.#act(set, held);
       await this.#rest(told, restMs - (set.actions.at(-1)?.at ?? 0));
       const ends: Record<string, string> = {};
       for (const name of names) ends[name] = await this.#endOf(name);
@@ -120,18 +124,22 @@ export class RealSystemd {
     }
   }
 
-  /** Loads a unit and keeps it loaded while nothing is up; one that cannot be started need not be kept. */
-  async #hold(name: string): Promise<void> {
-    try {
-      await this.#manager("RefUnit", "s", [name]);
-    } catch (error) {
-      if (!(error instanceof BusError)) throw error;
+  /** Loads units and keeps them loaded while nothing is up; one that is not there cannot be kept. */
+  async #hold(names: readonly string[], held: Set<string>): Promise<void> {
+    for (const name of names) {
+      if (held.has(name)) continue;
+      try {
+        await this.#manager("RefUnit", "s", [name]);
+        held.add(name);
+      } catch (error) {
+        if (!(error instanceof BusError)) throw error;
+      }
     }
   }
 
   #place(set: UnitSet): void {
     for (const unit of set.units) {
-      const path = this.#container.path(`${UNIT_DIRECTORY}/${fileOf(unit)}`);
+      const path = this.#container.path(placeOf(unit));
       if (unit.masked === true) symlinkSync("/dev/null", path);
       else writeFileSync(path, textOf(unit));
       for (const dropIn of unit.dropIns ?? []) this.#writeDropIn(unit.name, dropIn);
@@ -156,13 +164,15 @@ export class RealSystemd {
     });
   }
 
-  async #act(set: UnitSet): Promise<string[]> {
-    const begun = performance.now();
+  async #act(set: UnitSet, held: Set<string>): Promise<string[]> {
+    const outside = set.units.filter((unit) => unit.outside === true).map(({ name }) => name);
+    const begun = looksAtClock(set) ? await evenSecond() : performance.now();
     const replies: string[] = [];
     for (const { at, action } of set.actions) {
       const wait = begun + at - performance.now();
       if (wait > 0) await sleep(wait);
       replies.push(await this.#carryOut(action));
+      if (action.kind === "daemon-reload") await this.#hold(outside, held);
     }
     return replies;
   }
@@ -191,6 +201,11 @@ export class RealSystemd {
         case "install":
           await this.#install(action);
           break;
+        case "link": {
+          const { path, runtime, force } = action;
+          await this.#manager("LinkUnitFiles", "asbb", [[path], runtime, force]);
+          break;
+        }
         case "kill": {
           const { unit, who, signal } = action;
           await this.#manager("KillUnit", "ssi", [unit, who, constants.signals[signal]]);
@@ -280,7 +295,7 @@ export class RealSystemd {
     for (const unit of set.units) {
       await this.#manager("ResetFailedUnit", "s", [unit.name]).catch(() => {});
       await this.#manager("UnrefUnit", "s", [unit.name]).catch(() => {});
-      rmSync(this.#container.path(`${UNIT_DIRECTORY}/${fileOf(unit)}`), { force: true });
+      rmSync(this.#container.path(placeOf(unit)), { force: true });
       rmSync(this.#container.path(`${UNIT_DIRECTORY}/${unit.name}.d`), {
         force: true,
         recursive: true,
@@ -292,6 +307,13 @@ export class RealSystemd {
   #manager(member: string, signature = "", body: readonly unknown[] = []) {
     return callManager(this.#container.bus, member, signature, body);
   }
+}
+
+/** Waits for the clock's seconds to be even, which the container has from this machine; tells when they were. */
+async function evenSecond(): Promise<number> {
+  // A little longer, as a timer may be early by less than a millisecond.
+  await sleep(PHASE_MS - (Date.now() % PHASE_MS) + 2);
+  return performance.now() - (Date.now() % PHASE_MS);
 }
 
 const METHODS = {

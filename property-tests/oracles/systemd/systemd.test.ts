@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { generateSpec } from "./calendar-specs.js";
 import { generateSet } from "./generate.js";
 import { runOnModel } from "./model.js";
 import { common, difference, outcomeOf, type Told } from "./outcome.js";
@@ -63,9 +64,10 @@ test("a set that hangs on milliseconds is seen to", () => {
   expect(common(runs)).toBeNull();
 });
 
-test("a seed gives the same sets and files again", () => {
+test("a seed gives the same sets, files and calendar events again", () => {
   expect(generateSet(7, 3, 0)).toEqual(generateSet(7, 3, 0));
   expect(generateUnitFile(7, 3)).toEqual(generateUnitFile(7, 3));
+  expect(generateSpec(7, 3, 100)).toEqual(generateSpec(7, 3, 100));
   expect(generateSet(7, 3, 0)).not.toEqual(generateSet(7, 3, 1));
 });
 

@@ -39,9 +39,11 @@ function soundFile(g: Generator, type: (typeof TYPES)[number], stem: string): st
     case "service":
       lines.push("[Service]", "ExecStart=/bin/true one two", ...some(g, SERVICE, 7));
       break;
-    case "timer":
-      lines.push("[Timer]", "OnBootSec=5min", ...some(g, TIMER, 3));
+    case "timer": {
+      const first = pick(g, ["OnBootSec=5min", "OnCalendar=weekly"]);
+      lines.push("[Timer]", first, ...some(g, TIMER, 3));
       break;
+    }
     case "path":
       lines.push("[Path]", "PathExists=/run/nowhere", ...some(g, PATH, 3));
       break;
@@ -147,6 +149,13 @@ const SERVICE = [
 ];
 
 const TIMER = [
+  "OnCalendar=daily",
+  "OnCalendar=Mon..Fri,Sun *-*-* 06:30",
+  "OnCalendar=*-*~3..5 0/6:00:07.5",
+  "OnCalendar=2030-02-30 UTC",
+  "OnCalendar=*:0/15 Europe/Berlin",
+  "OnCalendar=",
+  "OnClockChange=yes",
   "OnActiveSec=10",
   "OnUnitActiveSec=1h",
   "OnUnitInactiveSec=1min",
@@ -218,7 +227,10 @@ const MISTAKES: readonly Mistake[] = [
   (g, lines, type) =>
     type === "service"
       ? without(lines, "ExecStart=")
-      : without(lines, pick(g, ["OnBootSec=", "PathExists=", "ListenFIFO=", "What=", "Where="])),
+      : without(
+          lines,
+          pick(g, ["On", "OnBootSec=", "PathExists=", "ListenFIFO=", "What=", "Where="]),
+        ),
   (g, lines, type) =>
     type === "service" ? appended(lines, pick(g, BAD_SERVICES), "[Service]") : lines.slice(),
   (g, lines) =>
@@ -289,6 +301,13 @@ const BAD_COMMANDS = [
   "ExecStopPost=; /bin/true",
 ];
 const BAD_VALUES_TIMER = [
+  "OnCalendar=dayly",
+  "OnCalendar=Fri..Mon",
+  "OnCalendar=*-13-01",
+  "OnCalendar=24:00",
+  "OnCalendar=*:0/0",
+  "OnCalendar=12:00 Nowhere",
+  "OnCalendar=*-*~29",
   "OnBootSec=never",
   "OnActiveSec=-5",
   "OnBootSec=",

@@ -6,6 +6,8 @@ export interface SetUnit {
   readonly lines: readonly string[];
   /** Drop-ins, read after the file in the order of their names. */
   readonly dropIns?: readonly DropIn[];
+  /** Its file lies where systemd does not look, until it is linked. */
+  readonly outside?: boolean;
   /** Masked, as by a link to /dev/null, instead of having lines. */
   readonly masked?: boolean;
 }
@@ -63,6 +65,13 @@ export type Action =
       /** In /run instead of /etc. */
       readonly runtime: boolean;
     }
+  /** `systemctl link`. */
+  | {
+      readonly kind: "link";
+      readonly path: string;
+      readonly runtime: boolean;
+      readonly force: boolean;
+    }
   | { readonly kind: "daemon-reload" };
 
 /** Units, and what happens to them when: `at` in milliseconds from the beginning, in ascending order. */
@@ -80,9 +89,30 @@ export const textOf = ({ lines }: { readonly lines: readonly string[] }): string
 /** Name of the file a unit is read from: an instance is read from its template. */
 export const fileOf = (unit: SetUnit): string => unit.name.replace(/@[^.]*\./, "@.");
 
+/** Where the file of a unit lies; drop-ins lie beside those that systemd finds. */
+export const placeOf = (unit: SetUnit): string =>
+  `${unit.outside === true ? OUTSIDE : UNIT_DIRECTORY}/${fileOf(unit)}`;
+
 /** Name and text of the drop-in by which a unit that is none of a set's stays up whatever a set isolates. */
 export const STAY = "50-stay.conf";
 export const STAY_TEXT = "[Unit]\nIgnoreOnIsolate=yes\n";
+
+/** A set in which the clock counts begins when its seconds are even. */
+export const PHASE_MS = 2_000;
+
+/** Whether it matters to a set when it begins. */
+export const looksAtClock = (set: UnitSet): boolean =>
+  set.units.some(({ lines, dropIns = [] }) =>
+    [lines, ...dropIns.map((dropIn) => dropIn.lines)]
+      .flat()
+      .some((line) => /^OnCalendar=./.test(line)),
+  );
+
+/** Where the unit files of sets lie, */
+export const UNIT_DIRECTORY = "/run/systemd/system";
+
+/** and those that have to be linked. */
+export const OUTSIDE = "/run/oracle-outside";
 
 /** Where the files of a set lie that its units look for. */
 export const FILES = "/run/oracle";
@@ -101,8 +131,10 @@ export const fifoOf = (unit: string): string => `${FILES}/fifo-${unit}`;
 
 /** The set as a person would write it down. */
 export function describeSet(set: UnitSet): string {
-  const units = set.units.flatMap(({ name, lines, masked, dropIns = [] }) => [
-    masked === true ? `# ${name} is masked` : `# ${name}\n${lines.join("\n")}`,
+  const units = set.units.flatMap(({ name, lines, masked, outside, dropIns = [] }) => [
+    masked === true
+      ? `# ${name} is masked`
+      : `# ${outside === true ? `${OUTSIDE}/` : ""}${name}\n${lines.join("\n")}`,
     ...dropIns.map((dropIn) => `# ${name} and ${dropIn.name}\n${dropIn.lines.join("\n")}`),
   ]);
   const actions = set.actions.map(({ at, action }) => `${at} ms: ${describeAction(action)}`);
@@ -123,6 +155,10 @@ function describeAction(action: Action): string {
       return `drop-in ${action.unit} ${action.dropIn.name}: ${action.dropIn.lines.join("; ")}`;
     case "install":
       return `${action.call} ${action.unit} (${action.runtime ? "runtime" : "etc"})`;
+    case "link": {
+      const words = [action.path, action.runtime ? "runtime" : "etc"];
+      return `link ${words.join(" ")}${action.force ? " by force" : ""}`;
+    }
     case "kill":
       return `kill ${action.unit} (${action.who} ${action.signal})`;
     case "daemon-reload":

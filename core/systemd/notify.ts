@@ -9,7 +9,7 @@ import {
   type Service,
   setMainPid,
 } from "./service.js";
-import { extendWatchdog, resetWatchdog } from "./watchdog.js";
+import { extendWatchdog, resetWatchdog, stopWatchdog } from "./watchdog.js";
 
 /** A process of the service told something of itself (service_notify_message). */
 export function processNotified(service: Service, pid: number, tags: readonly string[]): void {
@@ -32,7 +32,8 @@ export function processNotified(service: Service, pid: number, tags: readonly st
 
 /** The program did not show in time that it is alive, or wants to be taken for dead (service_dispatch_watchdog). */
 export function watchdogBites(service: Service): void {
-  delete service.runtime.watchdogAt;
+  // It may bite before its time: what would wake it then is taken back.
+  stopWatchdog(service);
   if (service.dispatch.state.serviceWatchdogs !== true) return;
   enterSignal(service, "stop-watchdog", "watchdog");
 }

@@ -478,3 +478,16 @@ test("a watchdog has no consequences on a host on which programs do not say that
   step({ kind: "timer", timer: "watchdog/a.service" });
   expect(state.units.get("a.service")?.service?.state).toBe("running");
 });
+
+test("a watchdog that is told to bite does so once", () => {
+  const host = new TestHost({
+    "a.service": service("a", "WatchdogSec=300ms", "ExecStopPost=/bin/p", "NotifyAccess=main"),
+  });
+  host.start("a.service");
+  host.say("a.service", "WATCHDOG=trigger");
+  host.kill("a.service", "SIGABRT");
+  host.exit("a.service", 0, "stop-post");
+  expect(host.is("a.service")).toBe("failed/failed/watchdog");
+  host.wait(1);
+  expect(host.is("a.service")).toBe("failed/failed/watchdog");
+});

@@ -201,15 +201,15 @@ function milliseconds(seconds: number): string {
 
 /**
  * What all fleetds together ask of etcd each second by their timers, as fleet 1.0 sets them: an
- * agent reads jobs, unit files, schedule and its machine every 5 s; an engine reads version and lease
- * every 2 s, and the one that leads renews and reads everything; presence is written every 15 s,
- * heartbeats and both unit states of each unit every 24 s. `nodes` are the keys that the reads of
- * directories return: four of each job, twice, and one of each unit file.
+ * agent reads jobs, unit files, schedule, unit states and its machine every 5 s; an engine reads version
+ * and lease every 2 s, and the one that leads renews and reads everything; presence is written every
+ * 15 s, heartbeats and both unit states of each unit every 24 s. `nodes` are the keys that the reads of
+ * directories return: four of each job, twice, one of each unit file and one of each state.
  */
 function idleLoad(machines: number, units: number) {
-  const agents = (machines * 4) / 5;
-  const engines = (machines * 2) / 2 + 4 / 2;
-  const nodes = (machines / 5 + 1 / 2) * (2 * 4 * units + units) + machines / 2;
+  const agents = (machines * 5) / 5;
+  const engines = (machines * 2) / 2 + 5 / 2;
+  const nodes = (machines / 5 + 1 / 2) * (2 * 4 * units + 2 * units) + machines / 2;
   const writes = machines / 15 + (3 * units) / 24 + 1 / 2;
   return { reads: agents + engines, nodes, writes };
 }

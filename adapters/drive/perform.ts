@@ -50,6 +50,10 @@ export class FleetPerformer {
       case "http-response":
         // Nobody asks a driven fleetd: it opens no port.
         return;
+      case "rpc-call":
+      case "rpc-response":
+      case "rpc-hangup":
+        throw new Error("a driven fleetd has its registry in etcd");
       case "exit":
         this.#exited(effect.code);
         return;

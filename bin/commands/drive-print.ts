@@ -112,6 +112,12 @@ export function newsOf(host: string, fact: FleetFact | LinkFact): string | null 
       return `${host}: its machine object is gone; unloads ${fact.units} units`;
     case "fleet.fenced":
       return `${host}: stops ${fact.units} units before its presence expires`;
+    case "fleet.grpc-serving":
+      return `${host}: serves the registry over gRPC: ${fact.units} units, ${fact.scheduled} scheduled`;
+    case "fleet.registry-engine":
+      return `${host}: has its registry from the engine of machine ${fact.engine}`;
+    case "fleet.registry-etcd":
+      return `${host}: has its registry from etcd`;
     case "fleet.reloaded":
       return `${host}: has read its configuration again`;
     case "fleet.exited":

@@ -11,10 +11,27 @@ import {
   desiredUnits,
 } from "./agent-tasks.js";
 import { hasEnded, noteStart, takeOrders } from "./endings.js";
-import { cachedUnit, requirementsOf, takeJobs, takeSchedule, takeUnitFiles } from "./reading.js";
-import { clearHeartbeat, heartbeat, parseMachine, readJobs, readMachine } from "./registry.js";
+import { isRpcReply, type RegistryReply, type RpcReply } from "./grpc-calls.js";
+import { beatCall, callRegistry } from "./grpc-client.js";
+import {
+  cachedUnit,
+  requirementsOf,
+  takeJobs,
+  takeRpcSchedule,
+  takeRpcUnits,
+  takeSchedule,
+  takeUnitFiles,
+} from "./reading.js";
+import {
+  clearHeartbeat,
+  isNotFound,
+  parseMachine,
+  readJobs,
+  readMachine,
+  readUnitStates,
+} from "./registry.js";
 import type { JobEntry, TaskCall } from "./state.js";
-import { arm, callEtcd, callSystemd, fixesOf, type Step, ttlSeconds } from "./step.js";
+import { arm, callEtcd, callSystemd, fixesOf, type Step } from "./step.js";
 import { subscribe, templateBlinds, unsubscribe } from "./unit-states.js";
 import { watchOn } from "./watch.js";
 
@@ -44,7 +61,13 @@ function readAll(step: Step): void {
   agent.step = "jobs";
   agent.upToDate = true;
   agent.readAt = step.now;
-  callEtcd(step, "agent", readJobs(config.keyPrefix, fixesOf(step).readsThroughLog));
+  const etcd = readJobs(config.keyPrefix, fixesOf(step).readsThroughLog);
+  callRegistry(step, "agent", { rpc: { rpc: "GetUnits" }, etcd });
+}
+
+function readMachineState(step: Step): void {
+  step.state.agent.step = "machine";
+  callEtcd(step, "agent", readOwnMachine(step));
 }
 
 function readOwnMachine(step: Step): V2Request {
@@ -71,15 +94,34 @@ function endPass(step: Step): void {
 }
 
 /** The next answer of a pass. Any error of a read ends the pass; units run on. */
-export function agentReplied(step: Step, reply: EtcdReply | SystemdReply): void {
+export function agentReplied(step: Step, reply: RegistryReply | SystemdReply): void {
   const { agent } = step.state;
   if (agent.step === "task") {
     taskReplied(step, reply);
     return;
   }
-  // Calls of the reading steps go to etcd only.
-  const answer = reply as EtcdReply;
+  // Calls of the reading steps go to the registry only.
+  const answer = reply as RegistryReply;
+  if (isRpcReply(answer)) rpcReplied(step, answer);
+  else etcdReplied(step, answer);
+}
+
+/** An answer of the engine that leads: units, or the schedule. */
+function rpcReplied(step: Step, answer: RpcReply): void {
+  const { agent } = step.state;
+  if (answer.rpc === "units") {
+    takeRpcUnits(step.state, agent.units, answer.units);
+    readSchedule(step);
+  } else if (answer.rpc === "schedule") {
+    takeRpcSchedule(agent.units, answer.units);
+    readMachineState(step);
+  } else failPass(step);
+}
+
+function etcdReplied(step: Step, answer: EtcdReply): void {
+  const { agent } = step.state;
   switch (agent.step) {
+    case "task":
     case "idle":
       return;
     case "look":
@@ -109,10 +151,14 @@ export function agentReplied(step: Step, reply: EtcdReply | SystemdReply): void 
     case "schedule":
       if (!takeSchedule(agent.units, answer, null)) failPass(step);
       else if (agent.machine !== null) reconcile(step, agent.machine);
-      else {
-        agent.step = "machine";
-        callEtcd(step, "agent", readOwnMachine(step));
-      }
+      else if (answer.ok && !fixesOf(step).skipsStates) {
+        agent.step = "unit-states";
+        callEtcd(step, "agent", readUnitStates(step.state.config.keyPrefix));
+      } else readMachineState(step);
+      return;
+    case "unit-states":
+      if (answer.ok || isNotFound(answer)) readMachineState(step);
+      else failPass(step);
       return;
     case "machine": {
       const machine = answer.ok ? parseMachine(answer.node) : null;
@@ -146,8 +192,8 @@ function indexOf(answer: V2Response): Revision {
 
 function readSchedule(step: Step): void {
   step.state.agent.step = "schedule";
-  const { readsThroughLog } = fixesOf(step);
-  callEtcd(step, "agent", readJobs(step.state.config.keyPrefix, readsThroughLog));
+  const etcd = readJobs(step.state.config.keyPrefix, fixesOf(step).readsThroughLog);
+  callRegistry(step, "agent", { rpc: { rpc: "GetScheduledUnits" }, etcd });
 }
 
 function reconcile(step: Step, machine: MachineState): void {
@@ -246,7 +292,8 @@ function taskCalls(step: Step, { type, unit }: AgentTask): TaskCall[] {
   const { config } = step.state;
   const { keyPrefix, machineId, unitsDirectory: directory } = config;
   const clear = clearHeartbeat(keyPrefix, unit, fixesOf(step).clearsOnlyOwn ? machineId : null);
-  const clearing: TaskCall = { kind: "etcd", request: clear };
+  const rpc = { rpc: "ClearUnitHeartbeat", unit } as const;
+  const clearing: TaskCall = { kind: "registry", call: { rpc, etcd: clear } };
   const stop: TaskCall = { kind: "systemd", request: { call: "stop", unit, mode: "replace" } };
   switch (type) {
     case "UnloadUnit":
@@ -261,14 +308,11 @@ function taskCalls(step: Step, { type, unit }: AgentTask): TaskCall[] {
       return [{ kind: "systemd", request: { call: "daemon-reload" } }];
     case "StopUnit":
       return [clearing, stop];
-    case "StartUnit": {
-      const request = heartbeat(keyPrefix, unit, machineId, ttlSeconds(step.state));
-      const start: TaskCall = {
-        kind: "systemd",
-        request: { call: "start", unit, mode: "replace" },
-      };
-      return [{ kind: "etcd", request }, start];
-    }
+    case "StartUnit":
+      return [
+        { kind: "registry", call: beatCall(step, unit) },
+        { kind: "systemd", request: { call: "start", unit, mode: "replace" } },
+      ];
   }
 }
 
@@ -296,12 +340,12 @@ function nextCall(step: Step): void {
     completeTask(step);
     return;
   }
-  if (call.kind === "etcd") callEtcd(step, "agent", call.request);
+  if (call.kind === "registry") callRegistry(step, "agent", call.call);
   else callSystemd(step, "agent", call.request);
 }
 
 /** Heartbeats may fail unnoticed, and so may the stop of an unload; any other error halts the pass. */
-function taskReplied(step: Step, reply: EtcdReply | SystemdReply): void {
+function taskReplied(step: Step, reply: RegistryReply | SystemdReply): void {
   const { agent } = step.state;
   const [task] = agent.tasks;
   const call = agent.calls.shift();
@@ -325,7 +369,7 @@ function taskReplied(step: Step, reply: EtcdReply | SystemdReply): void {
 }
 
 /** fleet takes it for a failure, too, when [Install] has nothing that systemd could link. */
-function enablesNothing(reply: EtcdReply | SystemdReply): boolean {
+function enablesNothing(reply: RegistryReply | SystemdReply): boolean {
   return reply.ok && "call" in reply && reply.call === "enabled" && !reply.carriesInstallInfo;
 }
 

@@ -1,4 +1,4 @@
-import type { EtcdReply, V2Node, V2Request } from "../etcd/client.js";
+import type { V2Node, V2Request } from "../etcd/client.js";
 import { goJson } from "../go/index.js";
 import {
   baseName,
@@ -17,11 +17,8 @@ import {
   readUnitFiles,
   readUnitStates,
 } from "./registry.js";
-import { requirements } from "./requirements.js";
+import type { RegistryRead } from "./registry-session.js";
 import { parseUnit, type UnitFile } from "./unit-file.js";
-
-/** Reads of the registry as fleet's RegistryClient makes them: yields requests, is sent the replies. */
-export type RegistryRead<Result> = Generator<V2Request, Result, EtcdReply>;
 
 /** Etcd did not answer, or not as it has to: what the API calls an internal error. */
 export const BROKEN = "broken";
@@ -29,15 +26,11 @@ export const BROKEN = "broken";
 export type JobState = "inactive" | "loaded" | "launched";
 
 /** A unit with its schedule, as the API shows it. */
-export interface ApiUnit {
+export interface ApiUnit extends Schedule {
   readonly name: string;
   readonly file: UnitFile;
   /** "" between two writes of its creation. */
   readonly desiredState: string;
-  /** "" where there is no schedule. */
-  readonly currentState: JobState | "";
-  /** "" if not scheduled. */
-  readonly machine: string;
 }
 
 export interface ApiMachine {
@@ -46,18 +39,29 @@ export interface ApiMachine {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-const JOB_STATES = new Set(["inactive", "loaded", "launched"]);
-
 /** Whether fleet's ParseJobState accepts the text. */
-export function isJobState(text: string): boolean {
-  return JOB_STATES.has(text);
+export function isJobState(text: string): text is JobState {
+  return text === "inactive" || text === "loaded" || text === "launched";
 }
 
+/** Where a unit is, and what it is doing there. */
+export interface Schedule {
+  /** "" where there is no schedule. */
+  readonly currentState: JobState | "";
+  /** "" if not scheduled. */
+  readonly machine: string;
+}
+
+export const NOWHERE: Schedule = { currentState: "", machine: "" };
+
+/** A unit without its schedule. */
+export type StoredUnit = Omit<ApiUnit, keyof Schedule>;
+
 /** One unit; null where there is none. A unit whose file or target state makes no sense is broken. */
-export function* oneUnit(
+export function* etcdUnit(
   prefix: string,
   name: string,
-): RegistryRead<ApiUnit | null | typeof BROKEN> {
+): RegistryRead<StoredUnit | null | typeof BROKEN> {
   const job = yield readJob(prefix, name);
   if (!job.ok) return isNotFound(job) ? null : BROKEN;
   const directory: JobDirectory = { object: null, targetState: "" };
@@ -69,21 +73,16 @@ export function* oneUnit(
   const file = stored.ok ? unitFileOf(stored.node) : null;
   const { targetState } = directory;
   if (file === null || (targetState !== "" && !isJobState(targetState))) return BROKEN;
-  const unit = { name: model.name, file, desiredState: targetState };
-  // Global units are not scheduled.
-  if (requirements(model.name, file).global) return { ...unit, currentState: "", machine: "" };
-  const schedule = yield* oneSchedule(prefix, name);
-  return schedule === BROKEN ? BROKEN : { ...unit, ...schedule };
+  return { name: model.name, file, desiredState: targetState };
 }
 
-interface Schedule {
-  readonly currentState: JobState | "";
-  readonly machine: string;
-}
-
-function* oneSchedule(prefix: string, name: string): RegistryRead<Schedule | typeof BROKEN> {
+/** The schedule of one unit. */
+export function* etcdScheduledUnit(
+  prefix: string,
+  name: string,
+): RegistryRead<Schedule | typeof BROKEN> {
   const job = yield readJob(prefix, name);
-  if (!job.ok) return isNotFound(job) ? { currentState: "", machine: "" } : BROKEN;
+  if (!job.ok) return isNotFound(job) ? NOWHERE : BROKEN;
   const machine = readTarget(job.node) ?? "";
   let reported = false;
   if (machine !== "") {
@@ -102,42 +101,36 @@ function jobState(heartbeat: string, machine: string, reported: boolean): JobSta
 }
 
 /** All units that make sense, by name. */
-export function* allUnits(prefix: string): RegistryRead<ApiUnit[] | typeof BROKEN> {
+export function* etcdUnits(prefix: string): RegistryRead<StoredUnit[] | typeof BROKEN> {
   const jobs = yield readJobs(prefix);
-  if (!jobs.ok && !isNotFound(jobs)) return BROKEN;
+  if (!jobs.ok) return isNotFound(jobs) ? [] : BROKEN;
+  const stored = yield readUnitFiles(prefix);
+  if (!stored.ok) return BROKEN;
   const files = new Map<string, UnitFile>();
-  if (jobs.ok) {
-    const stored = yield readUnitFiles(prefix);
-    if (!stored.ok) return BROKEN;
-    for (const node of stored.node.nodes ?? []) {
-      const file = unitFileOf(node);
-      if (file !== null) files.set(baseName(node.key), file);
-    }
+  for (const node of stored.node.nodes ?? []) {
+    const file = unitFileOf(node);
+    if (file !== null) files.set(baseName(node.key), file);
   }
-  const schedule = yield* wholeSchedule(prefix);
-  if (schedule === BROKEN) return BROKEN;
-  const units: ApiUnit[] = [];
+  const units: StoredUnit[] = [];
   const directory: JobDirectory = { object: null, targetState: "" };
-  for (const node of (jobs.ok ? jobs.node.nodes : undefined) ?? []) {
+  for (const node of jobs.node.nodes ?? []) {
     readJobDirectory(node, directory);
     const { object, targetState } = directory;
     const model = object === null ? null : parseJobObject(object);
     const file = model === null ? undefined : files.get(model.hash);
     if (model === null || file === undefined) continue;
     if (targetState !== "" && !isJobState(targetState)) continue;
-    const { name } = model;
-    const at = schedule.get(name) ?? { currentState: "", machine: "" };
-    units.push({ name, file, desiredState: targetState, ...at });
+    units.push({ name: model.name, file, desiredState: targetState });
   }
   return units;
 }
 
-/** Every directory below `/job` has a schedule here, those of global units too. */
-function* wholeSchedule(prefix: string): RegistryRead<Map<string, Schedule> | typeof BROKEN> {
+/** The schedule by unit. Every directory below `/job` has one here, those of global units too. */
+export function* etcdSchedule(prefix: string): RegistryRead<Map<string, Schedule> | typeof BROKEN> {
   const schedule = new Map<string, Schedule>();
   const jobs = yield readJobs(prefix);
   if (!jobs.ok) return isNotFound(jobs) ? schedule : BROKEN;
-  const states = yield* allStates(prefix);
+  const states = yield* etcdStates(prefix);
   if (states === BROKEN) return BROKEN;
   const reported = new Set(states.map(({ unit, reporter }) => `${unit} ${reporter}`));
   for (const node of jobs.node.nodes ?? []) {
@@ -150,7 +143,7 @@ function* wholeSchedule(prefix: string): RegistryRead<Map<string, Schedule> | ty
 }
 
 /** Every state that a machine has reported, by unit and machine. */
-export function* allStates(prefix: string): RegistryRead<RegisteredState[] | typeof BROKEN> {
+export function* etcdStates(prefix: string): RegistryRead<RegisteredState[] | typeof BROKEN> {
   const read = yield readUnitStates(prefix);
   if (!read.ok) return isNotFound(read) ? [] : BROKEN;
   const states: RegisteredState[] = [];

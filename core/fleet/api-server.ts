@@ -1,7 +1,8 @@
-import type { EtcdReply } from "../etcd/client.js";
-import { beginRequest, nextStep } from "./api.js";
+import { beginRequest, nextCall } from "./api.js";
 import { DROPPED, type FleetHttpResponse } from "./api-http.js";
 import type { FleetHttpCall, FleetHttpClient } from "./events.js";
+import type { RegistryReply } from "./grpc-calls.js";
+import { callRegistry } from "./grpc-client.js";
 import { metricsText } from "./metrics.js";
 import type { ApiRequest, FleetState } from "./state.js";
 import { callEtcd, type Step } from "./step.js";
@@ -21,7 +22,7 @@ function servesNext({ phase, server }: FleetState): boolean {
 }
 
 /** The answer to a call that a request waits for. */
-export function apiReplied(step: Step, id: number, reply: EtcdReply): void {
+export function apiReplied(step: Step, id: number, reply: RegistryReply): void {
   const request = step.state.api.get(id);
   if (request === undefined) return;
   step.state.api.delete(id);
@@ -36,9 +37,12 @@ export function dropRequests(step: Step): void {
 }
 
 function proceed(step: Step, request: ApiRequest): void {
-  const { call, response } = nextStep(step.state.config, request.run);
+  const { call, response } = nextCall(step.state.config, request.run);
   if (call === null) answer(step, request.client, response);
-  else step.state.api.set(callEtcd(step, "api", call), request);
+  else {
+    const id = "rpc" in call ? callRegistry(step, "api", call) : callEtcd(step, "api", call);
+    step.state.api.set(id, request);
+  }
 }
 
 function answer(step: Step, client: FleetHttpClient, response: FleetHttpResponse): void {

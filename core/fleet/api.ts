@@ -1,4 +1,4 @@
-import type { EtcdReply, V2Request } from "../etcd/client.js";
+import type { V2Request } from "../etcd/client.js";
 import { fromBytes, goJson, quote, toBytes } from "../go/index.js";
 import {
   DROPPED,
@@ -15,25 +15,29 @@ import { type ApiPlan, type MetadataWrite, planRequest } from "./api-plan.js";
 import {
   type ApiMachine,
   type ApiUnit,
-  allStates,
-  allUnits,
   apiMachines,
   BROKEN,
   isJobState,
   jsonFields,
-  oneUnit,
-  type RegistryRead,
 } from "./api-registry.js";
-import type { FleetProfile } from "./config.js";
-import { createUnit } from "./fleetctl.js";
 import {
-  deleteJob,
-  isExisting,
-  isNotFound,
-  type RegisteredState,
-  readMachines,
-  writeTargetState,
-} from "./registry.js";
+  allStates,
+  allUnits,
+  create,
+  destroy,
+  oneState,
+  oneUnit,
+  setTargetState,
+} from "./api-units.js";
+import type { FleetProfile } from "./config.js";
+import type { RegistryCall, RegistryReply } from "./grpc-calls.js";
+import { isNotFound, type RegisteredState, readMachines } from "./registry.js";
+import {
+  afterReplies,
+  inEtcd,
+  type RegistryRead,
+  type RegistrySession,
+} from "./registry-session.js";
 import { validateOptions } from "./requirements.js";
 import { unitFromOptions } from "./unit-file.js";
 import type { UnitOption } from "./unit-lexer.js";
@@ -46,15 +50,15 @@ export interface ApiConfig {
   readonly profile: FleetProfile;
 }
 
-/** One request under way: what it demands, and what etcd has answered so far. Plain data. */
+/** One request under way: what it demands, and what the registry has answered so far. Plain data. */
 export interface ApiRun {
   readonly plan: ApiPlan;
-  replies: EtcdReply[];
+  replies: RegistryReply[];
 }
 
-/** What a request needs next: a request to etcd, or nothing more. */
-export type ApiStep =
-  | { readonly call: V2Request; readonly response: null }
+/** What a request needs next of the registry, or nothing more. */
+export type ApiStep<Call = V2Request> =
+  | { readonly call: Call; readonly response: null }
   | { readonly call: null; readonly response: FleetHttpResponse };
 
 /**
@@ -74,25 +78,25 @@ export function beginRequest(
   return plan === null ? { run: null, response } : { run: { plan, replies: [] }, response: null };
 }
 
-/**
- * What a request needs after the replies it has had. The handlers are written as sessions; a state
- * holds no session, so what was answered is told again from the beginning.
- */
-export function nextStep(config: ApiConfig, { plan, replies }: ApiRun): ApiStep {
-  // The one session that may be long needs but the last reply.
-  if (plan.kind === "patch-machines") return patchStep(config, plan.writes, replies);
-  const session = sessionOf(config, plan);
-  let step = session.next();
-  for (const reply of replies) {
-    if (step.done === true) break;
-    step = session.next(reply);
-  }
-  return step.done === true
-    ? { call: null, response: step.value }
-    : { call: step.value, response: null };
+/** What a request needs after the replies it has had, where the registry is etcd's. */
+export function nextStep(config: ApiConfig, run: ApiRun): ApiStep {
+  const step = nextCall(config, run);
+  if (step.call === null) return step;
+  return { call: "rpc" in step.call ? step.call.etcd : step.call, response: null };
 }
 
-type Session = RegistryRead<FleetHttpResponse>;
+/** The same for either registry. */
+export function nextCall(
+  config: ApiConfig,
+  { plan, replies }: ApiRun,
+): ApiStep<V2Request | RegistryCall> {
+  // The one session that may be long needs but the last reply.
+  if (plan.kind === "patch-machines") return patchStep(config, plan.writes, replies);
+  const step = afterReplies(sessionOf(config, plan), replies);
+  return step.done ? { call: null, response: step.result } : { call: step.request, response: null };
+}
+
+type Session = RegistrySession<FleetHttpResponse>;
 
 function sessionOf(config: ApiConfig, plan: Exclude<ApiPlan, { kind: "patch-machines" }>): Session {
   switch (plan.kind) {
@@ -129,7 +133,7 @@ function pageAnswer<Item>(
 }
 
 function* listUnits(config: ApiConfig, token: PageToken): Session {
-  const all = yield* allUnits(config.keyPrefix);
+  const all = yield* allUnits(config);
   if (all === BROKEN) return INTERNAL;
   return pageAnswer(config, all, token, ({ items }, next) =>
     jsonFields([
@@ -139,17 +143,17 @@ function* listUnits(config: ApiConfig, token: PageToken): Session {
   );
 }
 
-function* getUnit({ keyPrefix }: ApiConfig, name: string): Session {
-  const unit = yield* oneUnit(keyPrefix, name);
+function* getUnit(config: ApiConfig, name: string): Session {
+  const unit = yield* oneUnit(config, name);
   if (unit === BROKEN) return INTERNAL;
   if (unit === null) return errorAnswer(404, "unit does not exist");
   return jsonAnswer(200, unitJson(unit));
 }
 
 function* setUnit(config: ApiConfig, plan: ApiPlan & { readonly kind: "set-unit" }): Session {
-  const { keyPrefix, profile } = config;
+  const { profile } = config;
   const { unit: name, desiredState } = plan;
-  const found = yield* oneUnit(keyPrefix, name);
+  const found = yield* oneUnit(config, name);
   if (found === BROKEN) return INTERNAL;
   if (found === null && plan.options.length === 0) {
     return errorAnswer(409, "unit does not exist and options field empty");
@@ -166,12 +170,8 @@ function* setUnit(config: ApiConfig, plan: ApiPlan & { readonly kind: "set-unit"
   if (found === null || (options.length > 0 && file.hash !== found.file.hash)) {
     // Before anything is written, unlike where a state is only changed.
     if (desiredState !== "" && !isJobState(desiredState)) return INTERNAL;
-    for (const request of createUnit(keyPrefix, name, file, desiredState || "inactive", profile)) {
-      const reply = yield request;
-      const stored = request.key.startsWith(`${keyPrefix}/unit/`) && isExisting(reply);
-      if (!reply.ok && !stored) return INTERNAL;
-    }
-    return emptyAnswer(201);
+    const state = isJobState(desiredState) ? desiredState : "inactive";
+    return (yield* create(config, { name, file, state })) ? emptyAnswer(201) : INTERNAL;
   }
   if (desiredState === "") {
     return errorAnswer(409, "must provide DesiredState to update existing unit");
@@ -182,8 +182,7 @@ function* setUnit(config: ApiConfig, plan: ApiPlan & { readonly kind: "set-unit"
   if (profile === "fixed" && !isJobState(desiredState)) {
     return errorAnswer(400, `invalid value ${quote(toBytes(desiredState))} for JobState`);
   }
-  const reply = yield writeTargetState(keyPrefix, name, desiredState);
-  return reply.ok ? emptyAnswer(204) : INTERNAL;
+  return (yield* setTargetState(config, name, desiredState)) ? emptyAnswer(204) : INTERNAL;
 }
 
 function withoutNulls(options: readonly (UnitOption | null)[]): UnitOption[] | null {
@@ -191,17 +190,16 @@ function withoutNulls(options: readonly (UnitOption | null)[]): UnitOption[] | n
   return present.length === options.length ? present : null;
 }
 
-function* destroyUnit({ keyPrefix, profile }: ApiConfig, name: string): Session {
-  const unit = yield* oneUnit(keyPrefix, name);
+function* destroyUnit(config: ApiConfig, name: string): Session {
+  const unit = yield* oneUnit(config, name);
   // `fixed` takes away what it cannot read, so that it can be created anew.
-  if (unit === BROKEN && profile === "faithful") return INTERNAL;
+  if (unit === BROKEN && config.profile === "faithful") return INTERNAL;
   if (unit === null) return errorAnswer(404, "unit does not exist");
-  const reply = yield deleteJob(keyPrefix, name);
-  return reply.ok ? emptyAnswer(204) : INTERNAL;
+  return (yield* destroy(config, name)) ? emptyAnswer(204) : INTERNAL;
 }
 
 function* listStates(config: ApiConfig, plan: ApiPlan & { readonly kind: "list-states" }): Session {
-  const all = yield* allStates(config.keyPrefix);
+  const all = yield* allStates(config);
   if (all === BROKEN) return INTERNAL;
   const chosen = all.filter(
     ({ machine, unit }) =>
@@ -215,21 +213,17 @@ function* listStates(config: ApiConfig, plan: ApiPlan & { readonly kind: "list-s
   );
 }
 
-/** Of a unit that several machines have reported on, whichever comes first. */
-function* getState({ keyPrefix, profile }: ApiConfig, name: string): Session {
-  const all = yield* allStates(keyPrefix);
-  if (all === BROKEN) return INTERNAL;
-  const state = all.find(({ unit }) => unit === name);
-  if (state !== undefined) return jsonAnswer(200, stateJson(state));
+function* getState(config: ApiConfig, name: string): Session {
+  const state = yield* oneState(config, name);
+  if (state === BROKEN) return INTERNAL;
+  if (state !== null) return jsonAnswer(200, stateJson(state));
   // fleet turns the state that is not there into its schema before it looks whether there is one.
-  return profile === "faithful" ? DROPPED : errorAnswer(404, "unit state does not exist");
+  return config.profile === "faithful" ? DROPPED : errorAnswer(404, "unit state does not exist");
 }
 
 function* listMachines(config: ApiConfig, token: PageToken): Session {
-  const reply = yield readMachines(config.keyPrefix);
-  if (!reply.ok && !isNotFound(reply)) return INTERNAL;
-  const all = reply.ok ? apiMachines(reply.node) : [];
-  if (all === null) return INTERNAL;
+  const all = yield* inEtcd(etcdMachines(config.keyPrefix));
+  if (all === BROKEN) return INTERNAL;
   return pageAnswer(config, all, token, ({ items }, next) =>
     jsonFields([
       ["machines", items.map(machineJson)],
@@ -238,11 +232,17 @@ function* listMachines(config: ApiConfig, token: PageToken): Session {
   );
 }
 
+function* etcdMachines(prefix: string): RegistryRead<ApiMachine[] | typeof BROKEN> {
+  const reply = yield readMachines(prefix);
+  if (!reply.ok && !isNotFound(reply)) return BROKEN;
+  return (reply.ok ? apiMachines(reply.node) : []) ?? BROKEN;
+}
+
 /** One write after the other; what was written before one that fails stays. */
 function patchStep(
   { keyPrefix }: ApiConfig,
   writes: readonly MetadataWrite[],
-  replies: readonly EtcdReply[],
+  replies: readonly RegistryReply[],
 ): ApiStep {
   const last = replies.at(-1);
   if (last !== undefined && !last.ok) {
@@ -256,8 +256,8 @@ function patchStep(
 }
 
 /** An error of etcd's Go client, as text. */
-function etcdError(reply: EtcdReply & { readonly ok: false }): string {
-  if ("unreachable" in reply) return "client: etcd cluster is unavailable or misconfigured";
+function etcdError(reply: RegistryReply & { readonly ok: false }): string {
+  if (!("errorCode" in reply)) return "client: etcd cluster is unavailable or misconfigured";
   return `${reply.errorCode}: ${reply.message} (${reply.cause}) [${reply.index}]`;
 }
 

@@ -1,4 +1,5 @@
 import { type Micros, SECOND } from "../kernel/index.js";
+import type { MachinePresence } from "./registry.js";
 
 /**
  * `faithful` behaves as fleet 1.0 does, its bugs included; `documented` as fleet's documentation
@@ -25,6 +26,8 @@ export interface FleetFixes {
   readonly fences: boolean;
   /** An agent that finds its own machine missing leaves its units alone, and an engine waits for half a TTL. */
   readonly missingIsNotGone: boolean;
+  /** The registry is etcd's, with `enable_grpc` too: none is kept in the memory of one engine. */
+  readonly registryIsEtcds: boolean;
   /** Registry reads go through the log, so that no member answers from an old store. */
   readonly readsThroughLog: boolean;
   /** Presence is written only over what this host wrote itself: a twin of the same ID stays out. */
@@ -37,6 +40,8 @@ export interface FleetFixes {
   readonly watchesMissNothing: boolean;
   /** An agent reads the registry when its watch told of a change, and once a minute in any case, not every five seconds; an engine that follows asks every third time. */
   readonly readsOnNews: boolean;
+  /** With the schedule nobody reads the states of all units, of which no pass makes any use. */
+  readonly skipsStates: boolean;
   /** A heartbeat is renewed by a write that etcd tells no watch of (`refresh`). */
   readonly quietHeartbeats: boolean;
   /** A task that fails does not keep the tasks after it from being done, and templates are not placed. */
@@ -75,12 +80,14 @@ const FAITHFUL: FleetFixes = {
   statesAreKnown: false,
   fences: false,
   missingIsNotGone: false,
+  registryIsEtcds: false,
   readsThroughLog: false,
   presenceIsOwn: false,
   leaseLasts: false,
   patientBeats: false,
   watchesMissNothing: false,
   readsOnNews: false,
+  skipsStates: false,
   quietHeartbeats: false,
   tasksGoOn: false,
   clearsOnlyOwn: false,
@@ -99,12 +106,14 @@ const FIXED: FleetFixes = {
   fullMachineId: false,
   fences: true,
   missingIsNotGone: true,
+  registryIsEtcds: true,
   readsThroughLog: true,
   presenceIsOwn: true,
   leaseLasts: true,
   patientBeats: true,
   watchesMissNothing: true,
   readsOnNews: true,
+  skipsStates: true,
   quietHeartbeats: true,
   tasksGoOn: true,
   clearsOnlyOwn: true,
@@ -136,6 +145,8 @@ export interface FleetConfig {
   readonly engineReconcileInterval: Micros;
   readonly etcdRequestTimeout: Micros;
   readonly disableEngine: boolean;
+  /** The registry of units is asked of the engine that leads, over gRPC. */
+  readonly enableGrpc: boolean;
   readonly profile: FleetProfile;
   /** Where unit files are written; no trailing slash. */
   readonly unitsDirectory: string;
@@ -151,7 +162,15 @@ export const FLEET_DEFAULTS = {
   engineReconcileInterval: 2 * SECOND,
   etcdRequestTimeout: SECOND,
   disableEngine: false,
+  enableGrpc: false,
   profile: "faithful",
   unitsDirectory: "/run/fleet/units",
   keyPrefix: "/_coreos.com/fleet",
 } as const satisfies Omit<FleetConfig, "machineId">;
+
+/** What the machine says of itself in the registry. */
+export function presenceOf(config: FleetConfig): MachinePresence {
+  const { machineId, publicIp, metadata, disableEngine, enableGrpc } = config;
+  const capabilities = { disableEngine, grpc: enableGrpc };
+  return { id: machineId, publicIp, metadata, capabilities };
+}

@@ -1,48 +1,46 @@
 import type { EtcdReply, Revision } from "../etcd/client.js";
 import { type Micros, SECOND } from "../kernel/index.js";
 import { passOrder } from "./engine.js";
-import { forgetRegistry, type RegistryView, readingMemory, registryView } from "./engine-memory.js";
+import {
+  askRegistry,
+  contend,
+  engineStateRead,
+  type Leadership,
+  leaseReplied,
+  leaseSettled,
+  leaseTtl,
+  versionReplied,
+} from "./engine-lease.js";
+import { type RegistryView, readingMemory, registryView } from "./engine-memory.js";
 import type { EngineTask } from "./engine-task.js";
+import { isRpcReply, type RegistryReply, type RpcReply } from "./grpc-calls.js";
+import { callRegistry } from "./grpc-client.js";
 import { countFailures, countTask, passFailures } from "./metrics.js";
-import { demandsOf, takeJobs, takeMachines, takeSchedule, takeUnitFiles } from "./reading.js";
+import {
+  demandsOf,
+  takeJobs,
+  takeMachines,
+  takeRpcSchedule,
+  takeRpcUnits,
+  takeSchedule,
+  takeUnitFiles,
+} from "./reading.js";
 import {
   baseName,
   deleteUnitFile,
-  ENGINE_VERSION,
   isNotFound,
-  type Lease,
   parseBusyUnits,
-  parseLease,
   readEngineVersion,
   readJobs,
-  readLease,
   readMachines,
   readUnitFiles,
   readUnitStates,
   schedule,
   unschedule,
-  writeEngineVersion,
-  writeLease,
 } from "./registry.js";
 import type { EngineLoop, FleetState } from "./state.js";
-import { arm, callEtcd, disarm, fixesOf, type Step } from "./step.js";
+import { arm, callEtcd, disarm, fixesOf, isFaithful, type Step } from "./step.js";
 import type { UnitFile } from "./unit-file.js";
-
-/** The lease outlives this many intervals; a pass that takes as long is given up. */
-const LEASE_INTERVALS = 5;
-
-function leaseTtl(state: FleetState): Micros {
-  return LEASE_INTERVALS * state.config.engineReconcileInterval;
-}
-
-function leaseSeconds(state: FleetState): number {
-  return Math.max(1, Math.floor(leaseTtl(state) / SECOND));
-}
-
-/** Whether this engine holds the lease, as far as it knows. By machine ID only, as in fleet. */
-export function isLeading(state: FleetState): boolean {
-  return state.engine.lease?.machine === state.config.machineId;
-}
 
 /** A tick or a trigger: a pass begins, or follows the one under way. */
 export function runEngine(step: Step): void {
@@ -76,6 +74,7 @@ function endsCounted(at: EngineLoop["step"], faithful: boolean): number {
     case "jobs":
     case "unit-files":
     case "schedule":
+    case "unit-states":
     case "machines":
       return faithful ? 1 : 0;
     case "states":
@@ -92,34 +91,46 @@ export function haltEngine(step: Step): void {
   const { engine } = step.state;
   engine.due = false;
   disarm(step, "engine-steal");
-  if (engine.step === "order" || engine.step === "steal-wait") engine.step = "idle";
+  if (engine.step === "order" || engine.step === "steal-wait" || engine.step === "blocked") {
+    engine.step = "idle";
+  }
 }
 
 /** The next answer of a pass. */
-export function engineReplied(step: Step, reply: EtcdReply): void {
+export function engineReplied(step: Step, reply: RegistryReply): void {
   const { engine } = step.state;
   if (step.state.phase !== "running") {
     endPass(step);
     return;
   }
+  if (engine.step === "task") taskReplied(step, reply);
+  else if (isRpcReply(reply)) rpcReplied(step, reply);
+  else etcdReplied(step, reply);
+}
+
+function etcdReplied(step: Step, reply: EtcdReply): void {
+  const { engine } = step.state;
   switch (engine.step) {
     case "idle":
     case "order":
     case "steal-wait":
+    case "blocked":
+    case "registry-ready":
+    case "task":
+      return;
+    case "engine-state":
+      settle(step, engineStateRead(step, reply));
       return;
     case "version":
     case "version-swap":
     case "version-create":
-      versionReplied(step, engine.step, reply);
+      settle(step, versionReplied(step, engine.step, reply));
       return;
     case "renew":
     case "lease":
     case "acquire":
     case "steal":
-      leaseReplied(step, engine.step, reply);
-      return;
-    case "task":
-      taskReplied(step, reply);
+      settle(step, leaseReplied(step, engine.step, reply));
       return;
     case "states":
       statesReplied(step, reply);
@@ -132,150 +143,50 @@ export function engineReplied(step: Step, reply: EtcdReply): void {
   }
 }
 
-type VersionStep = "version" | "version-swap" | "version-create";
-
-/** An engine of a lower version writes its own; of a higher one, this engine stays out. */
-function versionReplied(step: Step, at: VersionStep, reply: EtcdReply): void {
-  const { engine, config } = step.state;
-  if (at !== "version") {
-    if (reply.ok) lead(step);
-    else if (at === "version-swap" && isNotFound(reply)) {
-      engine.step = "version-create";
-      callEtcd(step, "engine", writeEngineVersion(config.keyPrefix, null));
-    } else endPass(step);
-    return;
-  }
-  const text = reply.ok ? (reply.node.value ?? "") : isNotFound(reply) ? "0" : "";
-  const version = /^[+-]?[0-9]+$/.test(text) ? Number(text) : null;
-  if (version === null || version > ENGINE_VERSION) endPass(step);
-  else if (version === ENGINE_VERSION) lead(step);
-  else {
-    engine.step = "version-swap";
-    callEtcd(step, "engine", writeEngineVersion(config.keyPrefix, version));
-  }
-}
-
-/** Renews the lease if this engine holds it, else looks whose it is. */
-function lead(step: Step): void {
-  const { engine, config } = step.state;
-  const { keyPrefix, machineId } = config;
-  if (engine.lease !== null && isLeading(step.state) && !engine.leaseUnsure) {
-    engine.step = "renew";
-    const { index } = engine.lease;
-    callEtcd(step, "engine", writeLease(keyPrefix, machineId, leaseSeconds(step.state), index));
-  } else {
-    engine.step = "lease";
-    callEtcd(step, "engine", readLease(keyPrefix));
-  }
-}
-
-type LeaseStep = "renew" | "lease" | "acquire" | "steal";
-
-function leaseReplied(step: Step, at: LeaseStep, reply: EtcdReply): void {
-  if (at === "lease") {
-    leaseRead(step, reply);
-    return;
-  }
-  const { engine, config } = step.state;
-  if (!reply.ok) {
-    renewalFailed(step, at, reply);
-    return;
-  }
-  engine.leasedAt = step.now;
-  if (at !== "renew") countLeader(step);
-  const index = reply.node.modifiedIndex;
-  setLease(step, { machine: config.machineId, version: ENGINE_VERSION, index });
-  if (at === "steal" && engine.stolenSeconds > 0) {
-    engine.step = "steal-wait";
-    arm(step, "engine-steal", engine.stolenSeconds * SECOND);
-  } else beginReading(step);
-}
-
-/**
- * In fleet any error ends leadership at once, a timeout too. With `leaseLasts` a write that was not
- * answered is looked after in the next pass, and one that found another index in this one: it may
- * be this engine's own write.
- */
-function renewalFailed(step: Step, at: LeaseStep, reply: EtcdReply & { readonly ok: false }): void {
-  const { engine, config } = step.state;
-  const over = step.now - engine.leasedAt >= leaseTtl(step.state);
-  if (at !== "renew" || !fixesOf(step).leaseLasts || over) {
-    setLease(step, null);
-    endPass(step);
-  } else if ("unreachable" in reply) {
-    engine.leaseUnsure = true;
-    endPass(step);
-  } else {
-    engine.step = "lease";
-    callEtcd(step, "engine", readLease(config.keyPrefix));
-  }
-}
-
-/** No lease is taken, one of this version is followed, one of a lower version is stolen. */
-function leaseRead(step: Step, reply: EtcdReply): void {
-  const { engine, config } = step.state;
-  const { keyPrefix, machineId } = config;
-  if (!reply.ok) {
-    if (isNotFound(reply)) {
-      engine.step = "acquire";
-      callEtcd(step, "engine", writeLease(keyPrefix, machineId, leaseSeconds(step.state), null));
-    } else {
-      setLease(step, null);
-      endPass(step);
-    }
-    return;
-  }
-  const existing = parseLease(reply.node);
-  if (existing.version >= ENGINE_VERSION) {
-    setLease(step, existing);
-    engine.leaseUnsure = false;
-    engine.leasedAt = step.now;
-    if (isLeading(step.state)) beginReading(step);
-    else endPass(step);
-    return;
-  }
-  engine.stolenSeconds = reply.node.ttl ?? 0;
-  engine.step = "steal";
-  const ttl = leaseSeconds(step.state) + engine.stolenSeconds;
-  callEtcd(step, "engine", writeLease(keyPrefix, machineId, ttl, existing.index));
-}
-
-/** fleet adds the time of each to those before. */
-function countLeader(step: Step): void {
-  const { counts } = step.state.engine;
-  const seconds = Math.floor(step.now / SECOND);
-  counts.leaderStart = isFaithful(step) ? counts.leaderStart + seconds : seconds;
-}
-
-const isFaithful = ({ state }: Step): boolean => state.config.profile === "faithful";
-
-function setLease(step: Step, lease: Lease | null): void {
-  const { state, out } = step;
-  const led = isLeading(state);
-  state.engine.lease = lease;
-  const leads = isLeading(state);
-  if (led === leads) return;
-  if (!leads) forgetRegistry(state);
-  const { machineId } = state.config;
-  out.facts.push({ kind: leads ? "fleet.engine-leader" : "fleet.engine-lost", machine: machineId });
+/** An answer of the engine that leads, this one or another: units, the schedule, or that it serves. */
+function rpcReplied(step: Step, reply: RpcReply): void {
+  const { engine } = step.state;
+  if (engine.step === "registry-ready") settle(step, contend(step, !reply.ok));
+  else if (reply.rpc === "units") {
+    takeRpcUnits(step.state, engine.units, reply.units);
+    readSchedule(step);
+  } else if (reply.rpc === "schedule") {
+    takeRpcSchedule(engine.units, reply.units);
+    readLiveMachines(step);
+  } else endPass(step);
 }
 
 /** The stolen lease would have expired by now. */
-export function stealWaitOver(step: Step): void {
-  beginReading(step);
+export function stealOver(step: Step): void {
+  settle(step, leaseSettled(step));
+}
+
+/** The change of engines is over that kept this engine from the registry; asked after every step. */
+export function engineMayGoOn(step: Step): void {
+  const { engine, grpc } = step.state;
+  if (engine.step === "blocked" && grpc?.change === null) settle(step, askRegistry(step));
+}
+
+function settle(step: Step, leadership: Leadership): void {
+  if (leadership === "leads") beginReading(step);
+  else if (leadership === "over") endPass(step);
 }
 
 function beginReading(step: Step): void {
   const { engine, config } = step.state;
   engine.passStartedAt = step.now;
   engine.step = "jobs";
-  callEtcd(step, "engine", readJobs(config.keyPrefix, fixesOf(step).readsThroughLog));
+  const etcd = readJobs(config.keyPrefix, fixesOf(step).readsThroughLog);
+  callRegistry(step, "engine", { rpc: { rpc: "GetUnits" }, etcd });
 }
 
-/** Units, schedule and machines are read one after the other; an error of any ends the pass. */
+/**
+ * Units, schedule and machines are read one after the other; an error of any ends the pass. With the
+ * schedule fleet reads the states of all units, to tell what each is doing, and then makes no use of it.
+ */
 function readReplied(
   step: Step,
-  at: "jobs" | "unit-files" | "schedule" | "machines",
+  at: "jobs" | "unit-files" | "schedule" | "unit-states" | "machines",
   reply: EtcdReply,
 ): void {
   const { engine, config } = step.state;
@@ -298,10 +209,14 @@ function readReplied(
     case "schedule":
       if (!takeSchedule(engine.units, reply, memory)) {
         endPass(step);
-        return;
-      }
-      engine.step = "machines";
-      callEtcd(step, "engine", readMachines(config.keyPrefix, fixesOf(step).readsThroughLog));
+      } else if (reply.ok && !fixesOf(step).skipsStates) {
+        engine.step = "unit-states";
+        callEtcd(step, "engine", readUnitStates(config.keyPrefix));
+      } else readLiveMachines(step);
+      return;
+    case "unit-states":
+      if (reply.ok || isNotFound(reply)) readLiveMachines(step);
+      else endPass(step);
       return;
     case "machines": {
       const machines = takeMachines(reply, memory);
@@ -317,8 +232,14 @@ function readReplied(
 
 function readSchedule(step: Step): void {
   step.state.engine.step = "schedule";
+  const etcd = readJobs(step.state.config.keyPrefix, fixesOf(step).readsThroughLog);
+  callRegistry(step, "engine", { rpc: { rpc: "GetScheduledUnits" }, etcd });
+}
+
+function readLiveMachines(step: Step): void {
+  step.state.engine.step = "machines";
   const { readsThroughLog } = fixesOf(step);
-  callEtcd(step, "engine", readJobs(step.state.config.keyPrefix, readsThroughLog));
+  callEtcd(step, "engine", readMachines(step.state.config.keyPrefix, readsThroughLog));
 }
 
 function reconcile(step: Step): void {
@@ -447,12 +368,14 @@ function nextTask(step: Step): void {
     return;
   }
   const { type, unit, machine } = task;
-  const write = type === "UnscheduleUnit" ? unschedule : schedule;
-  callEtcd(step, "engine", write(config.keyPrefix, unit, machine));
+  const unschedules = type === "UnscheduleUnit";
+  const etcd = (unschedules ? unschedule : schedule)(config.keyPrefix, unit, machine);
+  const rpc = { rpc: unschedules ? "UnscheduleUnit" : "ScheduleUnit", unit, machine } as const;
+  callRegistry(step, "engine", { rpc, etcd });
 }
 
 /** A write that fails is logged and left; the next pass sees what became of it. */
-function taskReplied(step: Step, reply: EtcdReply): void {
+function taskReplied(step: Step, reply: RegistryReply): void {
   const { counts, tasks } = step.state.engine;
   const task = tasks.shift();
   if (task !== undefined) countTask(counts, task, reply.ok || isNotFound(reply));

@@ -2,6 +2,7 @@ import type { EtcdCall, EtcdCancel, EtcdReplied } from "../etcd/client.js";
 import type { TimerEffect, TimerFired } from "../kernel/index.js";
 import type { SystemdCall, SystemdReplied, UnitChanged } from "../systemd/client.js";
 import type { FleetHttpRequest, FleetHttpResponse } from "./api-http.js";
+import type { RpcReply, RpcRequest } from "./grpc-calls.js";
 
 /** The fleetd process is started; its machine is fresh or has exited. */
 export interface FleetStart {
@@ -55,6 +56,46 @@ export interface FleetHttpReply {
   readonly response: FleetHttpResponse;
 }
 
+/** With `enable_grpc`: a call of another fleetd, or this one's own; answered by one `FleetRpcResponse`. */
+export interface FleetRpcCall {
+  readonly kind: "rpc-request";
+  readonly client: FleetHttpClient;
+  readonly request: RpcRequest;
+}
+
+export interface FleetRpcResponse {
+  readonly kind: "rpc-response";
+  readonly client: FleetHttpClient;
+  readonly reply: RpcReply;
+}
+
+/** Calls the engine at an address, "" for this host; answered by one `FleetRpcReplied`, or not at all. */
+export interface FleetRpcAsk {
+  readonly kind: "rpc-call";
+  readonly id: number;
+  readonly address: string;
+  readonly request: RpcRequest;
+}
+
+/** `refused` if nobody listens there. */
+export interface FleetRpcReplied {
+  readonly kind: "rpc-reply";
+  readonly id: number;
+  readonly reply: RpcReply;
+}
+
+/** Closes the connections of a peer, named as in `FleetRpcCall`. */
+export interface FleetRpcHangup {
+  readonly kind: "rpc-hangup";
+  readonly peer: number;
+}
+
+/** The server at an address has closed its connections. */
+export interface FleetRpcClosed {
+  readonly kind: "rpc-closed";
+  readonly address: string;
+}
+
 /** The process has ended: 0 after SIGTERM, 1 when it cannot start, 2 on a panic, 137 after SIGKILL. */
 export interface FleetExit {
   readonly kind: "exit";
@@ -67,6 +108,9 @@ export type FleetStimulus =
   | FleetHangUp
   | FleetOrdered
   | FleetHttpCall
+  | FleetRpcCall
+  | FleetRpcReplied
+  | FleetRpcClosed
   | TimerFired
   | EtcdReplied
   | SystemdReplied
@@ -79,6 +123,9 @@ export type FleetEffect =
   | TimerEffect
   | FleetOrder
   | FleetHttpReply
+  | FleetRpcAsk
+  | FleetRpcResponse
+  | FleetRpcHangup
   | FleetExit;
 
 /** What one fleetd concluded. `machine` is a machine ID. */
@@ -119,6 +166,20 @@ export type FleetFact =
   | { readonly kind: "fleet.unloaded-all"; readonly machine: string; readonly units: number }
   /** The agent stopped its units because its presence is about to expire (profile `fixed`). */
   | { readonly kind: "fleet.fenced"; readonly machine: string; readonly units: number }
+  /** With `enable_grpc`: this engine serves the registry, with what it has read of it in etcd. */
+  | {
+      readonly kind: "fleet.grpc-serving";
+      readonly machine: string;
+      readonly units: number;
+      readonly scheduled: number;
+    }
+  /** With `enable_grpc`: from now on the registry is asked of the engine that leads, or of etcd again. */
+  | {
+      readonly kind: "fleet.registry-engine" | "fleet.registry-etcd";
+      readonly machine: string;
+      /** Machine of the engine. */
+      readonly engine: string;
+    }
   /** The configuration was read again, and whoever serves serves with it. */
   | { readonly kind: "fleet.reloaded"; readonly machine: string }
   | { readonly kind: "fleet.exited"; readonly machine: string; readonly code: number };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { BROKEN, explainUnit, readPicture, type UnitExplanation } from "./index.js";
-import { writeLease } from "./registry.js";
+import { writeLease, writeMachine } from "./registry.js";
 import { PREFIX, Registry } from "./testing/registry.js";
 
 const A = "a".repeat(32);
@@ -114,4 +114,22 @@ test("a global unit runs where its metadata fits and the agent keeps it", () => 
     ["able", ""],
   ]);
   expect(reasons.map(({ code }) => code)).toEqual(["runs", "unordered-globals"]);
+});
+
+test("with gRPC states and heartbeats that are not in etcd are not missed, and a leader that is gone stays it", () => {
+  const registry = new Registry();
+  const capabilities = { disableEngine: false, grpc: true };
+  for (const id of [A, B]) {
+    registry.etcd(
+      writeMachine(PREFIX, { id, publicIp: "", metadata: {}, capabilities }, 30, false),
+    );
+  }
+  registry.etcd(writeLease(PREFIX, A, 1_000_000, null));
+  launch(registry, "web.service", "", B);
+  expect(codes(explain(registry, "web.service"))).toEqual(["in-memory", "runs"]);
+  registry.etcd({ op: "delete", key: `${PREFIX}/machines/${A}/object` });
+  launch(registry, "new.service", "");
+  const { reasons } = explain(registry, "new.service");
+  expect(reasons.map(({ code }) => code)).toEqual(["in-memory", "no-leader", "waits"]);
+  expect(reasons[1]?.text).toContain("lasts for days");
 });

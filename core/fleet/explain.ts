@@ -41,6 +41,7 @@ export type ReasonCode =
   | "unable"
   | "no-leader"
   | "unknown-leader"
+  | "in-memory"
   | "waits"
   | "moves"
   | "agent-drops"
@@ -90,6 +91,7 @@ export function explainUnit(picture: FleetPicture, name: string): UnitExplanatio
   const at = global ? "" : (unit.machine ?? "");
   const reasons = [
     ...recordReasons(unit),
+    ...(isInMemory(picture.engine) ? [IN_MEMORY] : []),
     ...(global ? globalReasons(units, machines) : placeReasons(picture, unit, machines, pictured)),
     ...reports.map(
       ({ reporter, load, active, sub }): Reason => ({
@@ -99,6 +101,15 @@ export function explainUnit(picture: FleetPicture, name: string): UnitExplanatio
     ),
   ];
   return { unit: name, global, desired: unit.targetState, machine: at, reasons, machines };
+}
+
+const IN_MEMORY: Reason = {
+  code: "in-memory",
+  text: "the engine has the registry in its memory (enable_grpc), and what etcd says here may not be what it knows; fleet's API tells",
+};
+
+function isInMemory(engine: FleetPicture["engine"]): boolean {
+  return engine.known && engine.grpc;
 }
 
 function sound({ name, defect, file, targetState, machine }: PicturedUnit): Unit[] {
@@ -175,7 +186,7 @@ function placeReasons(
     } else if (!live.some(({ id }) => id === engine.machine)) {
       reasons.push({
         code: "no-leader",
-        text: `the lease of the engine is ${short(engine.machine)}'s, whose presence has expired`,
+        text: `the lease of the engine is ${short(engine.machine)}'s, whose presence has expired${engine.grpc ? "; with gRPC it lasts for days, and nobody else leads before that machine is back" : ""}`,
       });
     }
   };
@@ -225,6 +236,8 @@ function placeReasons(
       text: `the agent there drops it for ${here.droppedFor.join(", ")}, which conflicts and comes first by name`,
     });
   }
+  // Who loads and beats is then known to the engine alone.
+  if (isInMemory(engine)) return reasons;
   if (pictured?.reports.some(({ reporter }) => reporter === unit.machine) !== true) {
     reasons.push({
       code: "unreported",

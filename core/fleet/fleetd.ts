@@ -5,8 +5,20 @@ import { agentReplied, runAgent } from "./agent.js";
 import { apiReplied, hearRequest } from "./api-server.js";
 import type { FleetConfig } from "./config.js";
 import { noteStatus } from "./endings.js";
-import { engineReplied, isLeading, ordered, runEngine, stealWaitOver } from "./engine-loop.js";
-import type { FleetEffect, FleetFact, FleetStimulus } from "./events.js";
+import { isLeading } from "./engine-lease.js";
+import { engineMayGoOn, engineReplied, ordered, runEngine, stealOver } from "./engine-loop.js";
+import type {
+  FleetEffect,
+  FleetFact,
+  FleetRpcClosed,
+  FleetRpcReplied,
+  FleetStimulus,
+} from "./events.js";
+import type { RegistryReply } from "./grpc-calls.js";
+import { callAnswered, callsDue, type FinishedCall, hungUp } from "./grpc-client.js";
+import { connectorReplied, lookForEngine } from "./grpc-connector.js";
+import { changeReplied } from "./grpc-mux.js";
+import { hearCall, serverReplied } from "./grpc-server.js";
 import { askToEnd, hangUp, registerSecond, secondReplied } from "./reload.js";
 import {
   beat,
@@ -26,7 +38,7 @@ import {
   startProcess,
   unitFilesRead,
 } from "./server.js";
-import { createState, type FleetState, type TimerName } from "./state.js";
+import { type CallOwner, createState, type FleetState, type TimerName } from "./state.js";
 import { arm, fixesOf, type Step } from "./step.js";
 import { generate, generateReplied, publishReplied, unitChanged } from "./unit-states.js";
 import { watchPauseOver, watchReplied } from "./watch.js";
@@ -41,6 +53,7 @@ export const fleetd: Machine<FleetConfig, FleetState, FleetStimulus, FleetFact, 
   step(state, stimulus, now, out) {
     const step: Step = { state, now, out };
     hear(step, stimulus);
+    if (state.grpc !== null) engineMayGoOn(step);
     if (state.phase === "stopping") componentsMayHaveEnded(step);
   },
 };
@@ -75,6 +88,13 @@ function hear(step: Step, stimulus: FleetStimulus): void {
       return;
     case "ordered":
       ordered(step, stimulus.id, stimulus.orders);
+      return;
+    case "rpc-request":
+      hearCall(step, stimulus.client, stimulus.request);
+      return;
+    case "rpc-reply":
+    case "rpc-closed":
+      rpcHeard(step, stimulus);
       return;
     default:
       unreachable(stimulus);
@@ -114,7 +134,7 @@ function timerFired(step: Step, { timer }: TimerFired): void {
       engineTick(step);
       return;
     case "engine-steal":
-      stealWaitOver(step);
+      stealOver(step);
       return;
     case "generate":
       generate(step);
@@ -127,6 +147,12 @@ function timerFired(step: Step, { timer }: TimerFired): void {
       return;
     case "shutdown":
       shutdownLimit(step);
+      return;
+    case "rpc":
+      if (step.state.grpc !== null) finish(step, callsDue(step, step.state.grpc));
+      return;
+    case "connector":
+      lookForEngine(step);
       return;
     default:
       unreachable(name);
@@ -154,11 +180,37 @@ function wake(step: Step): void {
   if (!fixesOf(step).readsOnNews || isLeading(state)) runEngine(step);
 }
 
+/** With gRPC: an answer of the engine that leads, or the end of its connections. */
+function rpcHeard(step: Step, stimulus: FleetRpcReplied | FleetRpcClosed): void {
+  const { grpc } = step.state;
+  if (grpc === null) return;
+  if (stimulus.kind === "rpc-closed") finish(step, hungUp(step, grpc, stimulus.address));
+  else {
+    const finished = callAnswered(step, grpc, stimulus.id, stimulus.reply);
+    if (finished !== null) finish(step, [finished]);
+  }
+}
+
+/** Hands on what became of calls. One of them may end the process, and with it the others. */
+function finish(step: Step, finished: readonly FinishedCall[]): void {
+  for (const { id, reply } of finished) {
+    const owner = takeCall(step, id);
+    if (owner !== undefined) registryReplied(step, owner, id, reply);
+  }
+}
+
+/** Who waits for the answer to a call, and from now on no more. */
+function takeCall({ state }: Step, id: number): CallOwner | undefined {
+  const owner = state.calls.get(id);
+  if (owner !== undefined) state.calls = without(state.calls, id);
+  return owner;
+}
+
 function etcdReplied(step: Step, { id, reply }: EtcdReplied): void {
-  const owner = step.state.calls.get(id);
-  if (owner === undefined) return;
-  step.state.calls = without(step.state.calls, id);
+  const owner = takeCall(step, id);
   switch (owner) {
+    case undefined:
+      return;
     case "register":
     case "register-create":
       registerReplied(step, reply, owner === "register-create");
@@ -173,6 +225,20 @@ function etcdReplied(step: Step, { id, reply }: EtcdReplied): void {
     case "heartbeat":
       heartbeatReplied(step, id, reply);
       return;
+    case "watch":
+      if (watchReplied(step, reply)) wake(step);
+      return;
+    case "rpc-server":
+      serverReplied(step, id, reply);
+      return;
+    default:
+      registryReplied(step, owner, id, reply);
+  }
+}
+
+/** The answer of etcd, or of the engine that leads, to a call that may go to either. */
+function registryReplied(step: Step, owner: CallOwner, id: number, reply: RegistryReply): void {
+  switch (owner) {
     case "agent":
       agentReplied(step, reply);
       return;
@@ -182,27 +248,37 @@ function etcdReplied(step: Step, { id, reply }: EtcdReplied): void {
     case "publish":
       publishReplied(step, id, reply);
       return;
-    case "watch":
-      if (watchReplied(step, reply)) wake(step);
-      return;
     case "purge":
       purgeReplied(step, reply);
       return;
     case "api":
       apiReplied(step, id, reply);
       return;
+    case "rpc-change":
+      changeReplied(step, reply);
+      return;
+    case "connector":
+      connectorReplied(step, reply);
+      return;
     case "start":
     case "generate":
-      throw new Error(`an answer of etcd to a call of systemd: ${id}`);
+    case "register":
+    case "register-create":
+    case "reload":
+    case "beat":
+    case "beat-create":
+    case "heartbeat":
+    case "watch":
+    case "rpc-server":
+      throw new Error(`an answer of the registry to a call of another: ${id}`);
     default:
       unreachable(owner);
   }
 }
 
 function systemdReplied(step: Step, { id, reply }: SystemdReplied): void {
-  const owner = step.state.calls.get(id);
+  const owner = takeCall(step, id);
   if (owner === undefined) return;
-  step.state.calls = without(step.state.calls, id);
   switch (owner) {
     case "start":
       unitFilesRead(step, reply);
@@ -226,7 +302,10 @@ function systemdReplied(step: Step, { id, reply }: SystemdReplied): void {
     case "publish":
     case "watch":
     case "api":
-      throw new Error(`an answer of systemd to a call of etcd: ${id}`);
+    case "rpc-change":
+    case "rpc-server":
+    case "connector":
+      throw new Error(`an answer of systemd to a call of the registry: ${id}`);
     default:
       unreachable(owner);
   }

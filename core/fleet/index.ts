@@ -7,7 +7,6 @@ export {
   type ApiUnit,
   BROKEN,
   type JobState,
-  type RegistryRead,
 } from "./api-registry.js";
 export * from "./config.js";
 export * from "./engine.js";
@@ -16,11 +15,14 @@ export type { ClusterState, EngineJob, EngineTask } from "./engine-task.js";
 export * from "./events.js";
 export * from "./explain.js";
 export * from "./fleetctl.js";
+export * from "./fleetctl-api.js";
 export * from "./fleetd.js";
 export { globMatches } from "./glob.js";
+export * from "./grpc-calls.js";
 export * from "./outcomes.js";
 export * from "./picture.js";
 export * from "./registry.js";
+export type { RegistryRead } from "./registry-session.js";
 export * from "./requirements.js";
 export * from "./state.js";
 export * from "./unit-file.js";

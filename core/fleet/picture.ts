@@ -1,16 +1,17 @@
+import type { EtcdReply } from "../etcd/client.js";
 import type { MachineState } from "./able-to-run.js";
 import {
   type ApiMachine,
   type ApiUnit,
-  allStates,
   apiMachines,
   BROKEN,
+  etcdStates,
   isJobState,
-  type RegistryRead,
   unitFileOf,
 } from "./api-registry.js";
 import {
   baseName,
+  hasGrpc,
   isNotFound,
   type JobDirectory,
   parseJobObject,
@@ -24,6 +25,7 @@ import {
   readTarget,
   readUnitFiles,
 } from "./registry.js";
+import type { RegistryRead } from "./registry-session.js";
 import type { UnitFile } from "./unit-file.js";
 
 /** What the registry says of a whole fleet, as far as whoever reads it can see. */
@@ -38,7 +40,12 @@ export interface FleetPicture {
 export type PicturedEngine =
   | { readonly known: false }
   /** Null: nobody does. */
-  | { readonly known: true; readonly machine: string | null };
+  | {
+      readonly known: true;
+      readonly machine: string | null;
+      /** With `enable_grpc` the engine has the registry in its memory, of which etcd tells a part. */
+      readonly grpc: boolean;
+    };
 
 export interface PicturedMachine extends MachineState {
   readonly publicIp: string;
@@ -71,7 +78,7 @@ export interface PicturedUnit {
 export function* readPicture(prefix: string): RegistryRead<FleetPicture | typeof BROKEN> {
   const jobs = yield readJobs(prefix);
   const stored = yield readUnitFiles(prefix);
-  const states = yield* allStates(prefix);
+  const states = yield* etcdStates(prefix);
   const present = yield readMachines(prefix);
   const lease = yield readLease(prefix);
   for (const reply of [jobs, stored, present, lease]) {
@@ -103,11 +110,19 @@ export function* readPicture(prefix: string): RegistryRead<FleetPicture | typeof
       reports: states.filter(({ unit }) => unit === name),
     });
   }
-  const engine = {
-    known: true,
-    machine: lease.ok ? parseLease(lease.node).machine : null,
-  } as const;
+  const machine = lease.ok ? parseLease(lease.node).machine : null;
+  const engine = { known: true, machine, grpc: isGrpc(present, machine) } as const;
   return { units, machines, engine };
+}
+
+/** Whether the engine takes part in gRPC; if its machine is gone, whether any does. */
+function isGrpc(present: EtcdReply, leader: string | null): boolean {
+  if (!present.ok || leader === null) return false;
+  const directories = present.node.nodes ?? [];
+  const own = directories.find(({ key, nodes }) => {
+    return baseName(key) === leader && nodes?.some((node) => node.key.endsWith("/object"));
+  });
+  return own === undefined ? directories.some(hasGrpc) : hasGrpc(own);
 }
 
 function defectOf(

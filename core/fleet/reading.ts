@@ -2,6 +2,7 @@ import type { EtcdReply, V2Node, V2Request } from "../etcd/client.js";
 import type { MachineState } from "./able-to-run.js";
 import { FLEET_FIXES } from "./config.js";
 import { forgetRegistry } from "./engine-memory.js";
+import type { RpcScheduled, RpcUnit } from "./grpc-calls.js";
 import { isSameList, isSameListing, type Placing, type ReadingMemory } from "./reading-memory.js";
 import {
   baseName,
@@ -121,10 +122,16 @@ function takeFiles(
     const parsed = text === null ? null : parseUnit(text);
     // A file that does not have the hash it is stored under is not used.
     if (!parsed?.ok || parsed.unit.hash !== hash) continue;
-    const { unit } = parsed;
-    const install = hasSection(unit, "Install");
-    units.set(hash, { text: unitText(unit), global: isGlobalUnit(unit), install });
+    units.set(hash, cachedFile(parsed.unit));
   }
+}
+
+function cachedFile(unit: UnitFile): CachedUnit {
+  return {
+    text: unitText(unit),
+    global: isGlobalUnit(unit),
+    install: hasSection(unit, "Install"),
+  };
 }
 
 /**
@@ -168,6 +175,24 @@ function placedEntry(placing: Placing, entry: JobEntry, machine: string): JobEnt
     placing.placed = { ...entry, machine };
   }
   return placing.placed;
+}
+
+/** The same out of the answers of the engine that leads: units, by name. */
+export function takeRpcUnits(state: FleetState, read: UnitsRead, units: readonly RpcUnit[]): void {
+  const { cache } = state;
+  read.entries = units
+    .map(({ name, file, state: targetState }): JobEntry => {
+      if (!cache.units.has(file.hash)) cache.units.set(file.hash, cachedFile(file));
+      return { name, hash: file.hash, targetState, machine: null };
+    })
+    .sort((left, right) => (left.name < right.name ? -1 : 1));
+  forgetUnused(state, read.entries);
+}
+
+/** And the schedule. */
+export function takeRpcSchedule(read: UnitsRead, scheduled: readonly RpcScheduled[]): void {
+  const machines = new Map(scheduled.map(({ name, machine }) => [name, machine]));
+  for (const entry of read.entries) entry.machine = machines.get(entry.name) || null;
 }
 
 /** The live machines; null on an error, or if one of them is not JSON. */

@@ -42,7 +42,7 @@ test("a machine says who it is, its metadata sorted", () => {
     op: "put",
     key: "/f/machines/A/object",
     value:
-      '{"ID":"A","PublicIP":"10.0.0.1","Metadata":{"disk":"ssd","zone":"z"},"Capabilities":{"GRPC":false},"Version":"1.0.0"}',
+      '{"ID":"A","PublicIP":"10.0.0.1","Metadata":{"disk":"ssd","zone":"z"},"Capabilities":{"DISABLE_ENGINE":false,"GRPC":false},"Version":"1.0.0"}',
     ttl: 30,
     prevExist: false,
   });

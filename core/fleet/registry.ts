@@ -1,6 +1,7 @@
 import type { EtcdReply, Revision, V2Node, V2Request } from "../etcd/client.js";
 import { goJson } from "../go/index.js";
 import type { MachineState } from "./able-to-run.js";
+import type { RegistryReply } from "./grpc-calls.js";
 
 /**
  * fleet's layout of keys and values in etcd (package registry), as requests and as readers of the
@@ -138,17 +139,27 @@ export interface MachinePresence {
   readonly id: string;
   readonly publicIp: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Settings that others have to know of; default: neither. */
+  readonly capabilities?: MachineCapabilities;
+}
+
+export interface MachineCapabilities {
+  readonly disableEngine: boolean;
+  readonly grpc: boolean;
 }
 
 const VERSION = "1.0.0";
 
-function machineJson({ id, publicIp, metadata }: MachinePresence): string {
+function machineJson({ id, publicIp, metadata, capabilities }: MachinePresence): string {
   const sorted = Object.entries(metadata).sort(([left], [right]) => (left < right ? -1 : 1));
   return goJson({
     ID: id,
     PublicIP: publicIp,
     Metadata: Object.fromEntries(sorted),
-    Capabilities: { GRPC: false },
+    Capabilities: {
+      DISABLE_ENGINE: capabilities?.disableEngine ?? false,
+      GRPC: capabilities?.grpc ?? false,
+    },
     Version: VERSION,
   });
 }
@@ -281,8 +292,8 @@ export function isTrigger(key: string): boolean {
   return key.endsWith("/target") || key.endsWith("/target-state");
 }
 
-/** Whether the reply says that the key is not there. */
-export function isNotFound(reply: EtcdReply): boolean {
+/** Whether the reply is etcd's and says that the key is not there. */
+export function isNotFound(reply: RegistryReply): boolean {
   return !reply.ok && "errorCode" in reply && reply.errorCode === NOT_FOUND;
 }
 
@@ -405,8 +416,23 @@ export function parseMachine(node: V2Node): MachineState | null {
 
 /** The address in a machine's directory, "" if it has none. */
 export function publicIpOf(directory: V2Node): string {
+  return textOf(machineObject(directory)?.PublicIP);
+}
+
+/** Whether a machine's directory says that it takes part in fleet's gRPC. */
+export function hasGrpc(directory: V2Node): boolean {
+  const capabilities = machineObject(directory)?.Capabilities;
+  return (
+    capabilities !== null &&
+    typeof capabilities === "object" &&
+    "GRPC" in capabilities &&
+    capabilities.GRPC === true
+  );
+}
+
+function machineObject(directory: V2Node): Record<string, unknown> | null {
   const object = directory.nodes?.find(({ key }) => key.endsWith("/object"));
-  return textOf(parseObject(object?.value ?? "")?.PublicIP);
+  return parseObject(object?.value ?? "");
 }
 
 /** The part of a key behind its last slash. */

@@ -1,5 +1,6 @@
 import type { EtcdReply } from "../etcd/client.js";
 import { MINUTE, SECOND } from "../kernel/index.js";
+import { presenceOf } from "./config.js";
 import { writeMachine } from "./registry.js";
 import { killedBySignal, startComponents, terminate } from "./server.js";
 import { arm, callEtcd, disarm, fixesOf, forget, type Step, ttlSeconds } from "./step.js";
@@ -37,8 +38,7 @@ export function askToEnd(step: Step): void {
 /** The second server tries to register. */
 export function registerSecond(step: Step): void {
   const { config } = step.state;
-  const machine = { id: config.machineId, publicIp: config.publicIp, metadata: config.metadata };
-  const write = writeMachine(config.keyPrefix, machine, ttlSeconds(step.state), false);
+  const write = writeMachine(config.keyPrefix, presenceOf(config), ttlSeconds(step.state), false);
   callEtcd(step, "reload", write);
 }
 

@@ -2,8 +2,13 @@ import type { EtcdReply } from "../etcd/client.js";
 import { MINUTE, SECOND } from "../kernel/index.js";
 import type { SystemdReply } from "../systemd/client.js";
 import { runAgent } from "./agent.js";
-import { dropRequests } from "./api-server.js";
-import { haltEngine, isLeading, runEngine } from "./engine-loop.js";
+import { presenceOf } from "./config.js";
+import { isLeading } from "./engine-lease.js";
+import { haltEngine, runEngine } from "./engine-loop.js";
+import type { RegistryReply } from "./grpc-calls.js";
+import { beatCall, callRegistry } from "./grpc-client.js";
+import { lookForEngine } from "./grpc-connector.js";
+import { exit, takeBackEverything } from "./process.js";
 import {
   clearHeartbeat,
   deleteMachine,
@@ -14,7 +19,7 @@ import {
   renewHeartbeat,
   writeMachine,
 } from "./registry.js";
-import { createState, type PurgeStep } from "./state.js";
+import type { PurgeStep } from "./state.js";
 import {
   arm,
   callEtcd,
@@ -57,6 +62,7 @@ export function unitFilesRead(step: Step, reply: SystemdReply): void {
     }
     step.state.agent.files.set(name, parsed.unit.hash);
   }
+  lookForEngine(step);
   beginRegistering(step);
 }
 
@@ -88,11 +94,10 @@ function writePresence(
 ): void {
   const { state, now } = step;
   const { config } = state;
-  const machine = { id: config.machineId, publicIp: config.publicIp, metadata: config.metadata };
   const { presenceIsOwn, patientBeats } = fixesOf(step);
   const condition = exists && presenceIsOwn ? "same" : exists;
   state.server.presenceSentAt = now;
-  const write = writeMachine(config.keyPrefix, machine, ttlSeconds(state), condition);
+  const write = writeMachine(config.keyPrefix, presenceOf(config), ttlSeconds(state), condition);
   const third = Math.floor(config.agentTtl / 3);
   callEtcd(step, owner, write, patientBeats ? third : config.etcdRequestTimeout);
 }
@@ -252,7 +257,7 @@ export function heartbeatJobs(step: Step): void {
     if (fixesOf(step).quietHeartbeats) {
       const renewal = renewHeartbeat(config.keyPrefix, unit, config.machineId, ttl);
       agent.renewals.set(callEtcd(step, "heartbeat", renewal), unit);
-    } else callEtcd(step, null, heartbeat(config.keyPrefix, unit, config.machineId, ttl));
+    } else callRegistry(step, null, beatCall(step, unit));
   }
 }
 
@@ -318,12 +323,16 @@ function purgeSteps(step: Step): PurgeStep[] {
   const steps: PurgeStep[] = [];
   const units = templateBlinds(step, agent.files.keys()) ? [] : [...agent.files.keys()].sort();
   for (const unit of units) {
-    steps.push({ kind: "etcd", request: clearHeartbeat(keyPrefix, unit, own) });
+    const clear = clearHeartbeat(keyPrefix, unit, own);
+    const rpc = { rpc: "ClearUnitHeartbeat", unit } as const;
+    steps.push({ kind: "registry", call: { rpc, etcd: clear } });
     steps.push({ kind: "stop", unit }, { kind: "remove", unit });
   }
   for (const unit of publisher.cache.keys()) {
-    for (const request of removeUnitState(keyPrefix, unit, own))
-      steps.push({ kind: "etcd", request });
+    const [first, ...others] = removeUnitState(keyPrefix, unit, own);
+    const rpc = { rpc: "RemoveUnitState", unit } as const;
+    if (first !== undefined) steps.push({ kind: "registry", call: { rpc, etcd: first } });
+    for (const request of others) steps.push({ kind: "etcd", request });
   }
   if (isLeading(state) && engine.lease !== null) {
     steps.push({ kind: "etcd", request: releaseLease(keyPrefix, engine.lease.index) });
@@ -343,6 +352,9 @@ function nextPurgeStep(step: Step): void {
     case "etcd":
       callEtcd(step, "purge", next.request);
       return;
+    case "registry":
+      callRegistry(step, "purge", next.call);
+      return;
     case "stop":
       callSystemd(step, "purge", { call: "stop", unit: next.unit, mode: "replace" });
       return;
@@ -356,7 +368,7 @@ function nextPurgeStep(step: Step): void {
 }
 
 /** Errors do not hold a purge up, but a unit that did not stop keeps its file. */
-export function purgeReplied(step: Step, reply: EtcdReply | SystemdReply): void {
+export function purgeReplied(step: Step, reply: RegistryReply | SystemdReply): void {
   const { server, agent } = step.state;
   const done = server.purge.shift();
   if (done?.kind === "stop" && !reply.ok) server.purge.shift();
@@ -366,28 +378,12 @@ export function purgeReplied(step: Step, reply: EtcdReply | SystemdReply): void 
     step.out.facts.push({ kind: "fleet.task", task: "UnloadUnit", unit: done.unit, reason });
   }
   const [next] = server.purge;
-  // RemoveUnitState stops at the first error.
-  const failed = done?.kind === "etcd" && !reply.ok && !isNotFound(reply as EtcdReply);
-  if (failed && done.request.key.includes("/state/") && next?.kind === "etcd") server.purge.shift();
+  if (done?.kind === "registry" && done.call.rpc.rpc === "RemoveUnitState") {
+    // It stops at the first error, and one call does it all over gRPC.
+    const over = "rpc" in reply || (!reply.ok && !isNotFound(reply as EtcdReply));
+    if (over && next?.kind === "etcd" && next.request.key.includes("/states/")) {
+      server.purge.shift();
+    }
+  }
   nextPurgeStep(step);
-}
-
-function takeBackEverything(step: Step): void {
-  const { state, out } = step;
-  for (const timer of state.timers) out.effects.push({ kind: "cancel-timer", timer });
-  state.timers.clear();
-  forget(step, "watch");
-  // What clients of the API have asked is answered for as long as there is a process.
-  for (const [id, owner] of state.calls) if (owner !== "api") state.calls.delete(id);
-}
-
-/** The end of the process. Only the ids it has used are remembered, so that late answers find nobody. */
-function exit(step: Step, code: number): void {
-  const { state, out } = step;
-  takeBackEverything(step);
-  dropRequests(step);
-  const { nextId } = state;
-  Object.assign(state, createState(state.config), { nextId });
-  out.facts.push({ kind: "fleet.exited", machine: state.config.machineId, code });
-  out.effects.push({ kind: "exit", code });
 }

@@ -4,10 +4,12 @@ import type { SystemdRequest } from "../systemd/client.js";
 import type { MachineState } from "./able-to-run.js";
 import type { AgentTask } from "./agent-tasks.js";
 import type { ApiRun } from "./api.js";
-import type { FleetConfig } from "./config.js";
+import { FLEET_FIXES, type FleetConfig } from "./config.js";
 import type { Order } from "./endings.js";
 import type { EngineTask } from "./engine-task.js";
 import type { FleetHttpClient } from "./events.js";
+import type { RegistryCall } from "./grpc-calls.js";
+import { createGrpc, type GrpcState } from "./grpc-client.js";
 import { type EngineCounts, noCounts } from "./metrics.js";
 import type { Lease, UnitReport } from "./registry.js";
 import type { Requirements } from "./requirements.js";
@@ -33,6 +35,8 @@ export interface FleetState {
   watchTriggered: boolean;
   /** Profile `fixed`: the first index that the watch has to tell of; null until it is known. */
   watchFrom: Revision | null;
+  /** Null: the registry is etcd's. */
+  grpc: GrpcState | null;
   cache: RegistryCache;
 }
 
@@ -62,7 +66,10 @@ export type CallOwner =
   | "publish"
   | "watch"
   | "purge"
-  | "api";
+  | "api"
+  | "rpc-change"
+  | "rpc-server"
+  | "connector";
 
 export type TimerName =
   | "register"
@@ -78,7 +85,9 @@ export type TimerName =
   | "generate"
   | "republish"
   | "watch"
-  | "shutdown";
+  | "shutdown"
+  | "rpc"
+  | "connector";
 
 export interface ServerState {
   /** After the monitor has given up once, presence is beaten back instead of created. */
@@ -114,6 +123,7 @@ export interface Reload {
 
 export type PurgeStep =
   | { readonly kind: "etcd"; readonly request: V2Request }
+  | { readonly kind: "registry"; readonly call: RegistryCall }
   /** A failed stop keeps the file of its unit. */
   | { readonly kind: "stop"; readonly unit: string }
   | { readonly kind: "remove"; readonly unit: string };
@@ -134,7 +144,7 @@ export interface UnitsRead {
 }
 
 export interface AgentLoop {
-  step: "idle" | "look" | "jobs" | "unit-files" | "schedule" | "machine" | "task";
+  step: "idle" | "look" | "jobs" | "unit-files" | "schedule" | "unit-states" | "machine" | "task";
   /** A tick or a trigger came during a pass. */
   due: boolean;
   units: UnitsRead;
@@ -166,7 +176,7 @@ export interface AgentLoop {
 }
 
 export type TaskCall =
-  | { readonly kind: "etcd"; readonly request: V2Request }
+  | { readonly kind: "registry"; readonly call: RegistryCall }
   | { readonly kind: "systemd"; readonly request: SystemdRequest };
 
 export interface EngineLoop {
@@ -176,13 +186,17 @@ export interface EngineLoop {
     | "version-swap"
     | "version-create"
     | "lease"
+    | "blocked"
+    | "registry-ready"
     | "acquire"
     | "steal"
     | "steal-wait"
     | "renew"
+    | "engine-state"
     | "jobs"
     | "unit-files"
     | "schedule"
+    | "unit-states"
     | "machines"
     | "order"
     | "states"
@@ -201,6 +215,10 @@ export interface EngineLoop {
   sweptAt: Micros;
   /** Seconds the stolen lease had left. */
   stolenSeconds: number;
+  /** With gRPC: the lease that was found before it was asked whether the registry is ready; null: none was. */
+  found: Lease | null;
+  /** The machine of the engine that was known to lead when the pass began, "" if none. */
+  leader: string;
   passStartedAt: Micros;
   units: UnitsRead;
   machines: readonly MachineState[];
@@ -236,7 +254,7 @@ export interface PublishWorker {
   unit: string;
   report: UnitReport | null;
   changed: boolean;
-  requests: V2Request[];
+  requests: (V2Request | RegistryCall)[];
 }
 
 /** What has been read from the registry and never changes under its key. */
@@ -308,6 +326,8 @@ export function createState(config: FleetConfig): FleetState {
       garbage: new Map(),
       sweptAt: 0,
       stolenSeconds: 0,
+      found: null,
+      leader: "",
       passStartedAt: 0,
       units: { entries: [] },
       machines: [],
@@ -335,6 +355,7 @@ export function createState(config: FleetConfig): FleetState {
     },
     watchTriggered: false,
     watchFrom: null,
+    grpc: config.enableGrpc && !FLEET_FIXES[config.profile].registryIsEtcds ? createGrpc() : null,
     cache: { objects: new Map(), units: new Map(), requirements: new Map() },
   };
 }

@@ -19,12 +19,26 @@ export function callEtcd(
   request: V2Request,
   patience: Micros = step.state.config.etcdRequestTimeout,
 ): number {
-  const { state } = step;
+  const id = newCall(step, owner);
+  sendEtcd(step, id, request, patience);
+  return id;
+}
+
+/** The id of a call that is about to be made. */
+export function newCall({ state }: Step, owner: CallOwner | null): number {
   const id = state.nextId++;
   if (owner !== null) state.calls.set(id, owner);
+  return id;
+}
+
+export function sendEtcd(
+  step: Step,
+  id: number,
+  request: V2Request,
+  patience: Micros = step.state.config.etcdRequestTimeout,
+): void {
   const timeout = request.op === "watch" ? null : patience;
   step.out.effects.push({ kind: "etcd-call", id, request, timeout });
-  return id;
 }
 
 /** Asks systemd; the answer goes to the owner, to nobody if it is null. */
@@ -66,4 +80,9 @@ export function ttlSeconds(state: FleetState): number {
 export function republishInterval(state: FleetState): Micros {
   const { agentTtl } = state.config;
   return agentTtl > 10 * SECOND ? Math.floor((agentTtl * 4) / 5) : Math.floor(agentTtl / 2);
+}
+
+/** Whether every bug of fleet 1.0 is in it, those of its counters too. */
+export function isFaithful({ state }: Step): boolean {
+  return state.config.profile === "faithful";
 }

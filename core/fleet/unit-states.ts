@@ -1,6 +1,13 @@
-import type { EtcdReply, V2Request } from "../etcd/client.js";
+import type { V2Request } from "../etcd/client.js";
 import { SECOND } from "../kernel/index.js";
 import type { SystemdReply, UnitStatus } from "../systemd/client.js";
+import {
+  isRpcReply,
+  type RegistryCall,
+  type RegistryReply,
+  type RpcRequest,
+} from "./grpc-calls.js";
+import { callRegistry } from "./grpc-client.js";
 import { isNotFound, removeUnitState, saveUnitState, type UnitReport } from "./registry.js";
 import type { PublishWorker } from "./state.js";
 import { arm, callEtcd, callSystemd, fixesOf, type Step, ttlSeconds } from "./step.js";
@@ -151,23 +158,44 @@ function takeWork(step: Step, worker: PublishWorker): void {
 }
 
 /** A state without a hash is not published: the unit is about to go, or was never fleet's. */
-function publication(step: Step, unit: string, next: UnitReport | null): V2Request[] {
+function publication(
+  step: Step,
+  unit: string,
+  next: UnitReport | null,
+): (V2Request | RegistryCall)[] {
   const { keyPrefix, machineId } = step.state.config;
   const { clearsOnlyOwn } = fixesOf(step);
-  if (next === null) return removeUnitState(keyPrefix, unit, clearsOnlyOwn ? machineId : null);
+  if (next === null) {
+    const removal = removeUnitState(keyPrefix, unit, clearsOnlyOwn ? machineId : null);
+    return either({ rpc: "RemoveUnitState", unit }, removal);
+  }
   if (next.hash === "") return [];
-  return saveUnitState(keyPrefix, unit, machineId, next, ttlSeconds(step.state));
+  const ttl = ttlSeconds(step.state);
+  const state = { name: unit, machine: machineId, ...next };
+  const writes = saveUnitState(keyPrefix, unit, machineId, next, ttl);
+  return either({ rpc: "SaveUnitState", state, ttl }, writes);
+}
+
+/** One call over gRPC, or the first of several requests to etcd. */
+function either(
+  rpc: RpcRequest,
+  [first, ...others]: readonly V2Request[],
+): (V2Request | RegistryCall)[] {
+  return first === undefined ? [] : [{ rpc, etcd: first }, ...others];
 }
 
 function sendNext(step: Step, worker: PublishWorker): void {
   const request = worker.requests.shift();
-  worker.call = request === undefined ? 0 : callEtcd(step, "publish", request);
+  if (request === undefined) worker.call = 0;
+  else if ("rpc" in request) worker.call = callRegistry(step, "publish", request);
+  else worker.call = callEtcd(step, "publish", request);
 }
 
-export function publishReplied(step: Step, id: number, reply: EtcdReply): void {
+export function publishReplied(step: Step, id: number, reply: RegistryReply): void {
   const worker = step.state.publisher.workers.find(({ call }) => call === id);
   if (worker === undefined) return;
   const { unit, report: last } = worker;
+  if (isRpcReply(reply)) worker.requests = [];
   if (last === null) {
     // RemoveUnitState stops at the first error; SaveUnitState does not look.
     if (!reply.ok && !isNotFound(reply)) worker.requests = [];

@@ -28,6 +28,7 @@ import {
 import { armTimer, type HostStep } from "./context.js";
 import { callEtcd, cancelEtcd, clientGone } from "./etcdlink.js";
 import { startEtcd, stopEtcd } from "./etcdprocess.js";
+import { answerCall, callEngine, hangUp } from "./fleetlink.js";
 import { askQuorum } from "./health.js";
 import { type Packet, packetBytes } from "./packet.js";
 import { exitProgram, runProgram, signalProgram } from "./programs.js";
@@ -120,8 +121,7 @@ export function endDaemon(
       break;
     case "fleetd":
       if (host.fleet !== null) stepFleet(step, { kind: "stop", signal: "SIGKILL" });
-      host.fleet = null;
-      clientGone(step, "fleet");
+      fleetGone(step);
       break;
     case "update_engine":
       stopUpdateEngine(step);
@@ -148,6 +148,13 @@ export function endDaemon(
       unreachable(daemon.name);
   }
   reap(step, daemon.pid, code, signal);
+}
+
+/** Nobody waits for what fleetd has asked. */
+function fleetGone(step: HostStep): void {
+  step.host.fleet = null;
+  step.host.rpcs?.clear();
+  clientGone(step, "fleet");
 }
 
 /** Tells systemd of an exit, once. */
@@ -267,10 +274,18 @@ function performFleet(step: HostStep, effect: FleetEffect): void {
     case "http-response":
       answerFleetClient(step, effect);
       return;
+    case "rpc-call":
+      callEngine(step, effect);
+      return;
+    case "rpc-response":
+      answerCall(step, effect.client, effect.reply);
+      return;
+    case "rpc-hangup":
+      hangUp(step, effect.peer);
+      return;
     case "exit": {
       const daemon = daemonNamed(step, "fleetd");
-      step.host.fleet = null;
-      clientGone(step, "fleet");
+      fleetGone(step);
       if (daemon !== null) reap(step, daemon.pid, effect.code, null);
       return;
     }
@@ -323,6 +338,7 @@ function fleetConfig(step: HostStep, daemon: Daemon): FleetConfig {
     engineReconcileInterval: config.fleet.engineReconcile,
     etcdRequestTimeout: config.fleet.etcdRequestTimeout,
     disableEngine: environment.FLEET_DISABLE_ENGINE === "true",
+    enableGrpc: config.fleet.enableGrpc || environment.FLEET_ENABLE_GRPC === "true",
     profile: config.fleet.profile,
   };
 }

@@ -61,6 +61,7 @@ import {
   tellMembers,
 } from "./etcdprocess.js";
 import type { HostEffect, HostFact, HostStimulus } from "./events.js";
+import { rpcAnswered, rpcCalled } from "./fleetlink.js";
 import { concludeProbe, isHealthy, probeAnswered } from "./health.js";
 import { type Packet, packetBytes } from "./packet.js";
 import { etcdctlAnswered, programOfTimer, programTimer } from "./programs.js";
@@ -376,6 +377,17 @@ function receivePacket(step: HostStep, from: number, packet: Packet): void {
       return;
     case "fleet-request":
       fleetRequested(step, from, packet);
+      return;
+    case "fleet-rpc":
+      rpcCalled(step, from, packet);
+      return;
+    case "fleet-rpc-reply":
+      rpcAnswered(step, packet.call, packet.reply);
+      return;
+    case "fleet-rpc-closed":
+      if (step.host.fleet !== null) {
+        stepFleet(step, { kind: "rpc-closed", address: packet.address });
+      }
       return;
     case "web-request":
       webRequested(step, from, packet);

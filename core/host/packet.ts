@@ -6,7 +6,7 @@ import type {
   PeerMessage,
   WatchMessage,
 } from "../etcd/index.js";
-import type { FleetHttpRequest, FleetHttpResponse } from "../fleet/index.js";
+import type { FleetHttpRequest, FleetHttpResponse, RpcReply, RpcRequest } from "../fleet/index.js";
 import type { RaftId } from "../raft/index.js";
 import type { OmahaReply, OmahaRequest } from "../update/index.js";
 
@@ -46,6 +46,10 @@ export type Packet =
   /** A client of fleet's API to a fleetd, and back. */
   | { readonly kind: "fleet-request"; readonly call: number; readonly request: FleetHttpRequest }
   | { readonly kind: "fleet-response"; readonly call: number; readonly response: FleetHttpResponse }
+  /** A fleetd to the engine that leads, and back, with `enable_grpc`; and the end of its connections. */
+  | { readonly kind: "fleet-rpc"; readonly call: number; readonly request: RpcRequest }
+  | { readonly kind: "fleet-rpc-reply"; readonly call: number; readonly reply: RpcReply }
+  | { readonly kind: "fleet-rpc-closed"; readonly address: string }
   /** update_engine to the update service, and back. */
   | { readonly kind: "omaha-request"; readonly id: number; readonly request: OmahaRequest }
   | { readonly kind: "omaha-response"; readonly id: number; readonly reply: OmahaReply }
@@ -65,7 +69,7 @@ export type Packet =
   | { readonly kind: "poison"; readonly process: string; readonly code: number };
 
 /**
- * Whether a packet belongs to the connection of a client of etcd or of fleet, which is one TCP
+ * Whether a packet belongs to a connection of etcd's clients, fleet's clients or fleetds, which is one TCP
  * stream: it comes once and in order, or the connection is lost.
  */
 export function isClientTraffic(packet: Packet): boolean {
@@ -77,6 +81,9 @@ export function isClientTraffic(packet: Packet): boolean {
     case "etcd-response":
     case "fleet-request":
     case "fleet-response":
+    case "fleet-rpc":
+    case "fleet-rpc-reply":
+    case "fleet-rpc-closed":
       return true;
     default:
       return false;
@@ -101,6 +108,8 @@ export function packetBytes(packet: Packet): number {
     case "etcd-response":
     case "fleet-request":
     case "fleet-response":
+    case "fleet-rpc":
+    case "fleet-rpc-reply":
     case "discovery-request":
     case "discovery-response":
       return 600;

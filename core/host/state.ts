@@ -67,6 +67,7 @@ export interface HostFleetConfig {
   readonly agentTtl: Micros;
   readonly engineReconcile: Micros;
   readonly etcdRequestTimeout: Micros;
+  readonly enableGrpc: boolean;
   readonly profile: FleetProfile;
 }
 
@@ -196,6 +197,8 @@ export interface HostState {
   /** Answers the local member owes, by its own request id. */
   clients: Map<number, MemberClient>;
   nextCall: number;
+  /** fleetd's calls of the engine that leads, by call number; absent where it makes none. */
+  rpcs?: Map<number, number>;
   /** Endpoint that remote clients try first. */
   endpoint: number;
   probe: QuorumProbe | null;

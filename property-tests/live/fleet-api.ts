@@ -21,10 +21,7 @@ export class RealApi {
   private constructor(etcd: string, child: ChildProcess, address: string) {
     this.#client = new EtcdV2Client({ endpoints: [etcd] });
     this.#child = child;
-    const name = `http://${address}`;
-    const endpoint = readFleetEndpoint(name);
-    if (endpoint === null) throw new Error(name);
-    this.#transport = httpTransport(name, endpoint, { timeoutMs: 10_000 });
+    this.#transport = transportTo(address);
   }
 
   /**
@@ -39,15 +36,8 @@ export class RealApi {
     return new RealApi(etcd, child, String(line).trim());
   }
 
-  async ask(request: FleetHttpRequest): Promise<FleetHttpResponse> {
-    try {
-      return await this.#transport.exchange(request);
-    } catch (error) {
-      if (error instanceof Unreachable && error.message.includes("closed")) {
-        return { kind: "dropped" };
-      }
-      throw error;
-    }
+  ask(request: FleetHttpRequest): Promise<FleetHttpResponse> {
+    return exchange(this.#transport, request);
   }
 
   async etcd(request: V2Request): Promise<void> {
@@ -58,5 +48,28 @@ export class RealApi {
     this.#child.stdin?.end();
     await once(this.#child, "exit");
     this.#client.close();
+  }
+}
+
+/** To an API that listens at `address`. */
+export function transportTo(address: string): FleetTransport {
+  const name = `http://${address}`;
+  const endpoint = readFleetEndpoint(name);
+  if (endpoint === null) throw new Error(name);
+  return httpTransport(name, endpoint, { timeoutMs: 30_000 });
+}
+
+/** One request to an API. */
+export async function exchange(
+  transport: FleetTransport,
+  request: FleetHttpRequest,
+): Promise<FleetHttpResponse> {
+  try {
+    return await transport.exchange(request);
+  } catch (error) {
+    if (error instanceof Unreachable && error.message.includes("closed")) {
+      return { kind: "dropped" };
+    }
+    throw error;
   }
 }

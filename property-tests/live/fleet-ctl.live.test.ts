@@ -124,7 +124,7 @@ function flagsIn(help: string): string[] {
   );
 }
 
-const MACHINE = /( on)? [0-9a-f]{8}\.\.\.\S+/;
+const MACHINE = /( on)?\s[0-9a-f]{8}\.\.\.\S+/;
 
 /**
  * What can be compared. Which of two units goes to which of two equal machines is up to Go's map order, and

@@ -10,9 +10,16 @@ export interface Printed {
   readonly err: string;
 }
 
+/** By package. */
+const PROGRAMS = {
+  ".": "fleet-api",
+  "./mux": "fleet-mux",
+  "github.com/coreos/fleet/fleetctl": "fleetctl",
+};
+
 /** Builds fleet's own programs from their Go module, which Go does only after a change. Throws with Go's complaint. */
-export function buildFleet(packageName: "." | "github.com/coreos/fleet/fleetctl"): string {
-  const name = packageName === "." ? "fleet-api" : "fleetctl";
+export function buildFleet(packageName: keyof typeof PROGRAMS): string {
+  const name = PROGRAMS[packageName];
   const program = `${FOLDER}/bin/${name}`;
   const args = ["build", "-trimpath", "-o", program, packageName];
   const { status, stderr } = spawnSync("go", args, { cwd: FOLDER, encoding: "utf8" });

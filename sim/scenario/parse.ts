@@ -149,6 +149,7 @@ function resolve(
       agentTtl: raw.fleet.agent_ttl,
       engineReconcile: raw.fleet.engine_reconcile_interval,
       etcdRequestTimeout: raw.fleet.etcd_request_timeout,
+      enableGrpc: raw.fleet.enable_grpc,
     },
     discovery,
     zones,

@@ -154,6 +154,8 @@ export interface FleetSpec {
   readonly engineReconcile: Micros;
   /** `etcd_request_timeout` */
   readonly etcdRequestTimeout: Micros;
+  /** `enable_grpc` */
+  readonly enableGrpc: boolean;
 }
 
 export interface DiscoverySpec {

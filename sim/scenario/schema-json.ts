@@ -380,6 +380,7 @@ export const scenarioJson: z.ZodType<Scenario> = z.strictObject({
     agentTtl: duration,
     engineReconcile: duration,
     etcdRequestTimeout: duration,
+    enableGrpc: z.boolean().default(false),
   }),
   discovery: z.strictObject({ node, url: text, token: text, size: count }).nullable(),
   zones: z.array(text),

@@ -146,6 +146,7 @@ export const scenarioSchema = keys({
     agent_ttl: positiveDuration.prefault("30s"),
     engine_reconcile_interval: positiveDuration.prefault("2s"),
     etcd_request_timeout: positiveDuration.prefault("1s"),
+    enable_grpc: z.boolean().default(false),
   }).prefault({}),
   discovery: keys({
     url: z

@@ -54,6 +54,7 @@ export function hostConfig(
       agentTtl: agentTtlOf(scenario),
       engineReconcile: fleet.engineReconcile,
       etcdRequestTimeout: fleet.etcdRequestTimeout,
+      enableGrpc: fleet.enableGrpc,
       profile: safeguards.fleetProfile,
     },
     update: {

@@ -1,5 +1,10 @@
 import type { ClientReply, ClientRequest, Member, V2Request } from "../../core/etcd/index.js";
-import { type FleetctlCommand, fleetctl, writeMachineMetadata } from "../../core/fleet/index.js";
+import {
+  type FleetctlCommand,
+  fleetctl,
+  fleetctlApi,
+  writeMachineMetadata,
+} from "../../core/fleet/index.js";
 import { type Packet, packetBytes } from "../../core/host/index.js";
 import { type Micros, type NodeIndex, SECOND, unreachable } from "../../core/kernel/index.js";
 import {
@@ -9,6 +14,7 @@ import {
   locksmithctl,
 } from "../../core/update/index.js";
 import type { Action, Scenario } from "../scenario/scenario.js";
+import { FleetClient } from "./fleet-client.js";
 import type { World } from "./world.js";
 
 /** A client gives up on an answer after this long and asks the next host. */
@@ -50,16 +56,19 @@ export class Operator {
     readonly to: readonly number[];
     readonly oneWay: boolean;
   }[] = [];
+  readonly #fleetClient: FleetClient;
   #nextCall = 1;
 
   constructor(world: World, node: NodeIndex) {
     this.#world = world;
+    this.#fleetClient = new FleetClient(world, node);
     this.#node = node;
     if (world.scenario.safeguards.maxReboots !== 1) world.schedule(0, () => this.#setMaxReboots());
   }
 
   /** An answer came. */
   receive(_from: NodeIndex, packet: Packet, _cause: number): void {
+    if (packet.kind === "fleet-response") this.#fleetClient.receive(packet);
     if (packet.kind !== "etcd-response") return;
     const waiting = this.#waiting.get(packet.call);
     this.#waiting.delete(packet.call);
@@ -169,14 +178,22 @@ export class Operator {
     }
   }
 
+  /** Where fleet's registry may be elsewhere than in etcd, through fleet's API. */
   #fleet(action: Extract<Action, { readonly units: readonly string[] }>): void {
     const { scenario } = this.#world;
     for (const unit of action.units) {
       const command = action.kind.slice("fleet-".length) as FleetctlCommand;
       const text = unitText(scenario, unit);
+      const what = `${command} ${unit}`;
+      if (scenario.fleet.enableGrpc) {
+        this.#fleetClient.run(fleetctlApi(command, unit, text), action.via, (result) =>
+          this.#world.record("", "operator.done", { what, result }, null),
+        );
+        continue;
+      }
       const { fleetProfile } = scenario.safeguards;
       const session = fleetctl(FLEET_PREFIX, command, unit, text, fleetProfile);
-      this.#run(session, action.via, `${command} ${unit}`);
+      this.#run(session, action.via, what);
     }
   }
 

@@ -16,15 +16,19 @@ import {
   stepImmutable,
   stepInPlace,
 } from "../../kernel/index.js";
+import { DROPPED } from "../api-http.js";
 import {
   FLEET_DEFAULTS,
   type FleetConfig,
   type FleetctlCommand,
   type FleetEffect,
   type FleetFact,
+  type FleetHttpRequest,
+  type FleetHttpResponse,
   type FleetState,
   type FleetStimulus,
   fleetctl,
+  fleetctlApi,
   fleetd,
 } from "../index.js";
 import { FakeSystemd } from "./systemd.js";
@@ -37,8 +41,8 @@ export interface FleetHost {
   readonly id: string;
   readonly systemd: FakeSystemd;
   state: FleetState;
-  /** Whether etcd answers: everything, nothing, or reads only. */
-  etcd: "up" | "cut" | "read-only";
+  /** Whether etcd answers: everything, nothing, reads only, or does all but is not heard. */
+  etcd: "up" | "cut" | "read-only" | "unheard";
   readonly exits: number[];
   readonly timers: Map<string, number>;
 }
@@ -52,13 +56,15 @@ export class FleetWorld {
   readonly effects: string[] = [];
   /** Requests that reached etcd, by host. */
   readonly requests = new Map<string, V2Request[]>();
+  /** IDs of machines whose gRPC nobody hears. */
+  readonly cutOff = new Set<string>();
   readonly #store = createV2Store();
   readonly #queue: { readonly at: Micros; readonly seq: number; run(): void }[] = [];
   readonly #watchers = new Map<number, (reply: EtcdReply) => void>();
   readonly #generator = createGenerator(7, "order");
   readonly #runner: "in-place" | "immer";
-  /** Status of the last answer of each host's API. */
-  readonly #answers = new Map<string, number>();
+  /** The last answer of each host's API. */
+  readonly #answers = new Map<string, FleetHttpResponse>();
   #seq = 0;
 
   constructor(hosts: readonly Partial<FleetConfig>[], runner: "in-place" | "immer" = "in-place") {
@@ -103,12 +109,32 @@ export class FleetWorld {
 
   /** Asks a host's API for the machines; the status, null while there is no answer. */
   ask(index: number): number | null {
+    const request = { method: "GET", target: "/fleet/v1/machines", contentTypes: [], body: "" };
+    const answer = this.http(index, request, 0.01);
+    return answer?.kind === "answer" ? answer.status : null;
+  }
+
+  /** A request to a host's API; null if there is no answer within the time. */
+  http(index: number, request: FleetHttpRequest, seconds = 6): FleetHttpResponse | null {
     const host = this.host(index);
     this.#answers.delete(host.id);
-    const request = { method: "GET", target: "/fleet/v1/machines", contentTypes: [], body: "" };
+    const end = this.now + seconds * SECOND;
     this.#step(host, { kind: "http-request", client: { from: 0, call: 1 }, request });
-    this.run(0.01);
+    while (this.now < end && !this.#answers.has(host.id)) this.run(0.005);
     return this.#answers.get(host.id) ?? null;
+  }
+
+  /** An operator's command by way of a host's API. */
+  fleetctlVia(
+    index: number,
+    command: FleetctlCommand,
+    unit: string,
+    text = "[Service]\nExecStart=/bin/true\n",
+  ): string {
+    const session = fleetctlApi(command, unit, text);
+    let next = session.next();
+    while (next.done !== true) next = session.next(this.http(index, next.value) ?? DROPPED);
+    return next.value;
   }
 
   /** Runs everything that is due within the time. */
@@ -239,8 +265,34 @@ export class FleetWorld {
         return;
       }
       case "http-response":
-        if (effect.response.kind === "answer") this.#answers.set(host.id, effect.response.status);
+        this.#answers.set(host.id, effect.response);
         return;
+      case "rpc-call": {
+        const { id, address, request } = effect;
+        const from = this.hosts.indexOf(host);
+        const to = this.hosts.find(({ state }) => state.config.publicIp === address);
+        this.#later(LATENCY, () => {
+          if (to !== undefined && !this.cutOff.has(to.id)) {
+            this.#step(to, { kind: "rpc-request", client: { from, call: id }, request });
+          }
+        });
+        return;
+      }
+      case "rpc-response": {
+        const { client, reply } = effect;
+        if (this.cutOff.has(host.id)) return;
+        this.#later(LATENCY, () =>
+          this.#step(this.host(client.from), { kind: "rpc-reply", id: client.call, reply }),
+        );
+        return;
+      }
+      case "rpc-hangup": {
+        const { peer } = effect;
+        const address = host.state.config.publicIp;
+        if (this.cutOff.has(host.id)) return;
+        this.#later(LATENCY, () => this.#step(this.host(peer), { kind: "rpc-closed", address }));
+        return;
+      }
       case "exit":
         host.exits.push(effect.code);
     }
@@ -258,7 +310,9 @@ export class FleetWorld {
       seen.push(request);
       this.requests.set(host.id, seen);
       if (request.op !== "watch") {
-        answer(this.etcd(request), LATENCY);
+        const reply = this.etcd(request);
+        if (host.etcd !== "unheard") answer(reply, LATENCY);
+        else answer({ ok: false, unreachable: "timeout" }, timeout ?? 5 * SECOND);
         return;
       }
       const watcher = watcherId(this.hosts.indexOf(host), id);

@@ -78,6 +78,7 @@ export function hostConfigOf(index: NodeIndex, changes: Partial<HostConfig> = {}
       agentTtl: 30 * SECOND,
       engineReconcile: 2 * SECOND,
       etcdRequestTimeout: SECOND,
+      enableGrpc: false,
       profile: "faithful",
     },
     update: { track: "stable", firstCheck: [SECOND, SECOND], period: [60 * SECOND, 60 * SECOND] },

@@ -31,5 +31,8 @@ require (
 	golang.org/x/sys v0.10.0 // indirect
 	golang.org/x/text v0.3.0 // indirect
 	google.golang.org/genproto v0.0.0-20181202183823-bd91e49a0898 // indirect
-	google.golang.org/grpc v1.17.0 // indirect
+	google.golang.org/grpc v1.17.0
 )
+
+// The next release after the commit that fleet 1.0 is built with, 777daa17, which is not to be had as a module.
+replace google.golang.org/grpc => google.golang.org/grpc v1.0.5

@@ -154,7 +154,14 @@ describe("the discovery service of a served cluster", () => {
   });
 
   test("an outage of a service that a scenario does not have is refused", () => {
-    expect(control.run(["update-down"])).toMatchObject({ ok: false });
+    for (const [command, service] of [
+      ["update-down", "update service"],
+      ["registry-down", "registry of images"],
+    ] as const) {
+      const answer = control.run([command]);
+      expect(answer.ok).toBe(false);
+      expect(JSON.stringify(answer)).toContain(`this scenario has no ${service}`);
+    }
   });
 
   // Would have caught a request to the service that the log does not hold.

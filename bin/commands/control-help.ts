@@ -25,6 +25,7 @@ export const CONTROL_COMMANDS: readonly (readonly [string, string])[] = [
   ["clock HOST BY [--for 10s]", "the host's clock jumps, such as 5s or -200ms"],
   ["discovery-down [--for 10s]", "an outage of the discovery service; its port closes"],
   ["update-down [--for 10s]", "an outage of the update service"],
+  ["registry-down [--for 10s]", "an outage of the registry that images come from"],
   ["reboot HOST ...", "systemctl reboot"],
   ["end ID ... | end all", "end faults by number"],
   ["speed X", "simulated seconds in a real one; 0 stands still"],

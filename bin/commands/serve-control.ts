@@ -5,6 +5,7 @@ import {
   readDuration,
   readShare,
   readSpan,
+  type Scenario,
 } from "../../sim/index.js";
 import { CONTROL_COMMANDS, controlHelp } from "./control-help.js";
 import { isServing, type ServedWorld } from "./serve-world.js";
@@ -26,6 +27,13 @@ export interface ControlAnswer {
 }
 
 class Refusal extends Error {}
+
+/** Whether a scenario has the service that is to be out, and what that service is. */
+const SERVICES = {
+  "discovery-down": ({ discovery }: Scenario) => [discovery !== null, "discovery service"],
+  "registry-down": ({ containers }: Scenario) => [containers !== undefined, "registry of images"],
+  "update-down": ({ update }: Scenario) => [update !== null, "update service"],
+} as const;
 
 /** Carries out what `orrery ctl` asks of a served world. */
 export class Control {
@@ -88,11 +96,10 @@ export class Control {
         return this.#begin({ kind: "clock-step", host: this.#host(name), by }, flags);
       }
       case "discovery-down":
+      case "registry-down":
       case "update-down": {
-        const service = command === "discovery-down" ? "discovery" : "update";
-        if (this.#world.simulation.scenario[service] === null) {
-          throw new Refusal(`this scenario has no ${service} service`);
-        }
+        const [there, what] = SERVICES[command](this.#world.simulation.scenario);
+        if (!there) throw new Refusal(`this scenario has no ${what}`);
         return this.#begin({ kind: command }, flags);
       }
       case "reboot": {

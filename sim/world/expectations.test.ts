@@ -217,3 +217,20 @@ test("an outcome says what was expected, where it stands in the file, and what w
     { met: false, data: { line: 7, expectation: "1 hosts down by 10 s", found: "0" } },
   ]);
 });
+
+test("`all` is every host, also one that has not come up yet, and a spare once it was added", () => {
+  const kind: ExpectationKind = {
+    kind: "unit-active",
+    unit: "web.service",
+    count: "all",
+    on: null,
+  };
+  const watched = watching(kind, { kind: "by", time: 10 * SECOND });
+  const late = watched.hosts[2];
+  if (late !== undefined) [late.power, late.boots] = ["off", 0];
+  expect(watched.verdictAt(SECOND)).toBe("open");
+  for (const host of [0, 1]) watched.monitor.note(host, unit("web.service", "active"), SECOND);
+  expect(watched.verdictAt(2 * SECOND)).toBe("open");
+  watched.monitor.note(2, unit("web.service", "active"), 2 * SECOND);
+  expect(watched.verdictAt(3 * SECOND)).toBe("met");
+});

@@ -240,11 +240,12 @@ export class ExpectationMonitor {
     return this.#measures.get(expectation)?.value() ?? 0;
   }
 
-  /** How many there should be; `all` means every host that is there. */
+  /** How many there should be; `all` means every host but those that are only added later, until they are. */
   #wanted(expectation: Counted): Span {
     if (expectation.count !== "all") return expectation.count;
-    const hosts = this.#hosts.filter((host) => host.boots > 0).length;
-    return { low: hosts, high: hosts };
+    const { hosts } = this.#scenario;
+    const all = this.#hosts.filter(({ boots }, node) => boots > 0 || hosts[node]?.present).length;
+    return { low: all, high: all };
   }
 
   #found(expectation: Expectation): string {

@@ -48,6 +48,36 @@ export interface HostStep {
   readonly called: { readonly call: number; readonly timeout: Micros }[];
 }
 
+/** A step whose lists are made when something comes into them: of most steps nothing does. */
+export class NewStep implements HostStep {
+  readonly host: HostState;
+  readonly now: Micros;
+  readonly out: Out<HostFact, HostEffect>;
+  #inbox: HostStep["inbox"] | null = null;
+  #called: HostStep["called"] | null = null;
+
+  constructor(host: HostState, now: Micros, out: Out<HostFact, HostEffect>) {
+    this.host = host;
+    this.now = now;
+    this.out = out;
+  }
+
+  get inbox(): HostStep["inbox"] {
+    this.#inbox ??= [];
+    return this.#inbox;
+  }
+
+  get called(): HostStep["called"] {
+    this.#called ??= [];
+    return this.#called;
+  }
+
+  /** Whether nothing has come into either list. */
+  get isAtRest(): boolean {
+    return this.#inbox === null && this.#called === null;
+  }
+}
+
 /** Collects what a step produces of which most have one effect: a list would reserve room for many. */
 export class FewEffects<Fact, Effect> implements Out<Fact, Effect>, Sink<Effect> {
   readonly facts: Fact[] = [];

@@ -31,7 +31,7 @@ import {
   stepContainers,
   stepFlannel,
 } from "./containers.js";
-import { armTimer, type HostStep, type Inner } from "./context.js";
+import { armTimer, type HostStep, type Inner, NewStep } from "./context.js";
 import {
   currentDefects,
   defectStrikes,
@@ -136,12 +136,12 @@ export const hostMachine: Machine<HostConfig, HostState, HostStimulus, HostFact,
   step(host, stimulus, now, out) {
     if (stimulus.kind === "timer" && stimulus.owner === "etcd") {
       // The tick of a quiet member is most of what ever happens: no detours.
-      const step = new Step(host, now, out);
+      const step = new NewStep(host, now, out);
       stepMember(step, stimulus);
       if (!step.isAtRest) drain(step);
       return;
     }
-    const step = new Step(host, now, out);
+    const step = new NewStep(host, now, out);
     if (stimulus.kind === "packet" && stimulus.packet.kind === "peer") {
       // And so is what members say to each other.
       receivePeer(step, stimulus.packet);
@@ -152,36 +152,6 @@ export const hostMachine: Machine<HostConfig, HostState, HostStimulus, HostFact,
     drain(step);
   },
 };
-
-/** A step whose lists are made when something comes into them: of most steps nothing does. */
-class Step implements HostStep {
-  readonly host: HostState;
-  readonly now: Micros;
-  readonly out: Out<HostFact, HostEffect>;
-  #inbox: HostStep["inbox"] | null = null;
-  #called: HostStep["called"] | null = null;
-
-  constructor(host: HostState, now: Micros, out: Out<HostFact, HostEffect>) {
-    this.host = host;
-    this.now = now;
-    this.out = out;
-  }
-
-  get inbox(): HostStep["inbox"] {
-    this.#inbox ??= [];
-    return this.#inbox;
-  }
-
-  get called(): HostStep["called"] {
-    this.#called ??= [];
-    return this.#called;
-  }
-
-  /** Whether nothing has come into either list. */
-  get isAtRest(): boolean {
-    return this.#inbox === null && this.#called === null;
-  }
-}
 
 /** Hands on what the machines have for each other until nothing is left. */
 function drain(step: HostStep): void {

@@ -1,10 +1,4 @@
-import {
-  createGenerator,
-  type Machine,
-  type Micros,
-  type Out,
-  unreachable,
-} from "../kernel/index.js";
+import { createGenerator, type Machine, unreachable } from "../kernel/index.js";
 import {
   type SystemdEffect,
   type SystemdFact,

@@ -1,18 +1,10 @@
 import { readFileSync } from "node:fs";
-import { beforeAll, describe, expect, test } from "vitest";
-import { HOLDS, orrery, scratch, smallScenario } from "../testing/program.js";
+import { describe, expect, test } from "vitest";
+import { orrery, scratch, smallRun } from "../testing/program.js";
 
-const { at, file } = scratch();
-
-let small = "";
-let log = "";
-beforeAll(async () => {
-  small = file("small.yaml", smallScenario(HOLDS));
-  log = at("small.orlog");
-  const made = await orrery("run", small, "--seed", "7", "--out", log, "-q");
-  expect(made.err).toBe("");
-  expect(made.code).toBe(0);
-});
+const scratched = scratch();
+const { file } = scratched;
+const { log } = smallRun(scratched);
 
 describe.concurrent("a log that is not what was written", () => {
   const readers = ["verify", "log", "replay"];

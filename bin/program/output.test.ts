@@ -1,25 +1,19 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   type Ended,
-  HOLDS,
   orrery,
   PROGRAM,
   scratch,
+  smallRun,
   smallScenario,
   spawned,
   start,
 } from "../testing/program.js";
 
-const { folder, at, file } = scratch();
-
-let small = "";
-let log = "";
-beforeAll(async () => {
-  small = file("small.yaml", smallScenario(HOLDS));
-  log = at("small.orlog");
-  expect(await orrery("run", small, "--out", log, "-q")).toMatchObject({ code: 0, err: "" });
-});
+const scratched = scratch();
+const { folder, at, file } = scratched;
+const { small, log } = smallRun(scratched);
 
 /** Runs the program for a reader that is gone before anything is said, as `head` is after a line. */
 function forNobody(...args: readonly string[]): Promise<Ended> {

@@ -2,32 +2,25 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   FAILS,
-  HOLDS,
   orrery,
   PROGRAM,
+  type Started,
   scratch,
+  smallRun,
   smallScenario,
   spawned,
   start,
 } from "../testing/program.js";
 
-const { folder, at, file } = scratch();
+const scratched = scratch();
+const { folder, at, file } = scratched;
+const { small, log } = smallRun(scratched);
 
 /** Simulated for longer than any test waits. */
 const ENDLESS = "2000h";
-
-let small = "";
-let log = "";
-beforeAll(async () => {
-  small = file("small.yaml", smallScenario(HOLDS));
-  log = at("small.orlog");
-  const made = await orrery("run", small, "--seed", "7", "--out", log, "-q");
-  expect(made.err).toBe("");
-  expect(made.code).toBe(0);
-});
 
 describe.concurrent("a run", () => {
   test("that fails what is expected of it exits with 1 and says what was found", async () => {
@@ -97,14 +90,7 @@ describe.concurrent("a run", () => {
   });
 
   test("that is interrupted leaves a log complete to that point", async () => {
-    const out = at("interrupted.orlog");
-    const { child, ended } = start(
-      "run",
-      file("endless.yaml", smallScenario("", ENDLESS)),
-      "-o",
-      out,
-    );
-    await grown(out);
+    const { child, ended, out } = await endless("interrupted");
     child.kill("SIGINT");
     expect((await ended).code).toBe(0);
     expect(readFileSync(out, "utf8")).toMatch(/"verdict":"stopped".*\n$/);
@@ -114,14 +100,7 @@ describe.concurrent("a run", () => {
   });
 
   test("that is killed leaves a log that opens and says where it ends", async () => {
-    const out = at("killed.orlog");
-    const { child, ended } = start(
-      "run",
-      file("killed.yaml", smallScenario("", ENDLESS)),
-      "-o",
-      out,
-    );
-    await grown(out);
+    const { child, ended, out } = await endless("killed");
     child.kill("SIGKILL");
     expect((await ended).code).toBeNull();
     const [printed, verified] = await Promise.all([
@@ -176,6 +155,14 @@ function whyNoSmallDisk(path: string): string | null {
 
 function sha256(path: string): string {
   return createHash("sha256").update(readFileSync(path)).digest("hex");
+}
+
+/** A run without an end, of which the log has begun; its files have this name. */
+async function endless(name: string): Promise<Started & { readonly out: string }> {
+  const out = at(`${name}.orlog`);
+  const started = start("run", file(`${name}.yaml`, smallScenario("", ENDLESS)), "-o", out);
+  await grown(out);
+  return { ...started, out };
 }
 
 /** Waits until a log holds more than its header and a chunk of records. */

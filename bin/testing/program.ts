@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, inject } from "vitest";
+import { afterAll, beforeAll, expect, inject } from "vitest";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -118,3 +118,14 @@ export const HOLDS = "expect: [{ leader: exactly-one, by: 15s }]\n";
 
 /** One that it does not keep. */
 export const FAILS = "expect: [{ leader: none, at: 20s }]\n";
+
+/** Before the tests of the file runs the small scenario with seed 7; gives the paths of scenario and log. */
+export function smallRun({ at, file }: Scratch): { readonly small: string; readonly log: string } {
+  const small = file("small.yaml", smallScenario(HOLDS));
+  const log = at("small.orlog");
+  beforeAll(async () => {
+    const made = await orrery("run", small, "--seed", "7", "--out", log, "-q");
+    expect(made).toMatchObject({ code: 0, err: "" });
+  });
+  return { small, log };
+}

@@ -96,7 +96,10 @@ export interface FleetRpcClosed {
   readonly address: string;
 }
 
-/** The process has ended: 0 after SIGTERM, 1 when it cannot start, 2 on a panic, 137 after SIGKILL. */
+/**
+ * The process has ended: 0 after SIGTERM, 1 when it cannot start or, with `enable_grpc`, cannot reach the
+ * engine that leads, 2 on a panic, 137 after SIGKILL.
+ */
 export interface FleetExit {
   readonly kind: "exit";
   readonly code: number;

@@ -1,7 +1,7 @@
 import { SECOND, unreachable } from "../kernel/index.js";
 import { isRpcReply, type RegistryReply } from "./grpc-calls.js";
 import { askStatus, connect, type EnginePresence, type GrpcState } from "./grpc-client.js";
-import { CONNECT_PATIENCE, enginesIn, goTo } from "./grpc-mux.js";
+import { CONNECT_PATIENCE, enginesIn, switchRegistry } from "./grpc-mux.js";
 import { exit } from "./process.js";
 import { parseLease, readLease, readMachines } from "./registry.js";
 import { arm, callEtcd, disarm, type Step } from "./step.js";
@@ -83,7 +83,7 @@ function engineFound(step: Step, grpc: GrpcState, leader: EnginePresence): void 
   if (!leader.grpc) {
     connector.closed ||= grpc.client !== null;
     grpc.client = null;
-    goTo(step, grpc, "etcd");
+    switchRegistry(step, grpc, "etcd");
     lookLater(step, grpc);
   } else if (connector.closed) {
     connector.step = "idle";
@@ -98,7 +98,7 @@ function engineFound(step: Step, grpc: GrpcState, leader: EnginePresence): void 
 }
 
 function connected(step: Step, grpc: GrpcState): void {
-  goTo(step, grpc, "rpc");
+  switchRegistry(step, grpc, "rpc");
   grpc.connector.step = "idle";
   disarm(step, "connector");
   arm(step, "connector", LOOK_INTERVAL);

@@ -146,7 +146,7 @@ function makeConnection(step: Step, grpc: GrpcState, change: EngineChange): void
 }
 
 function conclude(step: Step, grpc: GrpcState, registry: "etcd" | "rpc"): void {
-  goTo(step, grpc, registry);
+  switchRegistry(step, grpc, registry);
   grpc.change = null;
   releaseHeld(step, grpc);
   const next = grpc.changes.shift();
@@ -154,7 +154,7 @@ function conclude(step: Step, grpc: GrpcState, registry: "etcd" | "rpc"): void {
 }
 
 /** From now on calls of the registry go there. */
-export function goTo(step: Step, grpc: GrpcState, registry: "etcd" | "rpc"): void {
+export function switchRegistry(step: Step, grpc: GrpcState, registry: "etcd" | "rpc"): void {
   const { machineId: machine } = step.state.config;
   if (grpc.current !== registry) {
     const kind = registry === "rpc" ? "fleet.registry-engine" : "fleet.registry-etcd";

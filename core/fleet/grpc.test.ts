@@ -162,8 +162,10 @@ test("what is gone from etcd cannot be destroyed", () => {
 test("a unit that came into etcd by another way is unknown to the engine", () => {
   const world = cluster([{}, {}]);
   world.fleetctl("start", "web.service", SLEEP);
+  world.fleetctlVia(1, "start", "api.service", SLEEP);
   world.run(30);
   expect(world.running("web.service")).toEqual([]);
+  expect(world.running("api.service")).toHaveLength(1);
 });
 
 test("where a machine is without gRPC the engine looks into etcd as well, and keeps states there", () => {

@@ -49,7 +49,7 @@ export interface HostStep {
 }
 
 /** A step whose lists are made when something comes into them: of most steps nothing does. */
-export class NewStep implements HostStep {
+export class LazyStep implements HostStep {
   readonly host: HostState;
   readonly now: Micros;
   readonly out: Out<HostFact, HostEffect>;

@@ -25,7 +25,7 @@ import {
   stepContainers,
   stepFlannel,
 } from "./containers.js";
-import { armTimer, type HostStep, type Inner, NewStep } from "./context.js";
+import { armTimer, type HostStep, type Inner, LazyStep } from "./context.js";
 import {
   currentDefects,
   defectStrikes,
@@ -130,12 +130,12 @@ export const hostMachine: Machine<HostConfig, HostState, HostStimulus, HostFact,
   step(host, stimulus, now, out) {
     if (stimulus.kind === "timer" && stimulus.owner === "etcd") {
       // The tick of a quiet member is most of what ever happens: no detours.
-      const step = new NewStep(host, now, out);
+      const step = new LazyStep(host, now, out);
       stepMember(step, stimulus);
       if (!step.isAtRest) drain(step);
       return;
     }
-    const step = new NewStep(host, now, out);
+    const step = new LazyStep(host, now, out);
     if (stimulus.kind === "packet" && stimulus.packet.kind === "peer") {
       // And so is what members say to each other.
       receivePeer(step, stimulus.packet);

@@ -1,13 +1,11 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { EtcdV2Client } from "../../adapters/etcd/index.js";
+import { describe, expect, test } from "vitest";
 import type { V2Request } from "../../core/etcd/client.js";
 import type { RpcRequest } from "../../core/fleet/grpc-calls.js";
 import { PREFIX } from "../../core/fleet/testing/registry.js";
 import { SECOND } from "../../core/kernel/index.js";
-import { EtcdServer } from "./etcd-server.js";
 import { type ApiAction, comparable, etcd, http, ourAnswer } from "./fleet-api-actions.js";
-import { commandOf, contents, READ_ALL, RealMux } from "./fleet-grpc.js";
+import { commandOf, contents, muxOverEtcd, READ_ALL } from "./fleet-grpc.js";
 import { ModelMux } from "./fleet-grpc-model.js";
 import { hasGo } from "./fleetctl.js";
 import { whyNot } from "./needs.js";
@@ -51,24 +49,12 @@ const RUNS = Number(process.env.ORRERY_FLEET_GRPC_RUNS ?? "60");
 const skipped = whyNot("etcd") ?? (hasGo() ? null : "no Go");
 
 describe.skipIf(skipped !== null)("the API server of fleet 1.0 over its gRPC registry", () => {
-  let store: EtcdServer;
-  let client: EtcdV2Client;
-  let real: RealMux;
-
-  beforeAll(async () => {
-    store = await EtcdServer.create();
-    client = new EtcdV2Client({ endpoints: [store.url] });
-    real = await RealMux.start(store.url, SELF);
-  });
-  afterAll(async () => {
-    await real?.stop();
-    client?.close();
-    await store?.remove();
-  });
+  const over = muxOverEtcd(SELF);
 
   test(
     "answers as the model does, whoever leads and whatever the registries hold",
     async () => {
+      const { client, real } = over();
       let answers = 0;
       const statuses = new Map<string, number>();
       await fc.assert(

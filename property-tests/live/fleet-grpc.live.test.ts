@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { EtcdV2Client } from "../../adapters/etcd/index.js";
+import { describe, expect, test } from "vitest";
 import type { EtcdReply, V2Request } from "../../core/etcd/client.js";
 import { createUnit } from "../../core/fleet/fleetctl.js";
 import type { RpcRequest, RpcUnit, RpcUnitState } from "../../core/fleet/grpc-calls.js";
@@ -9,8 +8,7 @@ import { PREFIX } from "../../core/fleet/testing/registry.js";
 import { type UnitFile, unitFromOptions } from "../../core/fleet/unit-file.js";
 import { toBytes } from "../../core/go/index.js";
 import { SECOND } from "../../core/kernel/index.js";
-import { EtcdServer } from "./etcd-server.js";
-import { answered, commandOf, contents, READ_ALL, RealMux } from "./fleet-grpc.js";
+import { answered, commandOf, contents, muxOverEtcd, READ_ALL } from "./fleet-grpc.js";
 import { ModelMux, modelAnswer } from "./fleet-grpc-model.js";
 import { hasGo } from "./fleetctl.js";
 import { whyNot } from "./needs.js";
@@ -180,24 +178,12 @@ const RUNS = Number(process.env.ORRERY_FLEET_GRPC_RUNS ?? "60");
 const skipped = whyNot("etcd") ?? (hasGo() ? null : "no Go");
 
 describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself", () => {
-  let store: EtcdServer;
-  let client: EtcdV2Client;
-  let real: RealMux;
-  const etcd = (request: V2Request): Promise<EtcdReply> => client.ask(request, 5 * SECOND);
-
-  beforeAll(async () => {
-    store = await EtcdServer.create();
-    client = new EtcdV2Client({ endpoints: [store.url] });
-    real = await RealMux.start(store.url, SELF);
-  });
-  afterAll(async () => {
-    await real?.stop();
-    client?.close();
-    await store?.remove();
-  });
+  const over = muxOverEtcd(SELF);
+  const etcd = (request: V2Request): Promise<EtcdReply> => over().client.ask(request, 5 * SECOND);
 
   /** Another engine leads for a moment, so that the server is a new one. */
   async function restart(model: ModelMux): Promise<void> {
+    const { real } = over();
     model.engineChanged({ id: "other", publicIp: "", grpc: false });
     await real.engineChanged("other", "", false);
     model.lead();
@@ -208,6 +194,7 @@ describe.skipIf(skipped !== null)("the gRPC registry of fleet 1.0 itself", () =>
   test(
     "answers as the model does and leaves the same in etcd, whatever is called and written",
     async () => {
+      const { real } = over();
       const counts = new Map<string, number>();
       await fc.assert(
         fc.asyncProperty(beginning, actions, async (before, all) => {

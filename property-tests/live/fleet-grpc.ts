@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { afterAll, beforeAll } from "vitest";
+import { EtcdV2Client } from "../../adapters/etcd/index.js";
 import type { FleetTransport } from "../../adapters/fleet/index.js";
 import type { EtcdReply, V2Node, V2Request } from "../../core/etcd/client.js";
 import type { RpcRequest } from "../../core/fleet/grpc-calls.js";
@@ -8,6 +10,7 @@ import type { FleetHttpRequest, FleetHttpResponse } from "../../core/fleet/index
 import { PREFIX } from "../../core/fleet/testing/registry.js";
 import type { UnitFile } from "../../core/fleet/unit-file.js";
 import { fromBytes } from "../../core/go/index.js";
+import { EtcdServer } from "./etcd-server.js";
 import { exchange, transportTo } from "./fleet-api.js";
 import { buildFleet } from "./fleetctl.js";
 
@@ -181,4 +184,30 @@ export function contents(reply: EtcdReply): string[] {
   };
   if (reply.ok) visit(reply.node);
   return lines.sort();
+}
+
+/** A real mux over a real etcd, for as long as the tests of a block run. */
+export interface MuxOverEtcd {
+  readonly client: EtcdV2Client;
+  readonly real: RealMux;
+}
+
+/** Makes a {@link MuxOverEtcd} before the tests of a block and takes it away after them; what it gives is there in tests. */
+export function muxOverEtcd(machine: string): () => MuxOverEtcd {
+  let store: EtcdServer | undefined;
+  let made: MuxOverEtcd | undefined;
+  beforeAll(async () => {
+    store = await EtcdServer.create();
+    const client = new EtcdV2Client({ endpoints: [store.url] });
+    made = { client, real: await RealMux.start(store.url, machine) };
+  });
+  afterAll(async () => {
+    await made?.real.stop();
+    made?.client.close();
+    await store?.remove();
+  });
+  return () => {
+    if (made === undefined) throw new Error("asked for before the tests");
+    return made;
+  };
 }

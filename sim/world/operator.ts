@@ -1,12 +1,14 @@
 import type { ClientReply, ClientRequest, Member, V2Request } from "../../core/etcd/index.js";
 import {
   type FleetctlCommand,
+  type FleetHttpRequest,
+  type FleetHttpResponse,
   fleetctl,
   fleetctlApi,
   writeMachineMetadata,
 } from "../../core/fleet/index.js";
-import { type Packet, packetBytes } from "../../core/host/index.js";
-import { type Micros, type NodeIndex, SECOND, unreachable } from "../../core/kernel/index.js";
+import type { Packet } from "../../core/host/index.js";
+import { type NodeIndex, SECOND, unreachable } from "../../core/kernel/index.js";
 import {
   createSemaphoreRequest,
   getSemaphoreRequest,
@@ -14,23 +16,32 @@ import {
   locksmithctl,
 } from "../../core/update/index.js";
 import type { Action, Scenario } from "../scenario/scenario.js";
-import { FleetClient } from "./fleet-client.js";
+import { PatientClient, type Protocol } from "./patient-client.js";
 import type { World } from "./world.js";
 
-/** A client gives up on an answer after this long and asks the next host. */
-const PATIENCE: Micros = 2 * SECOND;
+/** etcdctl and locksmithctl. */
+const ETCD: Protocol<ClientRequest, ClientReply> = {
+  noAnswer: "no member answered",
+  patience: 2 * SECOND,
+  runsOn: (host) => host.etcd !== null,
+  packet: (call, request) => ({ kind: "etcd-request", call, request }),
+  isTransient,
+};
 
-/** Attempts before the operator gives up an action. */
-const ATTEMPTS_MAX = 60;
+/** fleetctl with the API of a fleetd: it waits three seconds for an answer. */
+const FLEET: Protocol<FleetHttpRequest, FleetHttpResponse> = {
+  noAnswer: "no fleet answered",
+  patience: 3 * SECOND,
+  runsOn: (host) => host.fleet !== null,
+  packet: (call, request) => ({ kind: "fleet-request", call, request }),
+  isTransient: (response) => response.kind !== "answer" || response.status >= 500,
+};
 
 /** Where fleet keeps its keys unless told otherwise. */
 const FLEET_PREFIX = "/_coreos.com/fleet";
 
 /** Read after the drop-in that a cloud-config makes of its `etcd2` section. */
 const JOIN_DROP_IN = "/etc/systemd/system/etcd2.service.d/30-member-add.conf";
-
-/** What a session ends with when the operator gives up. */
-const NO_ANSWER = "no member answered";
 
 /** A member on its way out, and whether it is to come back. */
 interface Removal {
@@ -48,31 +59,26 @@ type Session = Generator<ClientRequest, string, ClientReply>;
  */
 export class Operator {
   readonly #world: World;
-  readonly #node: NodeIndex;
   readonly #removals = new Map<NodeIndex, Removal>();
-  readonly #waiting = new Map<number, (reply: ClientReply) => void>();
+  readonly #etcd: PatientClient<ClientRequest, ClientReply>;
+  readonly #fleets: PatientClient<FleetHttpRequest, FleetHttpResponse>;
   readonly #cuts: {
     readonly from: readonly number[];
     readonly to: readonly number[];
     readonly oneWay: boolean;
   }[] = [];
-  readonly #fleetClient: FleetClient;
-  #nextCall = 1;
 
   constructor(world: World, node: NodeIndex) {
     this.#world = world;
-    this.#fleetClient = new FleetClient(world, node);
-    this.#node = node;
+    this.#etcd = new PatientClient(world, node, ETCD);
+    this.#fleets = new PatientClient(world, node, FLEET);
     if (world.scenario.safeguards.maxReboots !== 1) world.schedule(0, () => this.#setMaxReboots());
   }
 
   /** An answer came. */
   receive(_from: NodeIndex, packet: Packet, _cause: number): void {
-    if (packet.kind === "fleet-response") this.#fleetClient.receive(packet);
-    if (packet.kind !== "etcd-response") return;
-    const waiting = this.#waiting.get(packet.call);
-    this.#waiting.delete(packet.call);
-    waiting?.(packet.reply);
+    if (packet.kind === "fleet-response") this.#fleets.receive(packet.call, packet.response);
+    else if (packet.kind === "etcd-response") this.#etcd.receive(packet.call, packet.reply);
   }
 
   /** Performs one action of the timeline, now. */
@@ -186,9 +192,7 @@ export class Operator {
       const text = unitText(scenario, unit);
       const what = `${command} ${unit}`;
       if (scenario.fleet.enableGrpc) {
-        this.#fleetClient.run(fleetctlApi(command, unit, text), action.via, (result) =>
-          this.#world.record("", "operator.done", { what, result }, null),
-        );
+        this.#fleets.run(fleetctlApi(command, unit, text), action.via, this.#done(what));
         continue;
       }
       const { fleetProfile } = scenario.safeguards;
@@ -298,58 +302,26 @@ export class Operator {
     const max = this.#world.scenario.safeguards.maxReboots;
     const session = locksmithSession({ command: "set-max", max });
     this.#run(session, null, "locksmithctl set-max", (result) => {
-      if (result === NO_ANSWER) this.#setMaxReboots();
+      if (result === ETCD.noAnswer) this.#setMaxReboots();
     });
   }
 
-  /** Runs a session: each request is tried at one host after another until one answers. */
+  /** Runs a session with etcd. */
   #run(
     session: Session,
     via: NodeIndex | null,
     what: string,
     then?: (result: string) => void,
   ): void {
-    const world = this.#world;
-    const finish = (result: string) => {
-      world.record("", "operator.done", { what, result }, null);
-      then?.(result);
-    };
-    const advance = (next: IteratorResult<ClientRequest, string>) => {
-      if (next.done === true) finish(next.value);
-      else this.#ask(next.value, via, 0, (reply) => advance(session.next(reply)), finish);
-    };
-    advance(session.next());
+    this.#etcd.run(session, via, this.#done(what, then));
   }
 
-  #ask(
-    request: ClientRequest,
-    via: NodeIndex | null,
-    attempt: number,
-    answered: (reply: ClientReply) => void,
-    gaveUp: (result: string) => void,
-  ): void {
-    const world = this.#world;
-    if (attempt >= ATTEMPTS_MAX) {
-      gaveUp(NO_ANSWER);
-      return;
-    }
-    const again = () => this.#ask(request, via, attempt + 1, answered, gaveUp);
-    const present = world.hosts.filter((host) => host.power === "up" && host.etcd !== null);
-    const target = via ?? present[attempt % Math.max(present.length, 1)]?.config.index;
-    if (target === undefined) {
-      world.schedule(world.at + PATIENCE, again);
-      return;
-    }
-    const call = this.#nextCall++;
-    const packet: Packet = { kind: "etcd-request", call, request };
-    this.#waiting.set(call, (reply) => {
-      if (isTransient(reply)) world.schedule(world.at + SECOND, again);
-      else answered(reply);
-    });
-    world.send(this.#node, target, packet, packetBytes(packet), -1);
-    world.schedule(world.at + PATIENCE, () => {
-      if (this.#waiting.delete(call)) again();
-    });
+  /** What is done at the end of a session: it is told, and then whatever follows. */
+  #done(what: string, then?: (result: string) => void): (result: string) => void {
+    return (result) => {
+      this.#world.record("", "operator.done", { what, result }, null);
+      then?.(result);
+    };
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Micros, Out } from "../kernel/index.js";
 import type { ActiveState } from "./client.js";
 import { type Dependency, EFFECTS, type Effect } from "./dependency.js";
+import type { FileChange } from "./file-change.js";
 import { hashOrder } from "./hash-order.js";
 import type { Job, ServiceState, SystemdState, Unit } from "./state.js";
 import type { JobRequest, SystemdEffect, SystemdFact, UnitResult } from "./types.js";
@@ -43,7 +44,9 @@ export type Deferred =
   /** A timer unit is due already. */
   | { readonly kind: "due"; readonly unit: string }
   /** A socket unit that listens has something to take off. */
-  | { readonly kind: "traffic"; readonly unit: string };
+  | { readonly kind: "traffic"; readonly unit: string }
+  /** inotify tells of a file. */
+  | { readonly kind: "file"; readonly change: FileChange };
 
 /** What a dispatch is given to act with: the upper half of the manager, out of the reach of imports. */
 export type DispatchHooks = {

@@ -4,13 +4,12 @@ import { call } from "./calls.js";
 import { unitChanged } from "./change.js";
 import { createDispatch, type Dispatch, type DispatchHooks } from "./context.js";
 import { addJob, addReloads } from "./enqueue.js";
+import { changeFile, changeFileNow } from "./file-change.js";
 import { loadUnit } from "./graph.js";
 import { enableUnit, USR } from "./install.js";
 import { checkLater, finishJob } from "./job.js";
 import { mountExited } from "./mount.js";
 import { processNotified, watchdogBites } from "./notify.js";
-import { pathFileChanged } from "./path.js";
-import { pidFileWritten } from "./pid-file.js";
 import type { ProcessForked } from "./process.js";
 import { hasProcesses, releaseIdle } from "./process-table.js";
 import { settle } from "./run-queue.js";
@@ -141,12 +140,7 @@ function react(dispatch: Dispatch, stimulus: SystemdStimulus): void {
       onTimer(dispatch, stimulus.timer);
       return;
     case "file-changed":
-      changeFile(state, stimulus.path, stimulus.text);
-      for (const unit of [...state.units.values()]) {
-        pathFileChanged(dispatch, unit, stimulus.path);
-        const service = serviceOf(dispatch, unit);
-        if (service !== null) pidFileWritten(service, stimulus.path);
-      }
+      changeFileNow(dispatch, stimulus.path, stimulus.text);
       return;
     case "hostname-changed":
       state.hostname = stimulus.hostname;
@@ -160,11 +154,6 @@ function react(dispatch: Dispatch, stimulus: SystemdStimulus): void {
     default:
       unreachable(stimulus);
   }
-}
-
-function changeFile(state: SystemdState, path: string, text: string | null): void {
-  if (text === null) state.files.delete(path);
-  else state.files.set(path, text);
 }
 
 function boot(dispatch: Dispatch, stimulus: Boot): void {

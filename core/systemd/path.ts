@@ -7,6 +7,7 @@ import {
   isStopPending,
   triggeredUnit,
 } from "./context.js";
+import { type FileChange, showsOnTheWay } from "./file-change.js";
 import { directoryHasEntries, pathExists, pathMatches } from "./files.js";
 import type { StartOutcome } from "./outcome.js";
 import type { PathSpec } from "./path-config.js";
@@ -119,12 +120,13 @@ function enterRunning(dispatch: Dispatch, unit: Unit): void {
 }
 
 /** A file came, went or was written: what inotify tells a path unit that is waiting. */
-export function pathFileChanged(dispatch: Dispatch, unit: Unit, file: string): void {
+export function pathFileChanged(dispatch: Dispatch, unit: Unit, change: FileChange): void {
   const { path, config } = unit;
   if (path?.state !== "waiting" || config.path === null) return;
   for (const [index, { kind, path: watched }] of config.path.specs.entries()) {
+    const file = change.path;
     const own = file === watched || file.slice(0, file.lastIndexOf("/")) === watched;
-    if (!own && !watched.startsWith(`${file}/`) && kind !== "PathExistsGlob") continue;
+    if (!own && !showsOnTheWay(dispatch.state, change, watched)) continue;
     const changes = kind === "PathChanged" || kind === "PathModified";
     // A path that was not there is not watched itself: its coming shows when it is looked for.
     if (changes && own && path.existed.has(index)) enterRunning(dispatch, unit);

@@ -8,10 +8,12 @@ import {
   isActiveOrReloading,
   isInactiveOrFailed,
 } from "./context.js";
+import type { FileChange } from "./file-change.js";
 import { armRunningTimer, finishJob, isRunnable } from "./job.js";
 import { UNIT_TYPES, type UnitType } from "./names.js";
 import type { StartOutcome } from "./outcome.js";
-import { lookAtPaths } from "./path.js";
+import { lookAtPaths, pathFileChanged } from "./path.js";
+import { pidFileWritten } from "./pid-file.js";
 import { hasProcesses, releaseIdle } from "./process-table.js";
 import { executed, serviceOf } from "./service.js";
 import { cgroupEmpty } from "./service-events.js";
@@ -49,6 +51,10 @@ const JOBS_PER_TURN = 250;
 const TURN: Micros = 50_000;
 
 function carryOut(dispatch: Dispatch, deferred: Deferred): void {
+  if (deferred.kind === "file") {
+    fileChanged(dispatch, deferred.change);
+    return;
+  }
   const unit = dispatch.state.units.get(deferred.unit);
   if (unit === undefined) return;
   const service = serviceOf(dispatch, unit);
@@ -67,6 +73,14 @@ function carryOut(dispatch: Dispatch, deferred: Deferred): void {
       return;
     case "traffic":
       socketTraffic(dispatch, unit);
+  }
+}
+
+function fileChanged(dispatch: Dispatch, change: FileChange): void {
+  for (const unit of [...dispatch.state.units.values()]) {
+    pathFileChanged(dispatch, unit, change);
+    const service = serviceOf(dispatch, unit);
+    if (service !== null) pidFileWritten(service, change.path);
   }
 }
 

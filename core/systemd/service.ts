@@ -10,6 +10,7 @@ import {
   jobOf,
   serviceActiveState,
 } from "./context.js";
+import { changeFileNow } from "./file-change.js";
 import type { StartOutcome } from "./outcome.js";
 import type { ExecProcess } from "./process.js";
 import { hasProcesses, type KillPurpose, killProcesses, spawn } from "./process-table.js";
@@ -491,5 +492,5 @@ export function enterDead(service: Service, result: ServiceResult, allowRestart:
   } else runtime.flushRestarts = true;
   runtime.forbidRestart = false;
   // It is out of date by now.
-  if (config.pidFile !== undefined) dispatch.state.files.delete(config.pidFile);
+  if (config.pidFile !== undefined) changeFileNow(dispatch, config.pidFile, null);
 }

@@ -8,7 +8,9 @@ import {
   linked,
   triggeredUnit,
 } from "./context.js";
+import { changeFileNow } from "./file-change.js";
 import type { StartOutcome } from "./outcome.js";
+import type { SocketNode } from "./socket-config.js";
 import type { ServiceState, SocketRuntime, Unit } from "./state.js";
 import type { UnitResult } from "./types.js";
 
@@ -16,8 +18,7 @@ function setSocketState(dispatch: Dispatch, unit: Unit, state: SocketRuntime["st
   if (unit.socket === null) return;
   const before = activeState(unit);
   unit.socket.state = state;
-  // Closing the sockets takes what is queued on them along.
-  if (state === "dead" || state === "failed") unit.socket.traffic = false;
+  if (state === "dead" || state === "failed") closeSockets(dispatch, unit);
   // What a service left on the socket starts it again.
   if (state === "listening" && unit.socket.traffic) {
     dispatch.deferred.push({ kind: "traffic", unit: unit.name });
@@ -37,8 +38,25 @@ export function startSocket(dispatch: Dispatch, unit: Unit): StartOutcome {
     if (state !== "dead" && state !== "failed" && state !== "auto-restart") return "failed";
   }
   socket.result = "success";
+  for (const node of config.socket.nodes) makeNode(dispatch, node);
   setSocketState(dispatch, unit, "listening");
   return "started";
+}
+
+/** A FIFO that is there is opened; a socket cannot be bound to what is there, and is made anew. */
+function makeNode(dispatch: Dispatch, { path, fifo }: SocketNode): void {
+  if (dispatch.state.files.has(path)) {
+    if (fifo) return;
+    changeFileNow(dispatch, path, null);
+  }
+  changeFileNow(dispatch, path, "");
+}
+
+/** Takes what is queued on the sockets along (socket_close_fds). */
+function closeSockets(dispatch: Dispatch, { socket, config }: Unit): void {
+  if (socket !== null) socket.traffic = false;
+  if (config.socket?.removeOnStop !== true) return;
+  for (const { path } of config.socket.nodes) changeFileNow(dispatch, path, null);
 }
 
 /** Stops listening (socket_enter_stop_pre and what follows, without commands). */

@@ -43,6 +43,48 @@ test("PathChanged waits for a change, not for what is there", () => {
   expect(host.is("a.service")).toBe("active/running");
 });
 
+test("a path unit that waits for its path looks again at whatever comes on the way to it, and at nothing else", () => {
+  const host = new TestHost({
+    "a.path": "[Path]\nPathChanged=/run/x/y/flag\n",
+    "a.service": service("a", "Type=notify"),
+  });
+  file(host, "/run/x/first", "");
+  host.start("a.path");
+  host.start("a.service");
+  file(host, "/run/x/first", "2");
+  file(host, "/run/z", "");
+  file(host, "/run/x/first", null);
+  expect(host.is("a.path")).toBe("active/waiting");
+  // Its unit is on its way up, which it sees now.
+  file(host, "/run/x/other", "");
+  expect(host.is("a.path")).toBe("active/running");
+});
+
+test("a socket unit makes its FIFO, which others may wait for, and takes it away only if it says so", () => {
+  const host = new TestHost({
+    "a.socket": "[Socket]\nListenFIFO=/run/fifo\n",
+    "a.service": service("a"),
+    "b.socket": "[Socket]\nListenStream=/run/b/sock\nListenStream=80\nRemoveOnStop=yes\n",
+    "b.service": service("b"),
+    "c.path": "[Path]\nPathExists=/run/fifo\n",
+    "c.service": service("c"),
+    "d.service": service("d", "ConditionPathExists=/run/fifo"),
+    "e.service": service("e", "ConditionPathExists=/run/b/sock"),
+  });
+  host.start("c.path");
+  host.start("a.socket");
+  host.start("b.socket");
+  expect(host.ran()).toEqual(["c"]);
+  host.start("e.service");
+  host.stop("a.socket");
+  host.stop("b.socket");
+  host.stop("e.service");
+  host.exit("e.service", 0);
+  host.start("d.service");
+  host.start("e.service");
+  expect(host.ran()).toEqual(["c", "e", "d"]);
+});
+
 test("traffic on a socket starts its service, and what it leaves there starts it again", () => {
   const host = new TestHost({
     "a.socket": "[Socket]\nListenStream=/run/a\n",

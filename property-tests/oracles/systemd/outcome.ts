@@ -1,3 +1,5 @@
+import { ownWord } from "./unit-set.js";
+
 /** What became of a set: the same shape for systemd and for the model. */
 export interface Outcome {
   /** `ok`, or the name of the error, of each action in turn. */
@@ -41,8 +43,8 @@ export interface Seen {
 
 /** Of all links those with a unit of the set, in one order. The first word of the names stands for all. */
 export function linksOf(units: readonly string[], links: readonly string[]): string[] {
-  const own = /^o[0-9]+[a-z][0-9]+/.exec(units[0] ?? "")?.[0];
-  return links.filter((link) => own !== undefined && link.includes(`/${own}`)).sort();
+  const own = ownWord(units[0] ?? "");
+  return links.filter((link) => own !== "" && link.includes(`/${own}`)).sort();
 }
 
 /** Puts together what was seen; states that are told twice in a row count once. */

@@ -21,7 +21,7 @@ import {
   type Action,
   type DropIn,
   fifoOf,
-  filesOf,
+  folderOf,
   looksAtClock,
   PHASE_MS,
   placeOf,
@@ -138,6 +138,7 @@ export class RealSystemd {
   }
 
   #place(set: UnitSet): void {
+    for (const folder of this.#folders(set)) mkdirSync(folder, { recursive: true });
     for (const unit of set.units) {
       const path = this.#container.path(placeOf(unit));
       if (unit.masked === true) symlinkSync("/dev/null", path);
@@ -300,8 +301,12 @@ export class RealSystemd {
         force: true,
         recursive: true,
       });
-      for (const path of filesOf(unit.name)) rmSync(this.#container.path(path), { force: true });
     }
+    for (const folder of this.#folders(set)) rmSync(folder, { force: true, recursive: true });
+  }
+
+  #folders(set: UnitSet): Set<string> {
+    return new Set(set.units.map(({ name }) => this.#container.path(folderOf(name))));
   }
 
   #manager(member: string, signature = "", body: readonly unknown[] = []) {

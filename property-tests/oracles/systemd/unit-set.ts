@@ -117,17 +117,23 @@ export const OUTSIDE = "/run/oracle-outside";
 /** Where the files of a set lie that its units look for. */
 export const FILES = "/run/oracle";
 
+/**
+ * The folder of a set's files, so that no other set sees what comes and goes there; named like a unit
+ * of the set, since `renamed` knows such names.
+ */
+export const folderOf = (unit: string): string => `${FILES}/${ownWord(unit)}z`;
+
+/** The word that the names of a set's units begin with. */
+export const ownWord = (unit: string): string => /^o[0-9]+[a-z][0-9]+/.exec(unit)?.[0] ?? unit;
+
 /** The file whose coming and going a unit of a set looks for, or brings about. */
-export const fileBy = (unit: string): string => `${FILES}/${unit.split(".")[0]}`;
+export const fileBy = (unit: string): string => `${folderOf(unit)}/${unit.split(".")[0]}`;
 
 /** The PIDFile= of a service of a set. */
-export const pidFileOf = (unit: string): string => `${FILES}/pid-${unit.split(".")[0]}`;
-
-/** All files that a unit of a set leaves behind. */
-export const filesOf = (unit: string): string[] => [fileBy(unit), pidFileOf(unit), fifoOf(unit)];
+export const pidFileOf = (unit: string): string => `${folderOf(unit)}/pid-${unit.split(".")[0]}`;
 
 /** The FIFO a socket unit of a set listens on. */
-export const fifoOf = (unit: string): string => `${FILES}/fifo-${unit}`;
+export const fifoOf = (unit: string): string => `${folderOf(unit)}/fifo-${unit}`;
 
 /** The set as a person would write it down. */
 export function describeSet(set: UnitSet): string {

@@ -34,7 +34,7 @@ export interface FleetFixes {
   readonly presenceIsOwn: boolean;
   /** A renewal of the lease without an answer is no loss of it: whose it is is looked up. */
   readonly leaseLasts: boolean;
-  /** A write of presence may take a third of the TTL, not one second. */
+  /** A write of presence may take a third of the TTL, not one second, and is sent again meanwhile: its answer may be lost. */
   readonly patientBeats: boolean;
   /** Watches go on where they left off, without a pause. */
   readonly watchesMissNothing: boolean;

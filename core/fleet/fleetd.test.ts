@@ -170,6 +170,21 @@ test("profile fixed: a fenced host starts what is still its own when etcd comes 
   expect(world.running("web.service")).toEqual([0]);
 });
 
+test.each(["faithful", "fixed"] as const)(
+  "profile %s: a beat that is lost is sent again in time",
+  (profile) => {
+    const world = started(1, { profile });
+    for (let round = 0; round < 40; round++) {
+      world.host(0).etcd = round % 2 === 0 ? "cut" : "unheard";
+      world.run(2);
+      world.host(0).etcd = "up";
+      world.run(21);
+    }
+    expect(world.told("fleet.presence-lost", 0)).toEqual([]);
+    expect(world.told("fleet.fenced", 0)).toEqual([]);
+  },
+);
+
 test("an outage shorter than the monitor's patience moves nothing", () => {
   const world = started(3);
   world.fleetctl("start", "web.service");

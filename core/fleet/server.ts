@@ -79,6 +79,7 @@ function beginRegistering(step: Step): void {
 function register(step: Step): void {
   const { restarted } = step.state.server;
   const takesBack = restarted || fixesOf(step).presenceIsOwn;
+  step.state.server.presenceSentAt = step.now;
   writePresence(step, takesBack ? "register" : "register-create", takesBack);
 }
 
@@ -92,11 +93,10 @@ function writePresence(
   owner: "register" | "register-create" | "beat" | "beat-create",
   exists: boolean,
 ): void {
-  const { state, now } = step;
+  const { state } = step;
   const { config } = state;
   const { presenceIsOwn, patientBeats } = fixesOf(step);
   const condition = exists && presenceIsOwn ? "same" : exists;
-  state.server.presenceSentAt = now;
   const write = writeMachine(config.keyPrefix, presenceOf(config), ttlSeconds(state), condition);
   const third = Math.floor(config.agentTtl / 3);
   callEtcd(step, owner, write, patientBeats ? third : config.etcdRequestTimeout);
@@ -118,7 +118,7 @@ export function registerReplied(step: Step, reply: EtcdReply, created: boolean):
   }
 }
 
-/** Presence is good until its TTL after the write was sent; `fixed` stops the units before that. */
+/** Presence is good until its TTL after it began to be written; `fixed` stops the units before that. */
 function presenceHeld(step: Step): void {
   const { config, server } = step.state;
   server.fenced = false;
@@ -155,37 +155,50 @@ function beginBeating(step: Step): void {
   server.beating = true;
   server.beatDue = false;
   server.beatLimitPassed = false;
+  server.presenceSentAt = step.now;
   arm(step, "beat-limit", Math.floor(config.agentTtl / 3));
   beat(step);
 }
 
-/** One beat of the round. */
+/** One beat of the round. A patient one may be followed by another before its answer is there. */
 export function beat(step: Step): void {
   writePresence(step, "beat", true);
+  if (fixesOf(step).patientBeats) armBeat(step);
+}
+
+function armBeat(step: Step): void {
+  arm(step, "beat-retry", Math.floor(step.state.config.agentTtl / 12));
 }
 
 export function beatReplied(step: Step, reply: EtcdReply, created: boolean): void {
-  const { server, config } = step.state;
+  const { server } = step.state;
+  const { patientBeats } = fixesOf(step);
   if (reply.ok) {
     disarm(step, "beat-limit");
+    disarm(step, "beat-retry");
+    forget(step, "beat");
+    forget(step, "beat-create");
     presenceHeld(step);
     server.beating = false;
     if (server.beatDue) beginBeating(step);
-  } else if (!created) {
+  } else if (!created && (!patientBeats || isNotFound(reply))) {
     writePresence(step, "beat-create", false);
   } else if (server.beatLimitPassed) {
-    loseNode(step);
-  } else {
-    arm(step, "beat-retry", Math.floor(config.agentTtl / 12));
+    if (!isBeatUnderWay(step)) loseNode(step);
+  } else if (!patientBeats) {
+    armBeat(step);
   }
 }
 
 /** The round is over. A beat under way may still save it. */
 export function beatLimit(step: Step): void {
   step.state.server.beatLimitPassed = true;
-  for (const owner of step.state.calls.values())
-    if (owner === "beat" || owner === "beat-create") return;
-  loseNode(step);
+  disarm(step, "beat-retry");
+  if (!isBeatUnderWay(step)) loseNode(step);
+}
+
+function isBeatUnderWay({ state }: Step): boolean {
+  return [...state.calls.values()].some((owner) => owner === "beat" || owner === "beat-create");
 }
 
 /** The monitor gives up: components stop, units go on, and the server registers again. */

@@ -94,7 +94,7 @@ export interface ServerState {
   restarted: boolean;
   /** Wait before the next try to register. */
   backoff: Micros;
-  /** When the presence write was sent whose answer is awaited. */
+  /** When the first presence write was sent of those whose answer is awaited. */
   presenceSentAt: Micros;
   /** The time the current round of beats may take is over. */
   beatLimitPassed: boolean;

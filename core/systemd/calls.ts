@@ -214,7 +214,7 @@ function killUnit(dispatch: Dispatch, { unit: name, who, signal }: Request<"kill
     return failure("org.freedesktop.DBus.Error.NotSupported", "Unit has no processes.");
   }
   const main = service?.mainPid ?? 0;
-  const control = service?.controlPid ?? mount?.controlPid ?? 0;
+  const control = service?.controlPid ?? mount?.controlPid ?? socket?.controlPid ?? 0;
   if (who === "main" && main === 0) {
     return failure(`${ERROR}.NoSuchProcess`, "No main process to kill");
   }

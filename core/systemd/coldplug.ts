@@ -2,8 +2,11 @@ import type { Micros } from "../kernel/index.js";
 import { queueChecks } from "./change.js";
 import { activeState, type Dispatch, triggeredUnit } from "./context.js";
 import { hashOrder } from "./hash-order.js";
+import { coldplugMount, mountOf } from "./mount.js";
 import { coldplugPath } from "./path.js";
 import { armTimer, runtimeLeft, type Service, serviceOf, TIMED } from "./service.js";
+import { socketOf } from "./socket.js";
+import { coldplugSocket } from "./socket-events.js";
 import type { Limit, Unit } from "./state.js";
 import { coldplugTimer } from "./timer.js";
 import { triggersChanged } from "./trigger.js";
@@ -23,6 +26,10 @@ export function coldplug(dispatch: Dispatch): void {
     if (state.reloadForgetsLimits === true) forgetLimits(unit);
     const service = serviceOf(dispatch, unit);
     if (service !== null) coldplugService(service);
+    const socket = socketOf(dispatch, unit);
+    if (socket !== null) coldplugSocket(socket);
+    const mount = mountOf(dispatch, unit);
+    if (mount !== null) coldplugMount(mount);
     coldplugTimer(dispatch, unit);
     // A path sees its unit down as long as that one is not back.
     const triggered = triggeredUnit(dispatch, unit);

@@ -153,8 +153,8 @@ export function readConfig(
     service: name.type === "service" ? zeroService(timeouts) : null,
     timer: name.type === "timer" ? zeroTimer(name) : null,
     path: name.type === "path" ? zeroPath(name) : null,
-    socket: name.type === "socket" ? zeroSocket(name) : null,
-    mount: name.type === "mount" ? zeroMount(name) : null,
+    socket: name.type === "socket" ? zeroSocket(name, timeouts.start) : null,
+    mount: name.type === "mount" ? zeroMount(name, timeouts.start) : null,
   };
   const own = sectionOf(name);
   const ofType: Assignment[] = [];

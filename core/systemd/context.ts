@@ -127,10 +127,22 @@ export function activeState(unit: Unit): ActiveState {
       return "failed";
     case "mounting":
     case "mounting-done":
+    case "start-pre":
+    case "start-post":
       return "activating";
     case "remounting":
+    case "remounting-sigterm":
+    case "remounting-sigkill":
       return "reloading";
     case "unmounting":
+    case "unmounting-sigterm":
+    case "unmounting-sigkill":
+    case "stop-pre":
+    case "stop-pre-sigterm":
+    case "stop-pre-sigkill":
+    case "stop-post":
+    case "final-sigterm":
+    case "final-sigkill":
       return "deactivating";
     default:
       return "active";

@@ -2,9 +2,9 @@ import { parseCalendar } from "./calendar.js";
 import { parseCommands } from "./command.js";
 import { readConfig } from "./config.js";
 import { directivesOf, sectionsOf, type ValueKind } from "./directives.js";
+import { KILL_MODES } from "./kill-config.js";
 import { expandSpecifiers, parseUnitName, type SpecifierContext, type UnitName } from "./names.js";
 import {
-  KILL_MODES,
   NOTIFY_ACCESS,
   RESTARTS,
   readStatus,

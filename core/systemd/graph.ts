@@ -60,7 +60,7 @@ function stub(name: UnitName): Unit {
         : null,
     mount:
       name.type === "mount"
-        ? { state: "dead", result: "success", reloadFailed: false, controlPid: 0 }
+        ? { state: "dead", result: "success", mounted: false, reloadFailed: false, controlPid: 0 }
         : null,
     active: false,
     startLimit: newLimit(),

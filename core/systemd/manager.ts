@@ -8,14 +8,15 @@ import { changeFile, changeFileNow } from "./file-change.js";
 import { loadUnit } from "./graph.js";
 import { enableUnit, USR } from "./install.js";
 import { checkLater, finishJob } from "./job.js";
-import { mountExited } from "./mount.js";
+import { mountOf, mountProcessExited, mountTimer } from "./mount.js";
 import { processNotified, watchdogBites } from "./notify.js";
 import type { ProcessForked } from "./process.js";
 import { hasProcesses, releaseIdle } from "./process-table.js";
 import { settle } from "./run-queue.js";
 import { serviceOf } from "./service.js";
 import { processExited, processReady, serviceTimer } from "./service-events.js";
-import { socketsDrained, socketTraffic } from "./socket.js";
+import { socketOf, socketsDrained, socketTraffic } from "./socket.js";
+import { socketProcessExited, socketTimer } from "./socket-events.js";
 import type { SystemdState, Unit } from "./state.js";
 import { clockChanged, elapseTimer } from "./timer.js";
 import type { Boot, SystemdConfig, SystemdEffect, SystemdFact, SystemdStimulus } from "./types.js";
@@ -130,7 +131,8 @@ function react(dispatch: Dispatch, stimulus: SystemdStimulus): void {
       return;
     case "socket-traffic": {
       const unit = state.units.get(stimulus.unit);
-      if (unit !== undefined) socketTraffic(dispatch, unit);
+      const socket = unit === undefined ? null : socketOf(dispatch, unit);
+      if (socket !== null) socketTraffic(socket);
       return;
     }
     case "socket-drained":
@@ -206,8 +208,11 @@ function onExit(dispatch: Dispatch, pid: number, code: number | null, signal: st
   dispatch.state.processes.delete(pid);
   if (unit === null) return;
   const service = serviceOf(dispatch, unit);
+  const socket = socketOf(dispatch, unit);
+  const mount = mountOf(dispatch, unit);
   if (service !== null) processExited(service, pid, code, signal);
-  else mountExited(dispatch, unit, pid, code);
+  else if (socket !== null) socketProcessExited(socket, pid, code, signal);
+  else if (mount !== null) mountProcessExited(mount, pid, code, signal);
   if (!hasProcesses(dispatch, unit)) {
     dispatch.deferred.push({ kind: "cgroup-empty", unit: unit.name });
   }
@@ -241,6 +246,10 @@ function onTimer(dispatch: Dispatch, timer: string): void {
   }
   elapseTimer(dispatch, unit);
   if (service !== null) serviceTimer(service);
+  const socket = socketOf(dispatch, unit);
+  if (socket !== null) socketTimer(socket);
+  const mount = mountOf(dispatch, unit);
+  if (mount !== null) mountTimer(mount);
 }
 
 /** Everything stops in the reverse of its order; nothing that comes in between can bring it back. */

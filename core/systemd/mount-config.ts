@@ -1,12 +1,16 @@
+import type { Micros } from "../kernel/index.js";
+import { type KillConfig, readKill, ZERO_KILL } from "./kill-config.js";
 import { type UnitName, unescapeName } from "./names.js";
 import type { Assignment, Reader, Values } from "./reader.js";
 
 /** The [Mount] section. */
-export interface MountConfig {
+export interface MountConfig extends KillConfig {
   readonly what: string;
   readonly where: string;
   readonly type: string;
   readonly options: string;
+  /** TimeoutSec=, in microseconds; FOREVER stands for infinity. */
+  readonly timeout: Micros;
 }
 
 /** Where a mount unit of a name mounts: `var-lib-etcd.mount` is /var/lib/etcd. */
@@ -15,8 +19,8 @@ function pathOf(name: UnitName): string {
   return stem === "-" ? "/" : `/${unescapeName(stem)}`;
 }
 
-export function zeroMount(name: UnitName): MountConfig {
-  return { what: "", where: pathOf(name), type: "", options: "" };
+export function zeroMount(name: UnitName, timeout: Micros): MountConfig {
+  return { what: "", where: pathOf(name), type: "", options: "", timeout, ...ZERO_KILL };
 }
 
 /** Reads a [Mount] section. `bad` says why systemd refuses the unit; "" when it does not. */
@@ -26,23 +30,27 @@ export function readMount(
   values: Values,
   reader: Reader,
 ): { mount: MountConfig; bad: string } {
-  let { what, where, type, options } = before;
+  const draft = { ...before };
   for (const at of assignments) {
     switch (at.key) {
       case "What":
-        what = values.text(at);
+        draft.what = values.text(at);
         break;
       case "Where":
-        where = values.text(at);
+        draft.where = values.text(at);
         break;
       case "Type":
-        type = values.text(at);
+        draft.type = values.text(at);
         break;
       case "Options":
-        options =
-          options === "" || at.value === "" ? values.text(at) : `${options},${values.text(at)}`;
+        draft.options =
+          draft.options === "" || at.value === ""
+            ? values.text(at)
+            : `${draft.options},${values.text(at)}`;
         break;
       case "TimeoutSec":
+        draft.timeout = values.limit(at, draft.timeout);
+        break;
       case "DirectoryMode":
       case "LazyUnmount":
       case "ForceUnmount":
@@ -50,14 +58,14 @@ export function readMount(
       case "ReadWriteOnly":
         break;
       default:
-        reader.unsupported.push(`${at.key}=`);
+        if (!readKill(draft, at, values)) reader.unsupported.push(`${at.key}=`);
     }
   }
   const bad =
-    what === ""
+    draft.what === ""
       ? "What= setting is missing."
-      : where !== before.where
+      : draft.where !== before.where
         ? "Where= setting doesn't match unit name."
         : "";
-  return { mount: { what, where, type, options }, bad };
+  return { mount: draft, bad };
 }

@@ -1,11 +1,11 @@
 import { type Command, expandVariables } from "./command.js";
 import type { Dispatch } from "./context.js";
+import { environmentOf } from "./environment.js";
+import type { KillConfig } from "./kill-config.js";
 import type { ExecProcess, KillSignal } from "./process.js";
 import type { ServiceConfig } from "./service-config.js";
 import type { ServiceRuntime, Unit } from "./state.js";
-import { FOREVER, parseEnvironmentFile } from "./value.js";
-
-const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+import { FOREVER } from "./value.js";
 
 /** How a service's processes came to end, for commands that run after them. */
 function exitVariables(runtime: ServiceRuntime): Record<string, string> {
@@ -20,20 +20,15 @@ function exitVariables(runtime: ServiceRuntime): Record<string, string> {
   return variables;
 }
 
-/** The environment of a unit's processes; null when a file that is not optional is missing. */
-function environmentOf(
+/** The environment of a service's process; null when a file that is not optional is missing. */
+function serviceEnvironment(
   dispatch: Dispatch,
   service: ServiceConfig,
   runtime: ServiceRuntime,
   role: ExecProcess["role"],
 ): Record<string, string> | null {
-  const environment: Record<string, string> = { PATH };
-  for (const [name, value] of service.environment) environment[name] = value;
-  for (const { path, optional } of service.environmentFiles) {
-    const text = dispatch.state.files.get(path);
-    if (text === undefined && !optional) return null;
-    for (const [name, value] of parseEnvironmentFile(text ?? "")) environment[name] = value;
-  }
+  const environment = environmentOf(dispatch.state, service);
+  if (environment === null) return null;
   if (isHeard(service, role)) environment.NOTIFY_SOCKET = "/run/systemd/notify";
   const { watchdog = 0 } = runtime;
   if (role === "main" && watchdog !== 0 && watchdog !== FOREVER) {
@@ -61,7 +56,7 @@ export function spawn(
   role: ExecProcess["role"],
 ): number | null {
   const { state } = dispatch;
-  const environment = environmentOf(dispatch, service, runtime, role);
+  const environment = serviceEnvironment(dispatch, service, runtime, role);
   if (environment === null) return null;
   const argv = expandVariables(command, environment);
   // Type=idle lets its programs wait until the jobs are done, or 5 s.
@@ -103,41 +98,40 @@ export function releaseIdle(dispatch: Dispatch): void {
 /** What a signal is sent for: which one it is depends on the unit's settings (operation_to_signal). */
 export type KillPurpose = "terminate" | "restart" | "kill" | "watchdog";
 
-function signalFor(purpose: KillPurpose, service: ServiceConfig): KillSignal {
+function signalFor(purpose: KillPurpose, config: KillConfig): KillSignal {
   switch (purpose) {
     case "terminate":
-      return service.killSignal;
+      return config.killSignal;
     case "restart":
-      return service.restartKillSignal ?? service.killSignal;
+      return config.restartKillSignal ?? config.killSignal;
     case "kill":
-      return service.finalKillSignal;
+      return config.finalKillSignal;
     case "watchdog":
-      return service.watchdogSignal;
+      return config.watchdogSignal;
   }
 }
 
 /**
- * Signals a service's processes as KillMode= says (unit_kill_context).
+ * Signals a unit's processes as KillMode= says (unit_kill_context). `own` are its main and control processes.
  *
  * @returns whether there is a process whose end is worth waiting for
  */
 export function killProcesses(
   dispatch: Dispatch,
   unit: Unit,
-  runtime: ServiceRuntime,
-  service: ServiceConfig,
+  own: readonly number[],
+  config: KillConfig,
   purpose: KillPurpose,
 ): boolean {
-  if (service.killMode === "none") return false;
-  const signal = signalFor(purpose, service);
-  const all =
-    service.killMode === "control-group" || (service.killMode === "mixed" && purpose === "kill");
-  const hangUp = service.sendSighup && purpose === "terminate" && signal !== "SIGHUP";
+  const { killMode, sendSighup } = config;
+  if (killMode === "none") return false;
+  const signal = signalFor(purpose, config);
+  const all = killMode === "control-group" || (killMode === "mixed" && purpose === "kill");
+  const hangUp = sendSighup && purpose === "terminate" && signal !== "SIGHUP";
   let wait = false;
   for (const child of [...dispatch.state.processes.values()]) {
     if (child.unit !== unit.name) continue;
-    const own = child.pid === runtime.mainPid || child.pid === runtime.controlPid;
-    if (!own && !all) continue;
+    if (!own.includes(child.pid) && !all) continue;
     kill(dispatch, child.pid, signal);
     if (hangUp) kill(dispatch, child.pid, "SIGHUP");
     wait = true;

@@ -17,7 +17,7 @@ import { pidFileWritten } from "./pid-file.js";
 import { hasProcesses, releaseIdle } from "./process-table.js";
 import { executed, serviceOf } from "./service.js";
 import { cgroupEmpty } from "./service-events.js";
-import { socketTraffic } from "./socket.js";
+import { socketOf, socketTraffic } from "./socket.js";
 import type { Job, SystemdState, Unit } from "./state.js";
 import { elapseTimer } from "./timer.js";
 import type { JobResult, JobType } from "./types.js";
@@ -71,8 +71,10 @@ function carryOut(dispatch: Dispatch, deferred: Deferred): void {
     case "due":
       elapseTimer(dispatch, unit);
       return;
-    case "traffic":
-      socketTraffic(dispatch, unit);
+    case "traffic": {
+      const socket = socketOf(dispatch, unit);
+      if (socket !== null) socketTraffic(socket);
+    }
   }
 }
 

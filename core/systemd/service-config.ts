@@ -1,6 +1,7 @@
 import type { Micros } from "../kernel/index.js";
 import type { Command } from "./command.js";
-import type { KillSignal } from "./process.js";
+import { type EnvironmentConfig, readEnvironment } from "./environment.js";
+import { type KillConfig, readKill, ZERO_KILL } from "./kill-config.js";
 import { type Assignment, type Reader, readStartLimit, type Values } from "./reader.js";
 import { FOREVER, parseSignal, parseSpan } from "./value.js";
 
@@ -25,9 +26,6 @@ export const RESTARTS = [
   "always",
 ] as const;
 export type Restart = (typeof RESTARTS)[number];
-
-export const KILL_MODES = ["control-group", "mixed", "process", "none"] as const;
-export type KillMode = (typeof KILL_MODES)[number];
 
 export const TIMEOUT_FAILURE_MODES = ["terminate", "abort", "kill"] as const;
 export type TimeoutFailureMode = (typeof TIMEOUT_FAILURE_MODES)[number];
@@ -55,7 +53,7 @@ export interface ExitStatuses {
 }
 
 /** The [Service] section. Spans in microseconds; FOREVER stands for infinity. */
-export interface ServiceConfig {
+export interface ServiceConfig extends KillConfig, EnvironmentConfig {
   readonly type: ServiceType;
   readonly commands: Readonly<Record<CommandList, readonly Command[]>>;
   readonly restart: Restart;
@@ -69,11 +67,6 @@ export interface ServiceConfig {
   readonly runtimeMax: Micros;
   readonly remainAfterExit: boolean;
   readonly guessMainPid: boolean;
-  readonly killMode: KillMode;
-  readonly killSignal: KillSignal;
-  readonly restartKillSignal: KillSignal | null;
-  readonly finalKillSignal: KillSignal;
-  readonly watchdogSignal: KillSignal;
   readonly notifyAccess: NotifyAccess;
   /** Whether the service ends with its main process, or with its last one; absent: main. */
   readonly exitType?: ExitType;
@@ -83,14 +76,9 @@ export interface ServiceConfig {
   readonly pidFile?: string;
   /** Whether BusName= is set. */
   readonly busName: boolean;
-  readonly sendSigkill: boolean;
-  readonly sendSighup: boolean;
   readonly success: ExitStatuses;
   readonly restartPrevent: ExitStatuses;
   readonly restartForce: ExitStatuses;
-  /** Environment=, later ones first to be looked up. */
-  readonly environment: readonly (readonly [string, string])[];
-  readonly environmentFiles: readonly { readonly path: string; readonly optional: boolean }[];
 }
 
 const NO_STATUSES: ExitStatuses = { codes: [], signals: [] };
@@ -120,15 +108,9 @@ export function zeroService(timeouts: {
     runtimeMax: FOREVER,
     remainAfterExit: false,
     guessMainPid: true,
-    killMode: "control-group",
-    killSignal: "SIGTERM",
-    restartKillSignal: null,
-    finalKillSignal: "SIGKILL",
-    watchdogSignal: "SIGABRT",
+    ...ZERO_KILL,
     notifyAccess: "none",
     busName: false,
-    sendSigkill: true,
-    sendSighup: false,
     success: NO_STATUSES,
     restartPrevent: NO_STATUSES,
     restartForce: NO_STATUSES,
@@ -330,50 +312,6 @@ function pidFilePath(text: string): string {
   return path.replace(/^\/var\/run\//, "/run/");
 }
 
-const KILL_SIGNALS = [
-  "SIGTERM",
-  "SIGKILL",
-  "SIGHUP",
-  "SIGINT",
-  "SIGQUIT",
-  "SIGUSR1",
-  "SIGUSR2",
-  "SIGABRT",
-] as const satisfies readonly KillSignal[];
-
-const SIGNAL_KEYS = new Map<
-  string,
-  "killSignal" | "restartKillSignal" | "finalKillSignal" | "watchdogSignal"
->([
-  ["KillSignal", "killSignal"],
-  ["RestartKillSignal", "restartKillSignal"],
-  ["FinalKillSignal", "finalKillSignal"],
-  ["WatchdogSignal", "watchdogSignal"],
-]);
-
-function readKill(draft: Draft, at: Assignment, values: Values): boolean {
-  const field = SIGNAL_KEYS.get(at.key);
-  if (field !== undefined) {
-    const signal = KILL_SIGNALS.find((candidate) => candidate === parseSignal(at.value));
-    if (signal === undefined) values.ignore(at);
-    else draft[field] = signal;
-    return true;
-  }
-  switch (at.key) {
-    case "KillMode":
-      draft.killMode = values.oneOf(at, KILL_MODES, draft.killMode);
-      return true;
-    case "SendSIGKILL":
-      draft.sendSigkill = values.boolean(at, draft.sendSigkill);
-      return true;
-    case "SendSIGHUP":
-      draft.sendSighup = values.boolean(at, draft.sendSighup);
-      return true;
-    default:
-      return false;
-  }
-}
-
 const STATUS_KEYS = new Map<string, "success" | "restartPrevent" | "restartForce">([
   ["SuccessExitStatus", "success"],
   ["RestartPreventExitStatus", "restartPrevent"],
@@ -428,31 +366,5 @@ function readStatuses(draft: Draft, at: Assignment, values: Values): boolean {
     else if (status !== null) statuses.signals.push(status);
     else values.ignore(at);
   }
-  return true;
-}
-
-function readEnvironment(draft: Draft, at: Assignment, values: Values): boolean {
-  if (at.key === "Environment") {
-    if (at.value === "") {
-      draft.environment = [];
-      return true;
-    }
-    for (const word of values.words(at) ?? []) {
-      const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(word);
-      if (match === null) values.ignore(at);
-      else draft.environment.push([match[1] ?? "", match[2] ?? ""]);
-    }
-    return true;
-  }
-  if (at.key !== "EnvironmentFile") return false;
-  if (at.value === "") {
-    draft.environmentFiles = [];
-    return true;
-  }
-  const text = values.text(at);
-  const optional = text.startsWith("-");
-  const path = optional ? text.slice(1) : text;
-  if (!path.startsWith("/")) values.ignore(at);
-  else draft.environmentFiles.push({ path, optional });
   return true;
 }

@@ -453,7 +453,7 @@ export function enterSignal(service: Service, state: SignalState, result: Servic
   const { dispatch, unit, runtime, config } = service;
   note(service, result);
   const purpose = purposeOf(service, state);
-  if (killProcesses(dispatch, unit, runtime, config, purpose)) {
+  if (killProcesses(dispatch, unit, [runtime.mainPid, runtime.controlPid], config, purpose)) {
     armTimer(service, purpose === "watchdog" ? config.timeoutAbort : config.timeoutStop);
     setState(service, state);
     return;

@@ -4,7 +4,9 @@ import type { UnitConfig } from "./config.js";
 import type { Dependency } from "./dependency.js";
 import type { ExecProcess } from "./process.js";
 import type { CommandList } from "./service-config.js";
+import type { SocketCommandList } from "./socket-config.js";
 import type { JobType, ServiceResult, UnitResult } from "./types.js";
+import type { Timed } from "./unit-timer.js";
 
 /** Sub states of a service, as systemd prints them. */
 export type ServiceState =
@@ -89,18 +91,52 @@ export interface PathRuntime {
   limit: Limit;
 }
 
+/** Sub states of a socket unit, as systemd prints them. */
+export type SocketState =
+  | "dead"
+  | "start-pre"
+  | "start-post"
+  | "listening"
+  | "running"
+  | "stop-pre"
+  | "stop-pre-sigterm"
+  | "stop-pre-sigkill"
+  | "stop-post"
+  | "final-sigterm"
+  | "final-sigkill"
+  | "failed";
+
 /** What a socket unit does at run time. */
-export interface SocketRuntime {
-  state: "dead" | "listening" | "running" | "failed";
+export interface SocketRuntime extends Timed {
+  state: SocketState;
   result: UnitResult;
+  /** The process that runs a command of the unit; absent: none. */
+  controlPid?: number;
+  controlCommand?: { readonly list: SocketCommandList; index: number };
   /** Something came in that nobody has taken off. */
   traffic: boolean;
   limit: Limit;
 }
 
+/** Sub states of a mount unit, as systemd prints them. */
+export type MountState =
+  | "dead"
+  | "mounting"
+  | "mounting-done"
+  | "mounted"
+  | "remounting"
+  | "remounting-sigterm"
+  | "remounting-sigkill"
+  | "unmounting"
+  | "unmounting-sigterm"
+  | "unmounting-sigkill"
+  | "failed";
+
 /** What a mount unit does at run time. mount and umount are control processes of the unit. */
-export interface MountRuntime {
-  state: "dead" | "mounting" | "mounting-done" | "mounted" | "remounting" | "unmounting" | "failed";
+export interface MountRuntime extends Timed {
+  state: MountState;
+  /** The kernel says that something is mounted there. */
+  mounted: boolean;
   result: UnitResult;
   /** The last reload did not work; the mount stays as it was. */
   reloadFailed: boolean;

@@ -10,11 +10,11 @@ import {
   isAfter,
   isInactiveOrFailed,
 } from "./context.js";
-import { reloadMount, startMount, stopMount } from "./mount.js";
+import { enterMountDead, mountOf, reloadMount, startMount, stopMount } from "./mount.js";
 import type { StartOutcome } from "./outcome.js";
 import { enterPathDead, startPath } from "./path.js";
 import { mayStartService, reloadService, serviceOf, startService, stopService } from "./service.js";
-import { enterSocketDead, startSocket } from "./socket.js";
+import { enterDead, socketOf, startSocket, stopSocket } from "./socket.js";
 import type { Unit } from "./state.js";
 import { enterTimerDead, startTimer } from "./timer.js";
 
@@ -33,8 +33,10 @@ export function startUnit(dispatch: Dispatch, unit: Unit): StartOutcome {
   if (service !== null) return startService(service);
   if (unit.timer !== null) return startTimer(dispatch, unit);
   if (unit.path !== null) return startPath(dispatch, unit);
-  if (unit.socket !== null) return startSocket(dispatch, unit);
-  if (unit.mount !== null) return startMount(dispatch, unit);
+  const socket = socketOf(dispatch, unit);
+  if (socket !== null) return startSocket(socket);
+  const mount = mountOf(dispatch, unit);
+  if (mount !== null) return startMount(mount);
   setActive(dispatch, unit, true);
   return "started";
 }
@@ -50,7 +52,9 @@ function boundUnitsActive(dispatch: Dispatch, unit: Unit): boolean {
 function mayStart(dispatch: Dispatch, unit: Unit): boolean {
   const service = serviceOf(dispatch, unit);
   if (service !== null) return mayStartService(service);
-  if (unit.timer === null && unit.path === null && unit.socket === null) return true;
+  const socket = socketOf(dispatch, unit);
+  const mount = mountOf(dispatch, unit);
+  if (unit.timer === null && unit.path === null && socket === null && mount === null) return true;
   const { startLimitInterval, startLimitBurst } = unit.config;
   unit.startLimitHit = !belowLimit(
     unit.startLimit,
@@ -61,7 +65,8 @@ function mayStart(dispatch: Dispatch, unit: Unit): boolean {
   if (!unit.startLimitHit) return true;
   if (unit.timer !== null) enterTimerDead(dispatch, unit, "start-limit-hit");
   else if (unit.path !== null) enterPathDead(dispatch, unit, "start-limit-hit");
-  else enterSocketDead(dispatch, unit, "start-limit-hit");
+  else if (socket !== null) enterDead(socket, "start-limit-hit");
+  else if (mount !== null) enterMountDead(mount, "start-limit-hit");
   return false;
 }
 
@@ -70,10 +75,12 @@ export function stopUnit(dispatch: Dispatch, unit: Unit): StartOutcome {
   if (isInactiveOrFailed(activeState(unit))) return "already";
   const service = serviceOf(dispatch, unit);
   if (service !== null) return stopService(service);
-  if (unit.mount !== null) return stopMount(dispatch, unit);
+  const socket = socketOf(dispatch, unit);
+  if (socket !== null) return stopSocket(socket);
+  const mount = mountOf(dispatch, unit);
+  if (mount !== null) return stopMount(mount);
   if (unit.timer !== null) enterTimerDead(dispatch, unit, "success");
   else if (unit.path !== null) enterPathDead(dispatch, unit, "success");
-  else if (unit.socket !== null) enterSocketDead(dispatch, unit, "success");
   else setActive(dispatch, unit, false);
   return "started";
 }
@@ -87,7 +94,8 @@ export function reloadUnit(dispatch: Dispatch, unit: Unit): StartOutcome {
   if (state !== "active") return "invalid";
   const service = serviceOf(dispatch, unit);
   if (service !== null) return reloadService(service);
-  if (unit.mount !== null) return reloadMount(dispatch, unit);
+  const mount = mountOf(dispatch, unit);
+  if (mount !== null) return reloadMount(mount);
   // Nothing of its own to reload, but others to pass it on to: that was done with the job.
   dispatch.changed(unit, state, { reloadFailed: false, willRestart: false });
   return "started";

@@ -3,11 +3,13 @@ import { integer, runCommand } from "../command-line.js";
 import { describeEtcd, etcdOracle } from "./etcd.js";
 import { describeReport, raftOracle } from "./raft.js";
 import { describeSystemdReport, systemdOracle } from "./systemd/oracle.js";
+import { THEMES, type Theme } from "./systemd/themes.js";
 
 const USAGE = `usage: npm run oracle -- raft|raft-trace [--scripts N] [--seed S] [--json]
        npm run oracle -- etcd [--ops N] [--version 3.4|3.6] [--seed S] [--json]
-       npm run oracle -- systemd [--sets N | --set NUMBER] [--files N]
-           [--calendars N] [--seed S] [--json]`;
+       npm run oracle -- systemd [--sets N [--theme THEME]] [--files N]
+           [--calendars N] [--seed S] [--json]
+       npm run oracle -- systemd --set NUMBER [--trace] --seed S`;
 
 interface Options {
   readonly oracle: keyof typeof ORACLES;
@@ -17,6 +19,8 @@ interface Options {
   readonly sets: number;
   /** Only this one of the sets; null: all. */
   readonly only: number | null;
+  readonly theme: Theme | null;
+  readonly trace: boolean;
   readonly files: number;
   readonly calendars: number;
   readonly seed: number;
@@ -56,6 +60,8 @@ function options(): Options {
       version: { type: "string", default: "3.4" },
       sets: { type: "string", default: "300" },
       set: { type: "string" },
+      theme: { type: "string" },
+      trace: { type: "boolean", default: false },
       files: { type: "string", default: "600" },
       calendars: { type: "string", default: "2000" },
       seed: { type: "string" },
@@ -71,6 +77,7 @@ function options(): Options {
   if (version !== "3.4" && version !== "3.6") {
     throw new Error(`--version takes 3.4 or 3.6: ${version}`);
   }
+  if (values.trace && values.set === undefined) throw new Error("--trace takes a --set");
   return {
     oracle,
     scripts: integer("--scripts", values.scripts, 1),
@@ -78,11 +85,21 @@ function options(): Options {
     version,
     sets: integer("--sets", values.sets, 0),
     only: values.set === undefined ? null : integer("--set", values.set, 0),
+    theme: themeOf(values.theme),
+    trace: values.trace,
     files: integer("--files", values.files, 0),
     calendars: integer("--calendars", values.calendars, 0),
     seed: integer("--seed", values.seed ?? fresh, 0),
     json,
   };
+}
+
+function themeOf(name: string | undefined): Theme | null {
+  const theme = THEMES.find((candidate) => candidate === name);
+  if (name !== undefined && theme === undefined) {
+    throw new Error(`--theme takes one of ${THEMES.join(", ")}: ${name}`);
+  }
+  return theme ?? null;
 }
 
 function isOracle(name: string): name is keyof typeof ORACLES {

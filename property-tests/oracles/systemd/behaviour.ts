@@ -1,6 +1,9 @@
 /** Where the program lies in the container. */
 export const PROGRAM = "/usr/local/bin/act";
 
+/** and the one that mount(8) runs for the type `slow`. */
+export const MOUNT_SLOW = "/usr/sbin/mount.slow";
+
 /** What the program does; times in milliseconds from its start. */
 export interface Behaviour {
   /** `run=`: how long it runs; null: until a signal ends it. */
@@ -41,7 +44,9 @@ export function behaviourOf(argv: readonly string[]): Behaviour | null {
   );
   const number = (name: string): number | null => {
     const text = words.get(name);
-    return text === undefined ? null : Number(text);
+    if (text === undefined) return null;
+    if (!/^[0-9]+$/.test(text)) throw new Error(`${name}=${text} is no number: ${argv.join(" ")}`);
+    return Number(text);
   };
   const term = words.get("term")?.split(":");
   return {
@@ -82,4 +87,18 @@ function pidFileOf(word: string | undefined): Behaviour["pidFile"] {
   if (word === undefined) return null;
   const colon = word.indexOf(":");
   return { at: Number(word.slice(0, colon)), path: word.slice(colon + 1) };
+}
+
+/**
+ * What mount(8) and umount(8) do: how long they take and with what they end. Of the type `slow` the options say it;
+ * nobody knows `nosuchfs`.
+ */
+export function mountOf(argv: readonly string[]): { readonly run: number; readonly exit: number } {
+  const after = (flag: string) => argv[argv.indexOf(flag) + 1] ?? "";
+  const type = argv.includes("-t") ? after("-t") : "";
+  if (type === "nosuchfs") return { run: 0, exit: 32 };
+  if (type !== "slow") return { run: 0, exit: 0 };
+  const option = (name: string) =>
+    Number(new RegExp(`\\b${name}=([0-9]+)`).exec(after("-o"))?.[1] ?? "0");
+  return { run: option("run"), exit: option("exit") };
 }

@@ -11,7 +11,7 @@ import {
   labUp,
 } from "../../../adapters/lab/index.js";
 import { SystemBus } from "../../../adapters/systemd/index.js";
-import { PROGRAM } from "./behaviour.js";
+import { MOUNT_SLOW, PROGRAM } from "./behaviour.js";
 import { FILES, OUTSIDE } from "./unit-set.js";
 
 /** A booted systemd of its own: a host of a lab beside the user's, with the same root file system. */
@@ -76,8 +76,12 @@ async function enter(settings: LabSettings, host: string): Promise<Container> {
     mkdirSync(dirname(path(inside)), { recursive: true });
     writeFileSync(path(inside), text, { mode });
   };
-  const program = readFileSync(join(import.meta.dirname, "act.pl"), "utf8");
-  place(PROGRAM, program, 0o755);
+  for (const [path, file] of [
+    [PROGRAM, "act.pl"],
+    [MOUNT_SLOW, "mount-slow.pl"],
+  ] as const) {
+    place(path, readFileSync(join(import.meta.dirname, file), "utf8"), 0o755);
+  }
   for (const folder of [FILES, OUTSIDE]) mkdirSync(path(folder), { recursive: true });
   const stream = createConnection(path("/run/dbus/system_bus_socket"));
   const bus = await SystemBus.over(stream, 0, CALL_MS);

@@ -26,10 +26,8 @@ export function generateService(g: Generator, theme: Theme, name: string): strin
     lines.push(`ExecStart=${dash(g, 6)}${mainProgram(g, theme, type, name)}`);
   }
   const around = theme === "timeouts" || theme === "failures" ? 22 : 10;
-  for (const key of ["ExecStartPre", "ExecStartPost", "ExecStop", "ExecStopPost"] as const) {
-    if (percent(g, around)) lines.push(`${key}=${dash(g, 15)}${shortProgram(g, theme)}`);
-    if (percent(g, around / 5)) lines.push(`${key}=${shortProgram(g, theme)}`);
-  }
+  const keys = ["ExecStartPre", "ExecStartPost", "ExecStop", "ExecStopPost"];
+  lines.push(...commandsAround(g, theme, keys, around));
   if (percent(g, around / 2)) {
     const exit = pick(g, [0, 0, 1, 7, 255]);
     lines.push(`ExecCondition=${PROGRAM} run=${nextBetween(g, 1, 3) * 50} exit=${exit}`);
@@ -43,6 +41,21 @@ export function generateService(g: Generator, theme: Theme, name: string): strin
   if (type !== "oneshot" && percent(g, 4)) lines.push("ExitType=cgroup");
   // An instance says how long its program runs.
   return name.includes("@") ? lines.map((line) => line.replace(/ run=\d+/, " run=%i00")) : lines;
+}
+
+/** One command or two of some of the phases; of each with so many parts of a hundred. */
+export function commandsAround(
+  g: Generator,
+  theme: Theme,
+  keys: readonly string[],
+  parts: number,
+): string[] {
+  const lines: string[] = [];
+  for (const key of keys) {
+    if (percent(g, parts)) lines.push(`${key}=${dash(g, 15)}${shortProgram(g, theme)}`);
+    if (percent(g, parts / 5)) lines.push(`${key}=${shortProgram(g, theme)}`);
+  }
+  return lines;
 }
 
 const dash = (g: Generator, parts: number): string => (percent(g, parts) ? "-" : "");
@@ -164,6 +177,20 @@ function timeoutSettings(g: Generator, theme: Theme, lines: readonly string[]): 
     settings.push(`TimeoutStartSec=${nextBetween(g, 3, 9) * 100}ms`);
   }
   if (percent(g, odd ? 20 : 3)) settings.push(`RuntimeMaxSec=${nextBetween(g, 3, 9) * 100}ms`);
+  settings.push(...killSettings(g, odd));
+  if (percent(g, odd ? 15 : 2)) {
+    settings.push(`TimeoutStopFailureMode=${pick(g, ["kill", "terminate", "abort"])}`);
+  }
+  if (percent(g, odd ? 15 : 2)) {
+    settings.push(`TimeoutStartFailureMode=${pick(g, ["kill", "terminate", "abort"])}`);
+  }
+  if (percent(g, odd ? 12 : 2)) settings.push("GuessMainPID=no");
+  return settings;
+}
+
+/** How the processes of a unit are ended; `odd` makes settings that are seldom used frequent. */
+export function killSettings(g: Generator, odd: boolean): string[] {
+  const settings: string[] = [];
   if (percent(g, odd ? 40 : 8)) {
     settings.push(`KillMode=${pick(g, ["control-group", "mixed", "process", "none"])}`);
   }
@@ -174,12 +201,5 @@ function timeoutSettings(g: Generator, theme: Theme, lines: readonly string[]): 
   if (percent(g, odd ? 8 : 2)) settings.push(`FinalKillSignal=${pick(g, ["SIGUSR1", "SIGTERM"])}`);
   if (percent(g, odd ? 12 : 2)) settings.push("SendSIGKILL=no");
   if (percent(g, odd ? 10 : 2)) settings.push("SendSIGHUP=yes");
-  if (percent(g, odd ? 15 : 2)) {
-    settings.push(`TimeoutStopFailureMode=${pick(g, ["kill", "terminate", "abort"])}`);
-  }
-  if (percent(g, odd ? 15 : 2)) {
-    settings.push(`TimeoutStartFailureMode=${pick(g, ["kill", "terminate", "abort"])}`);
-  }
-  if (percent(g, odd ? 12 : 2)) settings.push("GuessMainPID=no");
   return settings;
 }

@@ -1,5 +1,5 @@
 import { createGenerator, type Generator, nextBetween, pick } from "../../../core/kernel/index.js";
-import { generateService } from "./generate-service.js";
+import { commandsAround, generateService, killSettings } from "./generate-service.js";
 import { hasTriggers, isAlone, percent, THEMES, type Theme } from "./themes.js";
 import {
   type Action,
@@ -35,6 +35,7 @@ export function generateSet(
 function typeOf(g: Generator, theme: Theme): string {
   if ((theme === "everything" || isAlone(theme)) && percent(g, 12))
     return pick(g, ["timer", "path", "socket", "mount"]);
+  if (theme === "mounts" && percent(g, 60)) return "mount";
   return percent(g, 15) ? "target" : "service";
 }
 
@@ -44,10 +45,15 @@ function addTriggers(g: Generator, theme: Theme, names: string[], prefix: string
   for (const service of services) {
     if (names.length >= 12) break;
     if (!percent(g, 60)) continue;
-    const type = theme === "calendars" ? "timer" : pick(g, ["timer", "path", "socket"]);
+    const type = triggerOf(g, theme);
     names.push(service.replace(/service$/, type));
   }
   if (services.length === 0) names.push(`${prefix}z.service`);
+}
+
+function triggerOf(g: Generator, theme: Theme): string {
+  if (theme === "calendars") return "timer";
+  return theme === "sockets" ? "socket" : pick(g, ["timer", "path", "socket"]);
 }
 
 function generateUnit(g: Generator, theme: Theme, name: string, names: readonly string[]): SetUnit {
@@ -70,11 +76,10 @@ function ownSection(g: Generator, theme: Theme, name: string, type: string): str
     case "path":
       return ["[Path]", ...pathSettings(g, name)];
     case "socket":
-      return ["[Socket]", `ListenFIFO=${fifoOf(name)}`];
+      return ["[Socket]", `ListenFIFO=${fifoOf(name)}`, ...socketSettings(g, theme)];
     case "mount": {
-      const type = percent(g, 85) ? "tmpfs" : "nosuchfs";
       const where = `/${name.split(".")[0]}`;
-      return ["[Mount]", "What=none", `Where=${where}`, `Type=${type}`];
+      return ["[Mount]", "What=none", `Where=${where}`, ...mountSettings(g, theme)];
     }
     default:
       return [];
@@ -142,7 +147,7 @@ function dependencies(
   const index = names.indexOf(name);
   const most = theme === "dependencies" || theme === "cycles" ? 4 : 2;
   for (let left = nextBetween(g, 0, most); left > 0; left--) {
-    const other = percent(g, 3) ? `${name.split(".")[0]}missing.service` : pick(g, names);
+    const other = percent(g, 3) ? `${name.split(/[@.]/)[0]}missing.service` : pick(g, names);
     if (other === name) continue;
     const key = percent(g, 62) ? pick(g, PULLS) : pick(g, OTHERS);
     lines.push(`${key}=${other}`);
@@ -188,7 +193,7 @@ const file = (g: Generator, name: string): string =>
   pick(g, ["/etc/passwd", "!/etc/passwd", fileBy(name)]);
 
 /** A span of so many hundred milliseconds. */
-export const span = (g: Generator, low: number, high: number): string =>
+const span = (g: Generator, low: number, high: number): string =>
   `${nextBetween(g, low, high) * 100}ms`;
 
 function timerSettings(g: Generator): string[] {
@@ -226,6 +231,30 @@ function calendarSettings(g: Generator): string[] {
   if (percent(g, 6)) lines.push("OnCalendar=");
   if (percent(g, 30)) lines.push("RemainAfterElapse=no");
   return lines;
+}
+
+/** Commands around the sockets, which may fail, last too long, or not mind being told to end. */
+function socketSettings(g: Generator, theme: Theme): string[] {
+  const lines = percent(g, 30) ? ["RemoveOnStop=yes"] : [];
+  const odd = theme === "sockets";
+  if (!percent(g, odd ? 90 : 30)) return lines;
+  const keys = ["ExecStartPre", "ExecStartPost", "ExecStopPre", "ExecStopPost"];
+  lines.push(...commandsAround(g, odd ? pick(g, ["failures", "timeouts"]) : theme, keys, 45));
+  if (percent(g, 60)) lines.push(`TimeoutSec=${span(g, 2, 6)}`);
+  return [...lines, ...killSettings(g, odd && percent(g, 35))];
+}
+
+/** Mounts that succeed, fail, or take their time. */
+function mountSettings(g: Generator, theme: Theme): string[] {
+  const odd = theme === "mounts";
+  const type = pick(g, ["tmpfs", "tmpfs", "slow", odd ? "slow" : "nosuchfs"]);
+  const lines = [`Type=${type}`];
+  if (type === "slow") {
+    lines.push(`Options=run=${nextBetween(g, 1, 8) * 70}`);
+    if (percent(g, 20)) lines.push(`Options=exit=${pick(g, [1, 32])}`);
+  }
+  if (percent(g, odd ? 60 : 20)) lines.push(`TimeoutSec=${span(g, 2, 5)}`);
+  return [...lines, ...killSettings(g, odd && percent(g, 35))];
 }
 
 function pathSettings(g: Generator, name: string): string[] {

@@ -5,7 +5,8 @@ import { compareSet, type Preparation, type Prepared, prepare, prepareSet } from
 import { RealSystemd } from "./real.js";
 import { shrinkSet } from "./shrink.js";
 import { stretchSet } from "./stretch.js";
-import { THEMES } from "./themes.js";
+import { THEMES, type Theme } from "./themes.js";
+import { traceSet } from "./trace.js";
 import { describeSet, renamed } from "./unit-set.js";
 import { compareFiles, type FilesReport } from "./verify.js";
 
@@ -61,6 +62,10 @@ export interface SystemdRun {
   readonly seed: number;
   /** Only this set; null: all. */
   readonly only: number | null;
+  /** Only sets of this theme; null: of all in turn. */
+  readonly theme: Theme | null;
+  /** Tells all about the one set, systemd's own log too, and compares nothing else. */
+  readonly trace: boolean;
 }
 
 /** Why there can be no run here, in a line; null when there can. */
@@ -72,7 +77,7 @@ export function whyNoSystemd(): string | null {
 
 /** Holds the model against a real systemd on generated sets of units. */
 export async function systemdOracle(
-  { sets, files, calendars, seed, only }: SystemdRun,
+  { sets, files, calendars, seed, only, theme, trace }: SystemdRun,
   say: (line: string) => void,
 ): Promise<SystemdReport> {
   const started = performance.now();
@@ -98,7 +103,8 @@ export async function systemdOracle(
     skipped,
   });
   if (skipped !== null) return report("none");
-  const numbers = only === null ? Array.from({ length: sets }, (_, index) => index) : [only];
+  const numbers =
+    only === null ? Array.from({ length: sets }, (_, index) => numberOf(index, theme)) : [only];
   // Before the container runs: whatever keeps this process busy would make it late.
   const waiting = numbers.map((number) => prepareSet(seed, number));
   say(`${waiting.length} sets prepared in ${Math.round(performance.now() - started)} ms`);
@@ -122,6 +128,16 @@ export async function systemdOracle(
   try {
     for (const [index, container] of containers.all.entries()) {
       reals.push(await RealSystemd.over(container, index > 0));
+    }
+    if (trace) {
+      const [prepared] = waiting;
+      const index = prepared?.set.alone === true ? 1 : 0;
+      const [real, container] = [reals[index], containers.all[index]];
+      if (real === undefined || container === undefined || prepared === undefined) {
+        throw new Error("there is no set to trace");
+      }
+      say(await traceSet(real, container, prepared));
+      return report(`systemd ${container.version}`);
     }
     await Promise.all(
       reals.flatMap((real, index) =>
@@ -154,6 +170,11 @@ export async function systemdOracle(
     for (const real of reals) real.close();
     await containers.close();
   }
+}
+
+/** Number of the `index`th set, of all or of a theme: the themes take turns. */
+function numberOf(index: number, theme: Theme | null): number {
+  return theme === null ? index : index * THEMES.length + THEMES.indexOf(theme);
 }
 
 /** Differences that are shrunk; of more the first ones tell enough. */

@@ -8,6 +8,8 @@ export const THEMES = [
   "timeouts",
   "modes",
   "triggers",
+  "sockets",
+  "mounts",
   "calendars",
   "cycles",
   "everything",
@@ -21,7 +23,8 @@ export type Theme = (typeof THEMES)[number];
 export const isAlone = (theme: Theme): boolean => theme === "isolation";
 
 /** Sets in which each service may have a timer, path or socket of its name. */
-export const hasTriggers = (theme: Theme): boolean => theme === "triggers" || theme === "calendars";
+export const hasTriggers = (theme: Theme): boolean =>
+  theme === "triggers" || theme === "sockets" || theme === "calendars";
 
 /** True in so many draws of a hundred. */
 export const percent = (g: Generator, parts: number): boolean => chance(g, parts * 10_000);

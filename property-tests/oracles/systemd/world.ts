@@ -1,5 +1,5 @@
 import type { ExecProcess, KillProcess, SystemdStimulus } from "../../../core/systemd/index.js";
-import { type Behaviour, behaviourOf } from "./behaviour.js";
+import { type Behaviour, behaviourOf, mountOf } from "./behaviour.js";
 
 /** A program as the world knows it. */
 interface Program {
@@ -48,9 +48,13 @@ export class Programs {
     const behaviour = behaviourOf(argv);
     this.#add(pid, unit, behaviour, "NOTIFY_SOCKET" in environment);
     this.#schedule(this.#delay("begin"), () => {
-      if (behaviour !== null) this.#begin(pid, behaviour);
-      // mount(8) and umount(8), of which the first knows no nosuchfs.
-      else this.#end(pid, argv.includes("nosuchfs") ? 32 : 0);
+      if (behaviour !== null) {
+        this.#begin(pid, behaviour);
+        return;
+      }
+      const { run, exit } = mountOf(argv);
+      if (run === 0) this.#end(pid, exit);
+      else this.#schedule(run + this.#delay("end"), () => this.#end(pid, exit));
     });
   }
 

@@ -6,7 +6,7 @@ import type { EtcdStimulus } from "../etcd/index.js";
 import type { FlannelStimulus } from "../flannel/index.js";
 import type { FleetStimulus } from "../fleet/index.js";
 import type { Micros, Out, Sink } from "../kernel/index.js";
-import type { SystemdReplied, SystemdStimulus } from "../systemd/index.js";
+import type { HostAction, SystemdReplied, SystemdStimulus } from "../systemd/index.js";
 import type { LocksmithStimulus, UpdateStimulus } from "../update/index.js";
 import type { HostEffect, HostFact, TimerOwner } from "./events.js";
 import type { HostState } from "./state.js";
@@ -29,6 +29,8 @@ export type Inner =
   | { readonly to: "exit"; readonly pid: number; readonly code: number }
   /** Someone wants this host to reboot in order. */
   | { readonly to: "reboot"; readonly reason: string }
+  /** A unit wants the host to go down. */
+  | { readonly to: "host"; readonly stimulus: HostAction }
   /** A process of this host has ended. */
   | {
       readonly to: "reaper";

@@ -102,6 +102,8 @@ export type HostEffect =
   | { readonly kind: "booting"; readonly version: string }
   /** The host goes down and comes back: `power-on` after the firmware has done its part. */
   | { readonly kind: "reset" }
+  /** The host has switched itself off, and waits for `power-on`. */
+  | { readonly kind: "switched-off" }
   | {
       readonly kind: "download";
       readonly id: number;
@@ -127,10 +129,18 @@ export type HostFact =
     }
   | {
       readonly kind: "host.down";
-      readonly reason: "power-loss" | "reboot" | "panic" | "no-bootable-slot" | "broken-image";
+      readonly reason:
+        | "power-loss"
+        | "power-off"
+        | "reboot"
+        | "panic"
+        | "no-bootable-slot"
+        | "broken-image";
     }
-  /** A shutdown has begun. */
+  /** A shutdown has begun, after which the host comes up again, */
   | { readonly kind: "host.rebooting"; readonly reason: string }
+  /** or stays off until somebody switches it on. */
+  | { readonly kind: "host.powering-off"; readonly reason: string }
   | {
       readonly kind: "host.cloud-config";
       readonly result: "applied" | "failed";

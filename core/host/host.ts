@@ -1,5 +1,6 @@
 import { createGenerator, type Machine, unreachable } from "../kernel/index.js";
 import {
+  type HostAction,
   type SystemdEffect,
   type SystemdFact,
   type SystemdState,
@@ -89,7 +90,7 @@ export function createHost(config: HostConfig): HostState {
     nextCall: 1,
     endpoint: config.index,
     probe: null,
-    halting: false,
+    halting: null,
     generator: createGenerator(config.seed, `host ${config.index}`),
     // Last: an engine keeps what comes after a spread in a second place.
     ...(containers === undefined ? {} : { containers }),
@@ -204,7 +205,10 @@ function handOn(step: HostStep, inner: Inner): void {
       reap(step, inner.pid, inner.code, inner.signal);
       return;
     case "reboot":
-      shutDown(step, inner.reason);
+      shutDown(step, "reboot", inner.reason);
+      return;
+    case "host":
+      actOnHost(step, inner.stimulus);
       return;
     default:
       unreachable(inner);
@@ -280,7 +284,7 @@ function receive(step: HostStep, stimulus: HostStimulus): void {
       return;
     }
     case "operator":
-      if (stimulus.action === "reboot") shutDown(step, "operator");
+      if (stimulus.action === "reboot") shutDown(step, "reboot", "operator");
       else step.inbox.push({ to: "update", stimulus: { kind: "attempt-update" } });
       return;
     default:
@@ -290,12 +294,11 @@ function receive(step: HostStep, stimulus: HostStimulus): void {
 
 /** The file lies on the disk before whatever is done next, a boot included. */
 function installFile(step: HostStep, path: string, text: string): void {
-  const { host, now, out } = step;
+  const { host, now } = step;
   host.files.set(path, text);
-  systemd.step(host.systemd, { kind: "file-changed", path, text }, now, {
-    facts: out.facts,
-    effects: [],
-  });
+  const stimulus = { kind: "file-changed", path, text } as const;
+  if (host.power === "up") stepSystemd(step, stimulus);
+  else systemd.step(host.systemd, stimulus, now, { facts: [], effects: [] });
 }
 
 function receivePacket(step: HostStep, from: number, packet: Packet): void {
@@ -385,7 +388,7 @@ function receiveTimer(step: HostStep, stimulus: HostStimulus & { kind: "timer" }
       return;
     case "update":
       if (timer === "mark-good" && !mayMarkGood(step.host)) {
-        shutDown(step, "not healthy when the slot was to be marked good");
+        shutDown(step, "reboot", "not healthy when the slot was to be marked good");
       } else {
         stepUpdate(step, fired);
       }
@@ -483,20 +486,39 @@ function kernelUp(step: HostStep): void {
   });
 }
 
-/** `systemctl reboot`: everything is stopped in order first. */
-function shutDown(step: HostStep, reason: string): void {
-  const { host, out } = step;
-  if (host.power !== "up" || host.halting) return;
-  host.halting = true;
-  out.facts.push({ kind: "host.rebooting", reason });
+/** `systemctl reboot`, or poweroff: everything is stopped in order first. */
+function shutDown(step: HostStep, end: "reboot" | "power-off", reason: string): void {
+  if (step.host.power !== "up" || step.host.halting !== null) return;
+  beginHalt(step, end, reason);
   stepSystemd(step, { kind: "shutdown" });
+}
+
+function beginHalt(step: HostStep, end: "reboot" | "power-off", reason: string): void {
+  step.host.halting = end;
+  const kind = end === "reboot" ? "host.rebooting" : "host.powering-off";
+  step.out.facts.push({ kind, reason });
+}
+
+/** FailureAction= and its kin. By force nothing is stopped first; at once not even the disks are synced. */
+function actOnHost(step: HostStep, { action, unit, by }: HostAction): void {
+  if (step.host.power !== "up") return;
+  const [word = "", how = ""] = action.split("-");
+  const end = word === "reboot" ? "reboot" : "power-off";
+  const reason = `${by}=${action} of ${unit}`;
+  if (how === "") {
+    shutDown(step, end, reason);
+    return;
+  }
+  beginHalt(step, end, reason);
+  stopMember(step, how === "immediate" ? 0 : Number.MAX_SAFE_INTEGER);
+  goDown(step, end);
 }
 
 function powerLoss(step: HostStep, survivingWrites: number, lost: boolean): void {
   const { host } = step;
   if (host.power !== "off") {
     stopMember(step, survivingWrites);
-    goDown(step, "power-loss", false);
+    goDown(step, "power-loss");
   }
   if (!lost) return;
   host.member = null;
@@ -510,7 +532,7 @@ function powerLoss(step: HostStep, survivingWrites: number, lost: boolean): void
 /** The kernel has stopped; nothing was synced that was not before. */
 function panic(step: HostStep): void {
   stopMember(step, 0);
-  goDown(step, "panic", true);
+  goDown(step, "panic");
 }
 
 function stopMember(step: HostStep, surviving: number): void {
@@ -518,10 +540,10 @@ function stopMember(step: HostStep, surviving: number): void {
 }
 
 /** Everything volatile is gone. */
-function goDown(step: HostStep, reason: "power-loss" | "reboot" | "panic", reset: boolean): void {
+function goDown(step: HostStep, reason: "power-loss" | "power-off" | "reboot" | "panic"): void {
   const { host, out } = step;
   host.power = "off";
-  host.halting = false;
+  host.halting = null;
   host.running = null;
   host.daemons.clear();
   host.etcd = null;
@@ -534,7 +556,8 @@ function goDown(step: HostStep, reason: "power-loss" | "reboot" | "panic", reset
   host.clients.clear();
   host.probe = null;
   out.facts.push({ kind: "host.down", reason });
-  if (reset) out.effects.push({ kind: "reset" });
+  if (reason === "power-off") out.effects.push({ kind: "switched-off" });
+  else if (reason !== "power-loss") out.effects.push({ kind: "reset" });
 }
 
 function stepSystemd(step: HostStep, stimulus: SystemdStimulus): void {
@@ -568,8 +591,11 @@ function performSystemd(step: HostStep, effect: SystemdEffect): void {
     case "unit-changed":
       step.inbox.push({ to: "fleet", stimulus: effect });
       return;
+    case "host-action":
+      step.inbox.push({ to: "host", stimulus: effect });
+      return;
     case "shutdown-complete":
-      goDown(step, "reboot", true);
+      goDown(step, step.host.halting ?? "reboot");
       return;
     case "arm-timer":
     case "cancel-timer":

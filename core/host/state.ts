@@ -203,7 +203,7 @@ export interface HostState {
   endpoint: number;
   probe: QuorumProbe | null;
   /** A shutdown is under way. */
-  halting: boolean;
+  halting: "reboot" | "power-off" | null;
   generator: Generator;
   /** Engines, programs of units and the balancer; absent where `config.containers` is. */
   containers?: ContainerHost;

@@ -11,6 +11,7 @@ import {
   isInactiveOrFailed,
   jobOf,
 } from "./context.js";
+import { act } from "./emergency.js";
 import {
   checkBoundLater,
   checkUnneededLater,
@@ -47,6 +48,9 @@ export function unitChanged(
     }
   }
   triggersChanged(dispatch, unit);
+  if (before !== "failed" && after === "failed") act(dispatch, unit, "FailureAction");
+  else if (!isInactiveOrFailed(before) && after === "inactive")
+    act(dispatch, unit, "SuccessAction");
   queueChecks(dispatch, unit, after);
 }
 

@@ -2,6 +2,7 @@ import type { Micros } from "../kernel/index.js";
 import type { JobMode } from "./client.js";
 import { CONDITION_KINDS, type Condition } from "./condition-config.js";
 import type { Dependency } from "./dependency.js";
+import { type EmergencyActions, readAction } from "./emergency.js";
 import { type MountConfig, readMount, zeroMount } from "./mount-config.js";
 import { parseUnitName, type SpecifierContext, type UnitName, type UnitType } from "./names.js";
 import { type PathConfig, readPath, zeroPath } from "./path-config.js";
@@ -36,6 +37,8 @@ export interface UnitConfig {
   /** JobTimeoutSec= and JobRunningTimeoutSec=; FOREVER: none. */
   readonly jobTimeout: Micros;
   readonly jobRunningTimeout: Micros;
+  /** What is done to the host when; absent: nothing. */
+  readonly actions?: EmergencyActions;
   readonly service: ServiceConfig | null;
   readonly timer: TimerConfig | null;
   readonly path: PathConfig | null;
@@ -260,7 +263,8 @@ function readUnitOption(draft: Draft, at: Assignment, values: Values, reader: Re
       draft.jobRunningTimeout = values.limit(at, draft.jobRunningTimeout);
       return;
     default:
-      if (!readStartLimit(draft, at, values) && !HARMLESS.has(at.key) && !at.key.startsWith("X-")) {
+      if (readStartLimit(draft, at, values) || readAction(draft, at, values)) return;
+      if (!HARMLESS.has(at.key) && !at.key.startsWith("X-")) {
         reader.unsupported.push(`${at.key}=`);
       }
   }

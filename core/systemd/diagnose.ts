@@ -2,6 +2,7 @@ import { parseCalendar } from "./calendar.js";
 import { parseCommands } from "./command.js";
 import { readConfig } from "./config.js";
 import { directivesOf, sectionsOf, type ValueKind } from "./directives.js";
+import { EMERGENCY_ACTIONS } from "./emergency.js";
 import { KILL_MODES } from "./kill-config.js";
 import { expandSpecifiers, parseUnitName, type SpecifierContext, type UnitName } from "./names.js";
 import {
@@ -199,6 +200,7 @@ const ENUMERATIONS: Readonly<Partial<Record<ValueKind, readonly string[]>>> = {
   jobMode: JOB_MODES,
   collectMode: ["inactive", "inactive-or-failed"],
   exitType: ["main", "cgroup"],
+  emergencyAction: EMERGENCY_ACTIONS,
 };
 
 /** Whether a value is one of its kind. */

@@ -11,6 +11,7 @@ export type ValueKind =
   | "command"
   | "conditionPath"
   | "count"
+  | "emergencyAction"
   | "environment"
   | "environmentFile"
   | "exitType"
@@ -52,12 +53,12 @@ const TABLES = {
       "AssertPathIsReadWrite AssertPathIsEncrypted AssertDirectoryNotEmpty AssertFileNotEmpty " +
       "AssertFileIsExecutable AssertNeedsUpdate",
     count: "StartLimitBurst",
+    emergencyAction: "FailureAction SuccessAction StartLimitAction JobTimeoutAction",
     jobMode: "OnSuccessJobMode OnFailureJobMode",
     other:
       "Documentation RequiresOverridable RequisiteOverridable RequiresMountsFor " +
-      "OnFailureIsolate JobTimeoutAction JobTimeoutRebootArgument StartLimitAction " +
-      "FailureAction SuccessAction FailureActionExitStatus SuccessActionExitStatus " +
-      "RebootArgument",
+      "OnFailureIsolate JobTimeoutRebootArgument FailureActionExitStatus " +
+      "SuccessActionExitStatus RebootArgument",
     path: "SourcePath",
     removed: "IgnoreOnSnapshot",
     span: "JobTimeoutSec JobRunningTimeoutSec StartLimitIntervalSec StartLimitInterval",
@@ -84,7 +85,8 @@ const TABLES = {
     count: "StartLimitBurst FileDescriptorStoreMax",
     exitType: "ExitType",
     notifyAccess: "NotifyAccess",
-    other: "PIDFile StartLimitAction FailureAction BusName Sockets OOMPolicy",
+    emergencyAction: "StartLimitAction FailureAction",
+    other: "PIDFile BusName Sockets OOMPolicy",
     path: "USBFunctionDescriptors USBFunctionStrings",
     removed: "SysVStartPriority BusPolicy",
     restart: "Restart",
@@ -237,6 +239,7 @@ const VALUE_KINDS = [
   "command",
   "conditionPath",
   "count",
+  "emergencyAction",
   "environment",
   "environmentFile",
   "exitType",

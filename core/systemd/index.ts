@@ -10,6 +10,7 @@ export {
 export { nextElapse } from "./calendar-next.js";
 export * from "./client.js";
 export { diagnoseUnit, type UnitDiagnosis, type UnitFault, type UnitFinding } from "./diagnose.js";
+export type { EmergencyAction, HostAction } from "./emergency.js";
 export { UNIT_DIRECTORIES } from "./files.js";
 export { systemd } from "./manager.js";
 export * from "./process.js";

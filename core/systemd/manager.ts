@@ -3,6 +3,7 @@ import { BASE_UNITS } from "./base-units.js";
 import { call } from "./calls.js";
 import { unitChanged } from "./change.js";
 import { createDispatch, type Dispatch, type DispatchHooks } from "./context.js";
+import { act } from "./emergency.js";
 import { addJob, addReloads } from "./enqueue.js";
 import { changeFile, changeFileNow } from "./file-change.js";
 import { loadUnit } from "./graph.js";
@@ -17,7 +18,7 @@ import { serviceOf } from "./service.js";
 import { processExited, processReady, serviceTimer } from "./service-events.js";
 import { socketOf, socketsDrained, socketTraffic } from "./socket.js";
 import { socketProcessExited, socketTimer } from "./socket-events.js";
-import type { SystemdState, Unit } from "./state.js";
+import type { Job, SystemdState, Unit } from "./state.js";
 import { clockChanged, elapseTimer } from "./timer.js";
 import type { Boot, SystemdConfig, SystemdEffect, SystemdFact, SystemdStimulus } from "./types.js";
 
@@ -218,6 +219,12 @@ function onExit(dispatch: Dispatch, pid: number, code: number | null, signal: st
   }
 }
 
+function jobTimedOut(dispatch: Dispatch, job: Job): void {
+  const unit = dispatch.state.units.get(job.unit);
+  finishJob(dispatch, job, "timeout", true);
+  if (unit !== undefined) act(dispatch, unit, "JobTimeoutAction");
+}
+
 function onTimer(dispatch: Dispatch, timer: string): void {
   const { state } = dispatch;
   if (timer === "idle") {
@@ -229,7 +236,7 @@ function onTimer(dispatch: Dispatch, timer: string): void {
   const name = timer.slice(slash + 1);
   if (timer.startsWith("job/")) {
     const job = state.jobs.get(Number(name));
-    if (job !== undefined) finishJob(dispatch, job, "timeout", true);
+    if (job !== undefined) jobTimedOut(dispatch, job);
     return;
   }
   const unit = state.units.get(name);

@@ -1,5 +1,6 @@
 import type { Micros } from "../kernel/index.js";
 import type { Command } from "./command.js";
+import { type EmergencyActions, readAction } from "./emergency.js";
 import { type EnvironmentConfig, readEnvironment } from "./environment.js";
 import { type KillConfig, readKill, ZERO_KILL } from "./kill-config.js";
 import { type Assignment, type Reader, readStartLimit, type Values } from "./reader.js";
@@ -159,7 +160,7 @@ export function readService(
   assignments: readonly Assignment[],
   values: Values,
   reader: Reader,
-  unit: { startLimitInterval: Micros; startLimitBurst: number },
+  unit: { startLimitInterval: Micros; startLimitBurst: number; actions?: EmergencyActions },
 ): { service: ServiceConfig; bad: string } {
   const draft = draftOf(before);
   let typeGiven = false;
@@ -174,7 +175,9 @@ export function readService(
       if (!values.commands(at, draft.commands[at.key])) bad = `${at.key}=${at.value}`;
       continue;
     }
+    // Old spellings of settings of [Unit].
     if (readStartLimit(unit, at, values)) continue;
+    if (OLD_ACTIONS.has(at.key) && readAction(unit, at, values)) continue;
     if (readLifecycle(draft, at, values) || readEnvironment(draft, at, values)) continue;
     if (!HARMLESS.test(at.key)) reader.unsupported.push(`${at.key}=`);
   }
@@ -187,19 +190,22 @@ export function readService(
   if (!abortGiven) draft.timeoutAbort = draft.timeoutStop;
   const notifies = draft.type === "notify" || (draft.watchdog ?? 0) > 0;
   if (notifies && draft.notifyAccess === "none") draft.notifyAccess = "main";
-  return { service: draft, bad: bad === "" ? verify(draft) : bad };
+  const succeeds = (unit.actions?.SuccessAction ?? "none") !== "none";
+  return { service: draft, bad: bad === "" ? verify(draft, succeeds) : bad };
 }
 
-/** What service_verify refuses (core/service.c). */
-function verify(service: ServiceConfig): string {
+const OLD_ACTIONS = new Set(["FailureAction", "StartLimitAction"]);
+
+/** What service_verify refuses (core/service.c). `succeeds`: SuccessAction= does something, which is enough to do. */
+function verify(service: ServiceConfig, succeeds: boolean): string {
   const { commands, type } = service;
-  if (commands.ExecStart.length === 0 && commands.ExecStop.length === 0) {
+  if (commands.ExecStart.length === 0 && commands.ExecStop.length === 0 && !succeeds) {
     return "Service has no ExecStart=, ExecStop=, or SuccessAction=.";
   }
   if (type !== "oneshot" && commands.ExecStart.length === 0) {
     return "Service has no ExecStart= setting, which is only allowed for Type=oneshot services.";
   }
-  if (!service.remainAfterExit && commands.ExecStart.length === 0) {
+  if (!service.remainAfterExit && commands.ExecStart.length === 0 && !succeeds) {
     return "Service has no ExecStart= and no SuccessAction= settings and does not have RemainAfterExit=yes set.";
   }
   if (type !== "oneshot" && commands.ExecStart.length > 1) {

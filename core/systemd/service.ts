@@ -10,6 +10,7 @@ import {
   jobOf,
   serviceActiveState,
 } from "./context.js";
+import { act } from "./emergency.js";
 import { changeFileNow } from "./file-change.js";
 import type { StartOutcome } from "./outcome.js";
 import type { ExecProcess } from "./process.js";
@@ -229,8 +230,10 @@ export function mayStartService(service: Service): boolean {
     startLimitBurst,
     dispatch.now,
   );
-  if (unit.startLimitHit) enterDead(service, "start-limit-hit", false);
-  return !unit.startLimitHit;
+  if (!unit.startLimitHit) return true;
+  act(dispatch, unit, "StartLimitAction");
+  enterDead(service, "start-limit-hit", false);
+  return false;
 }
 
 /** service_start */

@@ -1,5 +1,6 @@
 import type { Micros, TimerEffect, TimerFired } from "../kernel/index.js";
 import type { JobMode, LoadState, SystemdCall, SystemdReplied, UnitChanged } from "./client.js";
+import type { HostAction } from "./emergency.js";
 import type {
   ExecProcess,
   KillProcess,
@@ -117,6 +118,7 @@ export type SystemdEffect =
   | SystemdReplied
   | UnitChanged
   | TimerEffect
+  | HostAction
   | ShutdownComplete;
 
 /** What a job is to do. */

@@ -10,6 +10,7 @@ import {
   isAfter,
   isInactiveOrFailed,
 } from "./context.js";
+import { act } from "./emergency.js";
 import { enterMountDead, mountOf, reloadMount, startMount, stopMount } from "./mount.js";
 import type { StartOutcome } from "./outcome.js";
 import { enterPathDead, startPath } from "./path.js";
@@ -63,6 +64,7 @@ function mayStart(dispatch: Dispatch, unit: Unit): boolean {
     dispatch.now,
   );
   if (!unit.startLimitHit) return true;
+  act(dispatch, unit, "StartLimitAction");
   if (unit.timer !== null) enterTimerDead(dispatch, unit, "start-limit-hit");
   else if (unit.path !== null) enterPathDead(dispatch, unit, "start-limit-hit");
   else if (socket !== null) enterDead(socket, "start-limit-hit");

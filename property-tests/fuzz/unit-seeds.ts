@@ -12,6 +12,7 @@ const VALUES: Readonly<Partial<Record<ValueKind, readonly string[]>>> = {
   count: ["3", "0x10", "-1"],
   environment: ["A=b 'C=d e'", "", "1=2"],
   environmentFile: ["-/etc/a", "", "a"],
+  emergencyAction: ["reboot-force", "none", "restart"],
   exitType: ["cgroup"],
   jobMode: ["isolate", "x"],
   killMode: ["mixed", "none", ""],

@@ -571,6 +571,10 @@ export class Simulation implements World {
         this.#forget(node);
         this.answer(node, SECOND, { kind: "power-on" }, cause);
         return;
+      case "switched-off":
+        this.#forget(node);
+        this.#power.turn(node, false);
+        return;
       case "download":
         this.services.download(node, effect, cause);
         return;

@@ -230,6 +230,7 @@ export class Chronicle {
       case "operator.action":
         return this.operations;
       case "host.rebooting":
+      case "host.powering-off":
       case "host.down":
         return this.restarts;
       default:

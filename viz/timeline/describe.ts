@@ -72,6 +72,7 @@ function describeFact(kind: string, fields: Fields, names: HostNames): string {
       return `boot ${text("boot")}, OS ${text("version")} from slot ${text("slot")}`;
     case "host.down":
     case "host.rebooting":
+    case "host.powering-off":
     case "etcd.stopped":
       return text("reason");
     case "etcd.role":

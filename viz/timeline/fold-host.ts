@@ -22,21 +22,21 @@ export function hostUp(draft: Draft, index: number, fields: Fields, at: Micros):
   host.updateError = "";
 }
 
-/** `host.down` and `host.rebooting`: nothing runs on it any more. */
+/** `host.down`, and what comes before it in order: nothing runs on it any more. Only a crash comes as a surprise. */
 export function hostDown(
   draft: Draft,
   index: number,
   fields: Fields,
   at: Micros,
-  rebooting: boolean,
+  kind: "host.down" | "host.rebooting" | "host.powering-off",
 ): void {
   const reason = textOf(fields, "reason");
   const before = draft.host(index).power;
-  const planned = rebooting || before === "rebooting" || /reboot/.test(reason);
+  const planned = kind === "host.rebooting" || before === "rebooting" || /reboot/.test(reason);
   const host = draft.edit(index);
   if (before === "up") {
     if (planned) draft.cluster.reboots++;
-    else draft.cluster.crashes++;
+    else if (kind === "host.down") draft.cluster.crashes++;
     host.since = at;
   }
   host.power = planned ? "rebooting" : "down";

@@ -105,10 +105,9 @@ function hostFact(draft: Draft, host: number, kind: string, fields: Fields, at: 
       hostUp(draft, host, fields, at);
       return true;
     case "host.down":
-      hostDown(draft, host, fields, at, false);
-      return true;
     case "host.rebooting":
-      hostDown(draft, host, fields, at, true);
+    case "host.powering-off":
+      hostDown(draft, host, fields, at, kind);
       return true;
     default:
       return false;

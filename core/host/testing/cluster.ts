@@ -266,6 +266,9 @@ export class TestCluster {
         this.#forget(node);
         this.#later(node, SECOND, { kind: "power-on" });
         return;
+      case "switched-off":
+        this.#forget(node);
+        return;
       default:
         // Downloads and slots are told by hand.
         return;

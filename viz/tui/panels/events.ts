@@ -88,6 +88,7 @@ const KIND_STYLE: Readonly<Record<string, Style>> = {
   "update.failed": "bad",
   "host.down": "bad",
   "host.rebooting": "warn",
+  "host.powering-off": "warn",
   "fault.begin": "warn",
   "fault.end": "good",
   "host.up": "good",

@@ -1,0 +1,62 @@
+import type { Dispatch } from "./context.js";
+import type { Assignment, Values } from "./reader.js";
+import type { Unit } from "./state.js";
+
+/** What a unit can have done to its host (FailureAction= and its kin), besides `none`. */
+export const EMERGENCY_ACTIONS = [
+  "none",
+  "reboot",
+  "reboot-force",
+  "reboot-immediate",
+  "poweroff",
+  "poweroff-force",
+  "poweroff-immediate",
+  "exit",
+  "exit-force",
+] as const;
+
+export type EmergencyAction = (typeof EMERGENCY_ACTIONS)[number];
+
+/** The setting by which, and with it when. */
+export type ActionKey = "FailureAction" | "SuccessAction" | "StartLimitAction" | "JobTimeoutAction";
+
+/** What each setting says; absent: nothing is done. */
+export type EmergencyActions = Readonly<Partial<Record<ActionKey, EmergencyAction>>>;
+
+/**
+ * A unit wants the host to go down. `reboot` and `poweroff` are in order; by force every process is killed
+ * and disks are synced; `immediate` loses what is not synced. On a host `exit` is `poweroff`.
+ */
+export interface HostAction {
+  readonly kind: "host-action";
+  readonly action: Exclude<EmergencyAction, "none">;
+  readonly unit: string;
+  readonly by: ActionKey;
+}
+
+/** Has done what the unit says for this case (emergency_action). */
+export function act({ out }: Dispatch, unit: Unit, by: ActionKey): void {
+  const action = unit.config.actions?.[by] ?? "none";
+  if (action !== "none") out.effects.push({ kind: "host-action", action, unit: unit.name, by });
+}
+
+const KEYS: ReadonlySet<string> = new Set<ActionKey>([
+  "FailureAction",
+  "SuccessAction",
+  "StartLimitAction",
+  "JobTimeoutAction",
+]);
+
+const isActionKey = (key: string): key is ActionKey => KEYS.has(key);
+
+/** Reads one of the settings; false when it is none. */
+export function readAction(
+  unit: { actions?: EmergencyActions },
+  at: Assignment,
+  values: Values,
+): boolean {
+  if (!isActionKey(at.key)) return false;
+  const before = unit.actions?.[at.key] ?? "none";
+  unit.actions = { ...unit.actions, [at.key]: values.oneOf(at, EMERGENCY_ACTIONS, before) };
+  return true;
+}

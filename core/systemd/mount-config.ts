@@ -43,10 +43,7 @@ export function readMount(
         draft.type = values.text(at);
         break;
       case "Options":
-        draft.options =
-          draft.options === "" || at.value === ""
-            ? values.text(at)
-            : `${draft.options},${values.text(at)}`;
+        draft.options = values.text(at);
         break;
       case "TimeoutSec":
         draft.timeout = values.limit(at, draft.timeout);

@@ -91,3 +91,9 @@ test("a mount that is started too often fails until its limit has passed", () =>
   on.start(UNIT);
   expect(on.is(UNIT)).toBe("activating/mounting");
 });
+
+test("of several Options= the last one holds", () => {
+  const on = host("Options=noatime", "Options=ro,nodev");
+  on.start(UNIT);
+  expect(on.process(UNIT, "mount").argv.slice(3)).toEqual(["-o", "ro,nodev"]);
+});

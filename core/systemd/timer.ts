@@ -111,7 +111,7 @@ function arm(dispatch: Dispatch, unit: Unit, timer: TimerRuntime, next: Micros):
 
 /** When a setting elapses; null when it does not. */
 function momentOf(dispatch: Dispatch, unit: Unit, spec: TimerSpec, again: boolean): Micros | null {
-  if (spec.base === "OnCalendar") return nextOf(dispatch, unit, spec.calendar, again);
+  if (spec.base === "OnCalendar") return nextOf(dispatch, unit, spec.calendar);
   const { base, delay } = spec;
   const from = again && base === "OnActiveSec" ? dispatch.now : baseOf(dispatch, unit, base);
   if (from === null) return null;
@@ -119,19 +119,14 @@ function momentOf(dispatch: Dispatch, unit: Unit, spec: TimerSpec, again: boolea
 }
 
 /**
- * When a calendar event elapses: next after the timer did so last, or after it was started. What it
+ * When a calendar event elapses: next after the timer did so last, or after it was started; of one that
+ * is being started, the time before, so that what came while it was stopped is made up for. What it
  * missed while the host was down comes with the boot.
  */
-function nextOf(
-  { state, now }: Dispatch,
-  unit: Unit,
-  calendar: CalendarSpec,
-  again: boolean,
-): Micros | null {
+function nextOf({ state, now }: Dispatch, unit: Unit, calendar: CalendarSpec): Micros | null {
   if (!isUtc(calendar)) return FOREVER;
   const { lastTrigger, stamp } = unit.timer ?? { lastTrigger: null };
-  const begun = !again && activeState(unit) === "active" ? unit.inactiveExit : now;
-  const next = nextElapse(calendar, lastTrigger ?? stamp ?? begun ?? now);
+  const next = nextElapse(calendar, lastTrigger ?? stamp ?? unit.inactiveExit ?? now);
   return next === null ? null : Math.max(next, state.bootedAt);
 }
 

@@ -313,6 +313,19 @@ test("timers go by a clock that is set", () => {
   expect(watching.ran()).toEqual(["a"]);
 });
 
+test("a calendar timer that was stopped makes up for what came since it was last started", () => {
+  const host = clockwork("OnCalendar=*:0/10");
+  host.start("a.timer");
+  host.wait(5 * 60);
+  host.stop("a.timer");
+  host.start("a.timer");
+  expect(host.ran()).toEqual([]);
+  host.stop("a.timer");
+  host.wait(20 * 60);
+  host.start("a.timer");
+  expect(host.ran()).toEqual(["a"]);
+});
+
 test("what elapsed on a clock that was wrong elapses again on the right one", () => {
   const host = clockwork("OnCalendar=00:10");
   host.start("a.timer");

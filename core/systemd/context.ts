@@ -128,6 +128,7 @@ export function activeState(unit: Unit): ActiveState {
     case "mounting":
     case "mounting-done":
     case "start-pre":
+    case "start-chown":
     case "start-post":
       return "activating";
     case "remounting":

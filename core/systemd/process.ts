@@ -18,6 +18,7 @@ export interface ExecProcess {
     | "reload"
     | "stop"
     | "stop-post"
+    | "chown"
     | "mount"
     | "unmount";
   /** The command line after specifiers and variables; argv[0] is a path. */

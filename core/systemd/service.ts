@@ -3,14 +3,12 @@ import type { ActiveState } from "./client.js";
 import type { Command } from "./command.js";
 import {
   announce,
-  belowLimit,
   type Dispatch,
   isActiveOrReloading,
   isStopPending,
   jobOf,
   serviceActiveState,
 } from "./context.js";
-import { act } from "./emergency.js";
 import { changeFileNow } from "./file-change.js";
 import type { StartOutcome } from "./outcome.js";
 import type { ExecProcess } from "./process.js";
@@ -218,22 +216,6 @@ export function runNextMain(service: Service): boolean {
   if (pid === null) enterStop(service, "resources");
   else runtime.mainPid = pid;
   return true;
-}
-
-/** service_can_start: the start limit, which fails the unit as it is. */
-export function mayStartService(service: Service): boolean {
-  const { unit, dispatch } = service;
-  const { startLimitInterval, startLimitBurst } = unit.config;
-  unit.startLimitHit = !belowLimit(
-    unit.startLimit,
-    startLimitInterval,
-    startLimitBurst,
-    dispatch.now,
-  );
-  if (!unit.startLimitHit) return true;
-  act(dispatch, unit, "StartLimitAction");
-  enterDead(service, "start-limit-hit", false);
-  return false;
 }
 
 /** service_start */

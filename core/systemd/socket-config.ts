@@ -15,6 +15,9 @@ export interface SocketConfig extends KillConfig, EnvironmentConfig {
   /** Those of them that lie in the file system. */
   readonly nodes: readonly SocketNode[];
   readonly removeOnStop: boolean;
+  /** SocketUser= and SocketGroup=, to whom they are given; "": to nobody. */
+  readonly user: string;
+  readonly group: string;
   readonly accept: boolean;
   readonly triggerInterval: Micros;
   readonly triggerBurst: number | null;
@@ -44,7 +47,7 @@ const LISTENS: ReadonlySet<string> = new Set([
 
 /** Settings of the kernel's sockets, which nothing here depends on. */
 const HARMLESS =
-  /^(Socket(User|Group|Mode|Protocol)|DirectoryMode|Backlog|BindIPv6Only|BindToDevice|KeepAlive\w*|NoDelay|Priority|ReceiveBuffer|SendBuffer|ReusePort|FreeBind|Transparent|Broadcast|Pass\w+|Symlinks|FileDescriptorName|MaxConnections\w*|Writable|DeferAcceptSec|IPTOS|IPTTL|Mark|PipeSize|Timestamping|X-.*)$/;
+  /^(Socket(Mode|Protocol)|DirectoryMode|Backlog|BindIPv6Only|BindToDevice|KeepAlive\w*|NoDelay|Priority|ReceiveBuffer|SendBuffer|ReusePort|FreeBind|Transparent|Broadcast|Pass\w+|Symlinks|FileDescriptorName|MaxConnections\w*|Writable|DeferAcceptSec|IPTOS|IPTTL|Mark|PipeSize|Timestamping|X-.*)$/;
 
 export function zeroSocket(name: UnitName, timeout: Micros): SocketConfig {
   const service = name.name.replace(/\.socket$/, ".service");
@@ -53,6 +56,8 @@ export function zeroSocket(name: UnitName, timeout: Micros): SocketConfig {
     listens: [],
     nodes: [],
     removeOnStop: false,
+    user: "",
+    group: "",
     accept: false,
     triggerInterval: 2_000_000,
     triggerBurst: null,
@@ -158,6 +163,12 @@ function readSetting(draft: Draft, at: Assignment, values: Values): boolean {
       return true;
     case "RemoveOnStop":
       draft.removeOnStop = values.boolean(at, draft.removeOnStop);
+      return true;
+    case "SocketUser":
+      draft.user = values.text(at);
+      return true;
+    case "SocketGroup":
+      draft.group = values.text(at);
       return true;
     case "TimeoutSec":
       draft.timeout = values.limit(at, draft.timeout);

@@ -1,7 +1,8 @@
 import {
-  enterDead,
   enterListening,
   enterSignal,
+  enterSocketDead,
+  enterStartPost,
   enterStopPost,
   enterStopPre,
   openSockets,
@@ -33,6 +34,10 @@ export function socketProcessExited(
       if (result === "success") openSockets(socket);
       else enterSignal(socket, "final-sigterm", result);
       return;
+    case "start-chown":
+      if (result === "success") enterStartPost(socket);
+      else enterStopPre(socket, result);
+      return;
     case "start-post":
       if (result === "success") enterListening(socket);
       else enterStopPre(socket, result);
@@ -45,7 +50,7 @@ export function socketProcessExited(
     case "stop-post":
     case "final-sigterm":
     case "final-sigkill":
-      enterDead(socket, result);
+      enterSocketDead(socket, result);
       return;
     case "dead":
     case "listening":
@@ -68,6 +73,7 @@ export function socketTimer(socket: Socket): void {
     case "stop-post":
       enterSignal(socket, "final-sigterm", "timeout");
       return;
+    case "start-chown":
     case "start-post":
       enterStopPre(socket, "timeout");
       return;
@@ -83,10 +89,10 @@ export function socketTimer(socket: Socket): void {
       return;
     case "final-sigterm":
       if (config.sendSigkill) enterSignal(socket, "final-sigkill", "timeout");
-      else enterDead(socket, "timeout");
+      else enterSocketDead(socket, "timeout");
       return;
     case "final-sigkill":
-      enterDead(socket, "timeout");
+      enterSocketDead(socket, "timeout");
       return;
     case "dead":
     case "listening":

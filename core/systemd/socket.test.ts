@@ -65,6 +65,21 @@ test("a socket whose first command fails never listens; one that fails later is 
   expect(forgiven.is("a.socket")).toBe("active/listening");
 });
 
+test("sockets are given to their user before anything else is done with them", () => {
+  const on = host("SocketUser=core", "ExecStartPost=/bin/post");
+  on.start("a.socket");
+  expect(on.is("a.socket")).toBe("activating/start-chown");
+  expect(on.process("a.socket", "chown").argv).toEqual(["(sd-chown)", "core", ""]);
+  on.exit("a.socket", 0, "chown");
+  expect(on.is("a.socket")).toBe("activating/start-post");
+  const nobody = host("SocketUser=nobody-of-that-name", "ExecStopPost=/bin/post");
+  nobody.start("a.socket");
+  nobody.exit("a.socket", 217, "chown");
+  nobody.exit("a.socket", 0, "stop-post");
+  expect(nobody.is("a.socket")).toBe("failed/failed");
+  expect(nobody.jobs("a.socket")).toEqual(["start failed"]);
+});
+
 test("a command that takes too long is ended, by force if need be", () => {
   const on = host("ExecStartPre=/bin/pre", "TimeoutSec=5");
   on.start("a.socket");

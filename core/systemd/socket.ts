@@ -37,7 +37,7 @@ export function socketOf(dispatch: Dispatch, unit: Unit): Socket | null {
 
 const states = (...names: SocketState[]): ReadonlySet<SocketState> => new Set(names);
 
-const STARTING = states("start-pre", "start-post");
+const STARTING = states("start-pre", "start-chown", "start-post");
 
 const STOPPING = states(
   "stop-pre",
@@ -50,6 +50,7 @@ const STOPPING = states(
 
 /** States in which the sockets are open. */
 const OPEN = states(
+  "start-chown",
   "start-post",
   "listening",
   "running",
@@ -150,7 +151,7 @@ export function runNextSocketCommand(socket: Socket): boolean {
   if (command === undefined) return false;
   if (run(socket, at.list, at.index + 1, command)) return true;
   if (runtime.state === "start-post") enterStopPre(socket, "resources");
-  else if (runtime.state === "stop-post") enterDead(socket, "resources");
+  else if (runtime.state === "stop-post") enterSocketDead(socket, "resources");
   else enterSignal(socket, "final-sigterm", "resources");
   return true;
 }
@@ -169,14 +170,26 @@ export function startSocket(socket: Socket): StartOutcome {
   runtime.result = "success";
   const entered = enterControl(socket, "ExecStartPre", "start-pre");
   if (entered === "none") openSockets(socket);
-  else if (entered === "failed") enterDead(socket, "resources");
+  else if (entered === "failed") enterSocketDead(socket, "resources");
   return "started";
 }
 
-/** From here on the sockets are there (socket_enter_start_chown). */
+/** From here on the sockets are there; a process of systemd's own gives them to their user (socket_enter_start_chown). */
 export function openSockets(socket: Socket): void {
-  const { dispatch, config } = socket;
-  for (const node of config.nodes) makeNode(dispatch, node);
+  const { dispatch, unit, config, runtime } = socket;
+  const { nodes, user, group, timeout } = config;
+  for (const node of nodes) makeNode(dispatch, node);
+  if (user === "" && group === "") {
+    enterStartPost(socket);
+    return;
+  }
+  forgetControl(socket);
+  armUnitTimer(dispatch, unit, runtime, timeout);
+  runtime.controlPid = spawnProcess(dispatch, unit, "chown", ["(sd-chown)", user, group], {});
+  setState(socket, "start-chown");
+}
+
+export function enterStartPost(socket: Socket): void {
   const entered = enterControl(socket, "ExecStartPost", "start-post");
   if (entered === "none") setState(socket, "listening");
   else if (entered === "failed") enterStopPre(socket, "resources");
@@ -251,12 +264,12 @@ export function enterSignal(socket: Socket, state: SignalState, result: UnitResu
       enterSignal(socket, "final-sigkill", "success");
       return;
     case "final-sigkill":
-      enterDead(socket, "success");
+      enterSocketDead(socket, "success");
   }
 }
 
 /** socket_enter_dead */
-export function enterDead(socket: Socket, result: UnitResult): void {
+export function enterSocketDead(socket: Socket, result: UnitResult): void {
   note(socket, result);
   setState(socket, socket.runtime.result === "success" ? "dead" : "failed");
 }

@@ -95,6 +95,7 @@ export interface PathRuntime {
 export type SocketState =
   | "dead"
   | "start-pre"
+  | "start-chown"
   | "start-post"
   | "listening"
   | "running"

@@ -14,8 +14,8 @@ import { act } from "./emergency.js";
 import { enterMountDead, mountOf, reloadMount, startMount, stopMount } from "./mount.js";
 import type { StartOutcome } from "./outcome.js";
 import { enterPathDead, startPath } from "./path.js";
-import { mayStartService, reloadService, serviceOf, startService, stopService } from "./service.js";
-import { enterDead, socketOf, startSocket, stopSocket } from "./socket.js";
+import { enterDead, reloadService, serviceOf, startService, stopService } from "./service.js";
+import { enterSocketDead, socketOf, startSocket, stopSocket } from "./socket.js";
 import type { Unit } from "./state.js";
 import { enterTimerDead, startTimer } from "./timer.js";
 
@@ -49,14 +49,11 @@ function boundUnitsActive(dispatch: Dispatch, unit: Unit): boolean {
   );
 }
 
-/** The start limit, for the types that have one; a unit above it fails. */
+/** The start limit, which every type has that does something; a unit above it fails as it is. */
 function mayStart(dispatch: Dispatch, unit: Unit): boolean {
-  const service = serviceOf(dispatch, unit);
-  if (service !== null) return mayStartService(service);
-  const socket = socketOf(dispatch, unit);
-  const mount = mountOf(dispatch, unit);
-  if (unit.timer === null && unit.path === null && socket === null && mount === null) return true;
-  const { startLimitInterval, startLimitBurst } = unit.config;
+  const { service, timer, path, socket, mount, config } = unit;
+  if ((service ?? timer ?? path ?? socket ?? mount) === null) return true;
+  const { startLimitInterval, startLimitBurst } = config;
   unit.startLimitHit = !belowLimit(
     unit.startLimit,
     startLimitInterval,
@@ -65,11 +62,19 @@ function mayStart(dispatch: Dispatch, unit: Unit): boolean {
   );
   if (!unit.startLimitHit) return true;
   act(dispatch, unit, "StartLimitAction");
-  if (unit.timer !== null) enterTimerDead(dispatch, unit, "start-limit-hit");
-  else if (unit.path !== null) enterPathDead(dispatch, unit, "start-limit-hit");
-  else if (socket !== null) enterDead(socket, "start-limit-hit");
-  else if (mount !== null) enterMountDead(mount, "start-limit-hit");
+  failForLimit(dispatch, unit);
   return false;
+}
+
+function failForLimit(dispatch: Dispatch, unit: Unit): void {
+  const service = serviceOf(dispatch, unit);
+  const socket = socketOf(dispatch, unit);
+  const mount = mountOf(dispatch, unit);
+  if (service !== null) enterDead(service, "start-limit-hit", false);
+  else if (socket !== null) enterSocketDead(socket, "start-limit-hit");
+  else if (mount !== null) enterMountDead(mount, "start-limit-hit");
+  else if (unit.timer !== null) enterTimerDead(dispatch, unit, "start-limit-hit");
+  else enterPathDead(dispatch, unit, "start-limit-hit");
 }
 
 /** unit_stop */

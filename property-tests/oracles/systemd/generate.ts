@@ -235,8 +235,9 @@ function calendarSettings(g: Generator): string[] {
 
 /** Commands around the sockets, which may fail, last too long, or not mind being told to end. */
 function socketSettings(g: Generator, theme: Theme): string[] {
-  const lines = percent(g, 30) ? ["RemoveOnStop=yes"] : [];
   const odd = theme === "sockets";
+  const lines = percent(g, 30) ? ["RemoveOnStop=yes"] : [];
+  if (percent(g, odd ? 25 : 5)) lines.push(`SocketUser=${pick(g, ["root", "root", "nosuchuser"])}`);
   if (!percent(g, odd ? 90 : 30)) return lines;
   const keys = ["ExecStartPre", "ExecStartPost", "ExecStopPre", "ExecStopPost"];
   lines.push(...commandsAround(g, odd ? pick(g, ["failures", "timeouts"]) : theme, keys, 45));

@@ -1,5 +1,5 @@
 import type { ExecProcess, KillProcess, SystemdStimulus } from "../../../core/systemd/index.js";
-import { type Behaviour, behaviourOf, mountOf } from "./behaviour.js";
+import { type Behaviour, behaviourOf, endOf } from "./behaviour.js";
 
 /** A program as the world knows it. */
 interface Program {
@@ -52,7 +52,7 @@ export class Programs {
         this.#begin(pid, behaviour);
         return;
       }
-      const { run, exit } = mountOf(argv);
+      const { run, exit } = endOf(argv);
       if (run === 0) this.#end(pid, exit);
       else this.#schedule(run + this.#delay("end"), () => this.#end(pid, exit));
     });

@@ -61,3 +61,14 @@ test("a unit that is named by its instance is a unit, in a template too", () => 
     "2 value",
   ]);
 });
+
+test("of a line of which each word is wrong each word is quoted once, and of a long one its beginning", () => {
+  const words = Array.from({ length: 20_000 }, (_, i) => `wrong${i}`).join(" ");
+  const lines = ["[Unit]", `After=${words}`, "[Service]", `SuccessExitStatus=${words}`];
+  const text = `${lines.join("\n")}\nEnvironment=${words}\nExecStartPre=/bin/a${" ; b".repeat(9_000)}\n`;
+  const findings = diagnoseUnit("a.service", text)?.findings ?? [];
+  expect(findings.length).toBeGreaterThan(40_000);
+  expect(findings[1]?.found).toBe("After=wrong1");
+  const quoted = findings.reduce((sum, { found }) => sum + found.length, 0);
+  expect(quoted).toBeLessThan(110 * findings.length);
+});

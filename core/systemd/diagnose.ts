@@ -12,7 +12,7 @@ import {
   SERVICE_TYPES,
   TIMEOUT_FAILURE_MODES,
 } from "./service-config.js";
-import { parseUnitFile, type UnitFileFault, type UnitOption } from "./unitfile.js";
+import { parseUnitFile, show, type UnitFileFault, type UnitOption } from "./unitfile.js";
 import { parseBoolean, parseSignal, parseSpan, splitWords } from "./value.js";
 
 /** What is wrong with a line: its form, or what it says. */
@@ -122,7 +122,9 @@ class Checker {
       case "units":
       case "statuses":
       case "environment":
-        for (const _ of this.#badWords(kind, option.value)) this.#complain("value", option);
+        for (const word of this.#badWords(kind, option.value)) {
+          this.#complain("value", { ...option, value: word });
+        }
         return;
       case "killMode":
         if (option.value === "none") this.#complain("deprecated", option);
@@ -172,7 +174,7 @@ class Checker {
   }
 
   #complain(fault: UnitFault, { key, value, line, endLine }: UnitOption): void {
-    this.#findings.push({ fault, line, endLine, found: `${key}=${value}` });
+    this.#findings.push({ fault, line, endLine, found: `${key}=${show(value)}` });
   }
 }
 

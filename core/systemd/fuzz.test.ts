@@ -303,3 +303,18 @@ test("whatever happens, every call is answered once and jobs and units agree", (
     { numRuns: 300 },
   );
 });
+
+test("what is ignored of a line is told in words that grow as the line does", () => {
+  const words = "wrong ".repeat(20_000);
+  const lines = ["SuccessExitStatus", "Environment", "RestartPreventExitStatus"].map(
+    (key) => `${key}=${words}`,
+  );
+  const { options } = parseUnitFile(`[Service]\n${lines.join("\n")}\n`, "a.service");
+  const name = parseUnitName("a.service");
+  if (name === null) throw new Error("a.service is a name");
+  const assignments = options.map((option) => ({ ...option, file: "a.service" }));
+  const context = { hostname: "h", machineId: "0", bootId: "0" };
+  const { ignored } = readConfig(assignments, name, context, { start: 0, stop: 0 });
+  expect(ignored.length).toBe(60_000);
+  expect(JSON.stringify(ignored).length).toBeLessThan(200 * ignored.length);
+});

@@ -1,7 +1,7 @@
 import type { Micros } from "../kernel/index.js";
 import { type Command, parseCommands } from "./command.js";
 import { expandSpecifiers, type SpecifierContext, type UnitName } from "./names.js";
-import type { UnitOption } from "./unitfile.js";
+import { show, type UnitOption } from "./unitfile.js";
 import { type Escapes, FOREVER, parseBoolean, parseCount, parseSpan, splitWords } from "./value.js";
 
 /** An assignment that does not parse. */
@@ -35,7 +35,11 @@ export class Values {
   }
 
   ignore(at: Assignment): void {
-    this.#reader.ignored.push({ file: at.file, line: at.line, found: `${at.key}=${at.value}` });
+    this.#reader.ignored.push({
+      file: at.file,
+      line: at.line,
+      found: `${at.key}=${show(at.value)}`,
+    });
   }
 
   boolean(at: Assignment, before: boolean): boolean {

@@ -225,4 +225,5 @@ export function hasUnsafeCharacters(text: string): boolean {
   return false;
 }
 
-const show = (line: string) => (line.length > 80 ? `${line.slice(0, 80)}…` : line);
+/** As much of a text as a message quotes. Of a line of which each word is wrong, each word has a message. */
+export const show = (text: string): string => (text.length > 80 ? `${text.slice(0, 80)}…` : text);

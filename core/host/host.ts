@@ -19,13 +19,7 @@ import {
 } from "../update/index.js";
 import { cloudInitJobEnded, cloudInitReplied } from "./cloudinit.js";
 import { CONTAINER_UNITS, CONTAINER_UNITS_ENABLED } from "./container-units.js";
-import {
-  containersDown,
-  newContainers,
-  stepConfd,
-  stepContainers,
-  stepFlannel,
-} from "./containers.js";
+import { newContainers, stepConfd, stepContainers, stepFlannel } from "./containers.js";
 import { armTimer, type HostStep, type Inner, LazyStep } from "./context.js";
 import {
   currentDefects,
@@ -59,6 +53,7 @@ import type { HostEffect, HostFact, HostStimulus } from "./events.js";
 import { rpcAnswered, rpcCalled } from "./fleetlink.js";
 import { concludeProbe, isHealthy, probeAnswered } from "./health.js";
 import { type Packet, packetBytes } from "./packet.js";
+import { goDown, panic, stopMember } from "./power.js";
 import { etcdctlAnswered, programOfTimer, programTimer } from "./programs.js";
 import type { HostConfig, HostState } from "./state.js";
 import { bootId, mayMarkGood, omahaAnswered, slotWritten, stepUpdate } from "./updater.js";
@@ -527,37 +522,6 @@ function powerLoss(step: HostStep, survivingWrites: number, lost: boolean): void
   host.update = newUpdateEngine(host.config);
   const containers = newContainers(host.config.containers);
   if (containers !== undefined) host.containers = containers;
-}
-
-/** The kernel has stopped; nothing was synced that was not before. */
-function panic(step: HostStep): void {
-  stopMember(step, 0);
-  goDown(step, "panic");
-}
-
-function stopMember(step: HostStep, surviving: number): void {
-  if (step.host.etcd?.serving === true) stepMember(step, { kind: "crash", surviving });
-}
-
-/** Everything volatile is gone. */
-function goDown(step: HostStep, reason: "power-loss" | "power-off" | "reboot" | "panic"): void {
-  const { host, out } = step;
-  host.power = "off";
-  host.halting = null;
-  host.running = null;
-  host.daemons.clear();
-  host.etcd = null;
-  host.fleet = null;
-  host.locksmith = null;
-  host.cloudInit = null;
-  host.updateRunning = false;
-  containersDown(host.containers);
-  host.calls.clear();
-  host.clients.clear();
-  host.probe = null;
-  out.facts.push({ kind: "host.down", reason });
-  if (reason === "power-off") out.effects.push({ kind: "switched-off" });
-  else if (reason !== "power-loss") out.effects.push({ kind: "reset" });
 }
 
 function stepSystemd(step: HostStep, stimulus: SystemdStimulus): void {

@@ -11,7 +11,7 @@ import {
   isInactiveOrFailed,
   jobOf,
 } from "./context.js";
-import { act } from "./emergency.js";
+import { emergencyAction } from "./emergency.js";
 import {
   checkBoundLater,
   checkUnneededLater,
@@ -48,9 +48,9 @@ export function unitChanged(
     }
   }
   triggersChanged(dispatch, unit);
-  if (before !== "failed" && after === "failed") act(dispatch, unit, "FailureAction");
+  if (before !== "failed" && after === "failed") emergencyAction(dispatch, unit, "FailureAction");
   else if (!isInactiveOrFailed(before) && after === "inactive")
-    act(dispatch, unit, "SuccessAction");
+    emergencyAction(dispatch, unit, "SuccessAction");
   queueChecks(dispatch, unit, after);
 }
 

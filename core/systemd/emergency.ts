@@ -2,7 +2,7 @@ import type { Dispatch } from "./context.js";
 import type { Assignment, Values } from "./reader.js";
 import type { Unit } from "./state.js";
 
-/** What a unit can have done to its host (FailureAction= and its kin), besides `none`. */
+/** What a unit can have done to its host (parse_emergency_action). */
 export const EMERGENCY_ACTIONS = [
   "none",
   "reboot",
@@ -17,8 +17,15 @@ export const EMERGENCY_ACTIONS = [
 
 export type EmergencyAction = (typeof EMERGENCY_ACTIONS)[number];
 
-/** The setting by which, and with it when. */
-export type ActionKey = "FailureAction" | "SuccessAction" | "StartLimitAction" | "JobTimeoutAction";
+/** The settings that say so, each for a case of its own. */
+const ACTION_KEYS = [
+  "FailureAction",
+  "SuccessAction",
+  "StartLimitAction",
+  "JobTimeoutAction",
+] as const;
+
+export type ActionKey = (typeof ACTION_KEYS)[number];
 
 /** What each setting says; absent: nothing is done. */
 export type EmergencyActions = Readonly<Partial<Record<ActionKey, EmergencyAction>>>;
@@ -35,19 +42,10 @@ export interface HostAction {
 }
 
 /** Has done what the unit says for this case (emergency_action). */
-export function act({ out }: Dispatch, unit: Unit, by: ActionKey): void {
+export function emergencyAction({ out }: Dispatch, unit: Unit, by: ActionKey): void {
   const action = unit.config.actions?.[by] ?? "none";
   if (action !== "none") out.effects.push({ kind: "host-action", action, unit: unit.name, by });
 }
-
-const KEYS: ReadonlySet<string> = new Set<ActionKey>([
-  "FailureAction",
-  "SuccessAction",
-  "StartLimitAction",
-  "JobTimeoutAction",
-]);
-
-const isActionKey = (key: string): key is ActionKey => KEYS.has(key);
 
 /** Reads one of the settings; false when it is none. */
 export function readAction(
@@ -55,8 +53,9 @@ export function readAction(
   at: Assignment,
   values: Values,
 ): boolean {
-  if (!isActionKey(at.key)) return false;
-  const before = unit.actions?.[at.key] ?? "none";
-  unit.actions = { ...unit.actions, [at.key]: values.oneOf(at, EMERGENCY_ACTIONS, before) };
+  const key = ACTION_KEYS.find((candidate) => candidate === at.key);
+  if (key === undefined) return false;
+  const before = unit.actions?.[key] ?? "none";
+  unit.actions = { ...unit.actions, [key]: values.oneOf(at, EMERGENCY_ACTIONS, before) };
   return true;
 }

@@ -3,7 +3,7 @@ import { BASE_UNITS } from "./base-units.js";
 import { call } from "./calls.js";
 import { unitChanged } from "./change.js";
 import { createDispatch, type Dispatch, type DispatchHooks } from "./context.js";
-import { act } from "./emergency.js";
+import { emergencyAction } from "./emergency.js";
 import { addJob, addReloads } from "./enqueue.js";
 import { changeFile, changeFileNow } from "./file-change.js";
 import { loadUnit } from "./graph.js";
@@ -222,7 +222,7 @@ function onExit(dispatch: Dispatch, pid: number, code: number | null, signal: st
 function jobTimedOut(dispatch: Dispatch, job: Job): void {
   const unit = dispatch.state.units.get(job.unit);
   finishJob(dispatch, job, "timeout", true);
-  if (unit !== undefined) act(dispatch, unit, "JobTimeoutAction");
+  if (unit !== undefined) emergencyAction(dispatch, unit, "JobTimeoutAction");
 }
 
 function onTimer(dispatch: Dispatch, timer: string): void {

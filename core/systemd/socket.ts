@@ -191,7 +191,7 @@ export function openSockets(socket: Socket): void {
 
 export function enterStartPost(socket: Socket): void {
   const entered = enterControl(socket, "ExecStartPost", "start-post");
-  if (entered === "none") setState(socket, "listening");
+  if (entered === "none") enterListening(socket);
   else if (entered === "failed") enterStopPre(socket, "resources");
 }
 

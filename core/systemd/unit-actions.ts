@@ -10,7 +10,7 @@ import {
   isAfter,
   isInactiveOrFailed,
 } from "./context.js";
-import { act } from "./emergency.js";
+import { emergencyAction } from "./emergency.js";
 import { enterMountDead, mountOf, reloadMount, startMount, stopMount } from "./mount.js";
 import type { StartOutcome } from "./outcome.js";
 import { enterPathDead, startPath } from "./path.js";
@@ -61,7 +61,7 @@ function mayStart(dispatch: Dispatch, unit: Unit): boolean {
     dispatch.now,
   );
   if (!unit.startLimitHit) return true;
-  act(dispatch, unit, "StartLimitAction");
+  emergencyAction(dispatch, unit, "StartLimitAction");
   failForLimit(dispatch, unit);
   return false;
 }

@@ -148,6 +148,26 @@ test("the end of a crash does not switch on a host that was off (a spare that no
   expect(upsOf(run, "spare")).toEqual([]);
 });
 
+test("a host that switched itself off stays off after an outage too, until somebody switches it on", () => {
+  const odd = `  - name: odd
+    os: {version: 1000.0.0}
+    boot: 1s
+    cloud_config: |
+      #cloud-config
+      coreos:
+        units:
+          - name: off.service
+            command: start
+            content: "[Unit]\\nSuccessAction=poweroff\\n[Service]\\n"
+`;
+  const timeline = "timeline:\n  - {at: 20s, do: power-on, hosts: odd}\n";
+  const run = start(scenario(timeline, "40s", odd), [crash(1, 3, 5, 5)]);
+  run.simulation.advance(40 * SECOND);
+  expect(upsOf(run, "odd")).toEqual([1, 21]);
+  expect(run.of("host.powering-off", "odd")).toHaveLength(2);
+  expect(run.of("host.down", "odd")).toHaveLength(2);
+});
+
 test("a host added during its outage boots when that ends", () => {
   const timeline = "timeline:\n  - {at: 8s, do: add-host, hosts: spare}\n";
   const run = start(scenario(timeline, "40s", SPARE), [crash(1, 3, 5, 10)]);

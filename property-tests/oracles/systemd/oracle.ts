@@ -136,7 +136,11 @@ export async function systemdOracle(
       if (real === undefined || container === undefined || prepared === undefined) {
         throw new Error("there is no set to trace");
       }
-      say(await traceSet(real, container, prepared));
+      const { text, found } = await traceSet(real, container, prepared);
+      say(text);
+      const { number, set } = prepared;
+      if (found === null) tally.equal++;
+      else differences.push({ number, set: describeSet(set), difference: found });
       return report(`systemd ${container.version}`);
     }
     await Promise.all(
